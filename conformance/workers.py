@@ -1,0 +1,195 @@
+"""Scripts run in worker processes: a script that crashes its worker or takes too long ends only itself."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from conformance.report import FileReport
+from conformance.runner import CommandResult, RunOptions, ScriptRun, describe
+from conformance.script import ScriptError, load_script
+from conformance.tools import ToolMissingError
+from interp.engine import load_engine
+
+# A fresh interpreter: an engine's threads do not survive a fork.
+_CONTEXT = multiprocessing.get_context("spawn")
+JOIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """A worker begins the command on `line`."""
+
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A worker is done with its script; `error` as in FileReport. `usable`: it can run another one."""
+
+    error: str
+    usable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How a worker runs scripts: the engine's name, the options, and a folder for files in between."""
+
+    engine: str
+    options: RunOptions
+    scratch: Path
+
+
+def _serve(connection: Connection, job: Job) -> None:
+    """The worker: run each script whose path arrives, until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    engine = load_engine(job.engine)
+    while True:
+        try:
+            path: Path = connection.recv()
+        except EOFError:
+            return
+        error = ""
+        try:
+            run = ScriptRun(engine, load_script(path, job.scratch), job.options)
+            for result in run.results(lambda command: connection.send(_Begin(command.line))):
+                connection.send(result)
+        except (ScriptError, ToolMissingError) as failure:
+            error = str(failure)
+        except Exception as failure:  # the engine has no store, or a fault of our own: the file has not been run
+            error = describe(failure)
+        connection.send(_Done(error))
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One worker process, and what has come of the script it runs (`path`, None while idle)."""
+
+    process: BaseProcess
+    connection: Connection
+    path: Path | None = None
+    started: float = 0.0
+    line: int | None = None
+    results: list[CommandResult] = field(default_factory=list)
+
+    def begin(self, path: Path) -> None:
+        self.path, self.started, self.line, self.results = path, time.monotonic(), None, []
+        with suppress(OSError):  # a worker that has died meanwhile is noticed when it is waited for
+            self.connection.send(path)
+
+    def report(self, name: str, error: str) -> FileReport:
+        """The report of the script, after which the worker is idle."""
+        self.path = None
+        return FileReport(name, tuple(self.results), error, time.monotonic() - self.started)
+
+    def place(self) -> str:
+        return "before its first command" if self.line is None else f"in the command at line {self.line}"
+
+    def end(self) -> None:
+        self.connection.close()
+        self.process.kill()
+        self.process.join(JOIN_SECONDS)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back, so that a process started meanwhile is not interrupted before it can ignore that itself."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(job: Job) -> _Worker:
+    ours, theirs = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(target=_serve, args=(theirs, job), daemon=True)
+    with _interrupts_held():
+        process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _drain(worker: _Worker) -> _Done | None:
+    """Take in what `worker` has sent: how its script ended, or None if that still runs."""
+    try:
+        while worker.connection.poll():
+            message = worker.connection.recv()
+            if isinstance(message, _Done):
+                return message
+            if isinstance(message, _Begin):
+                worker.line = message.line
+            else:
+                worker.results.append(message)
+    except (EOFError, OSError):
+        worker.process.join(JOIN_SECONDS)
+        code = worker.process.exitcode
+        return _Done(f"the engine's process ended with exit code {code} {worker.place()}", usable=False)
+    return None
+
+
+class Pool:
+    """Runs scripts on up to `jobs` workers, each script for up to `timeout` seconds."""
+
+    def __init__(self, engine: str, options: RunOptions, jobs: int, timeout: float) -> None:
+        self._engine = engine
+        self._options = options
+        self._jobs = max(1, jobs)
+        self._timeout = timeout
+        self._workers: list[_Worker] = []
+
+    def run(self, paths: Sequence[Path], names: Mapping[Path, str]) -> Iterator[FileReport]:
+        """Run the scripts, giving the report of each as it ends; `names` are the names for reports."""
+        waiting = deque(paths)
+        with tempfile.TemporaryDirectory(prefix="conformance-") as scratch:
+            job = Job(self._engine, self._options, Path(scratch))
+            try:
+                while waiting or self._busy():
+                    self._assign(waiting, job)
+                    for worker, error in self._ended():
+                        name = names[worker.path] if worker.path is not None else ""
+                        yield worker.report(name, error)
+            finally:
+                for worker in self._workers:
+                    worker.end()
+                self._workers.clear()
+
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.path is not None]
+
+    def _assign(self, waiting: deque[Path], job: Job) -> None:
+        """Give every idle worker a script, starting workers as long as there is work for more of them."""
+        idle = [worker for worker in self._workers if worker.path is None]
+        while waiting and (idle or len(self._workers) < self._jobs):
+            if not idle:
+                idle.append(_start(job))
+                self._workers.append(idle[-1])
+            idle.pop().begin(waiting.popleft())
+
+    def _ended(self) -> Iterator[tuple[_Worker, str]]:
+        """Wait until something happens: the workers whose scripts have ended, and their errors."""
+        busy = self._busy()
+        left = min(worker.started for worker in busy) + self._timeout - time.monotonic()
+        wait([worker.connection for worker in busy], timeout=max(0.0, left))
+        for worker in busy:
+            done = _drain(worker)
+            if done is None and time.monotonic() - worker.started >= self._timeout:
+                done = _Done(f"time-out after {self._timeout:g} s {worker.place()}", usable=False)
+            if done is None:
+                continue
+            if not done.usable:
+                worker.end()
+                self._workers.remove(worker)
+            yield worker, done.error

@@ -1,0 +1,76 @@
+"""Actor: a signed WebAssembly module and what its token says, not running yet."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from host.errors import AuthorizationFailure, InputOutputError, WascapFailure
+from host.logs import log, printable
+from wascap import ActorMetadata, Claims, WascapError, extract
+
+MAX_MODULE_BYTES = 256 * 1024 * 1024
+"""Longest module file that is read."""
+
+UNNAMED = "Unnamed"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A module with a token that was made for it; whether the token is to be believed, the host finds out."""
+
+    wasm: bytes = field(repr=False)
+    token: str = field(repr=False)
+    claims: Claims[ActorMetadata]
+
+    @classmethod
+    def from_bytes(cls, wasm: bytes) -> Actor:
+        """The actor in a signed module. Raises AuthorizationFailure (no token), WascapFailure (unreadable token, not a
+        module, or a module that is not the signed one)."""
+        try:
+            token = extract(wasm)
+        except WascapError as error:
+            raise WascapFailure(str(error)) from error
+        if token is None:
+            raise AuthorizationFailure("No embedded JWT in actor module")
+        actor = cls(wasm, token.jwt, token.claims)
+        log.info("Actor claims loaded for %s - %s", printable(actor.public_key), printable(",".join(actor.capabilities)))
+        return actor
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Actor:
+        """The actor in a file. Raises InputOutputError, and what `from_bytes` raises."""
+        try:
+            with Path(path).open("rb") as file:
+                wasm = file.read(MAX_MODULE_BYTES + 1)
+        except (OSError, ValueError) as error:
+            raise InputOutputError(str(error)) from error
+        if len(wasm) > MAX_MODULE_BYTES:
+            raise InputOutputError(f"{os.fspath(path)} is longer than {MAX_MODULE_BYTES} bytes")
+        return cls.from_bytes(wasm)
+
+    @property
+    def public_key(self) -> str:
+        """The actor's identity: the subject of its token."""
+        return self.claims.subject
+
+    @property
+    def name(self) -> str:
+        """The name in the token, `Unnamed` if it has none."""
+        return UNNAMED if self.claims.metadata.name is None else self.claims.metadata.name
+
+    @property
+    def issuer(self) -> str:
+        """The public key of the account that signed the token."""
+        return self.claims.issuer
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """The ids of the capabilities, and the keys of the actors, that this actor may call."""
+        return self.claims.metadata.capabilities or ()
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags in the token."""
+        return self.claims.metadata.tags or ()

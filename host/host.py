@@ -1,0 +1,274 @@
+"""The host: actors, providers and the bindings between them, and the calls that go through it.
+
+Everything here may be called by any thread, also by a provider from within a call; but not from a signal handler.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Self, TypeVar
+
+from host.actor import Actor
+from host.authorization import check_bindable
+from host.bindings import Binding, Bindings, check_binding_name, configuration, configure_actor, reason
+from host.codec.core import OP_BIND_ACTOR, SYSTEM_ACTOR, CapabilityDescriptor
+from host.codec.extras import CAPABILITY as EXTRAS
+from host.core import SYSTEM, HostCore
+from host.entities import DEFAULT_BINDING, ActorEntity, CapabilityEntity, is_actor_key
+from host.errors import CapabilityProviderError, HostError, MiscHostError
+from host.loaded import LoadedProvider, LoadedProviders
+from host.logs import log, printable
+from host.manifest import Manifest
+from host.manifest_application import apply
+from host.plugins import ProviderSource
+from host.providers.base import CapabilityProvider
+from host.running import RunningActors
+from host.subjects import actor_subject
+from wascap import ActorMetadata, Claims
+
+_T = TypeVar("_T")
+
+
+class Host:
+    """A running host, made by `HostBuilder`. Used as a context manager it shuts down at the end.
+
+    Behaviour and error texts: `docs/host.md`. After `shutdown` everything that changes or calls raises HostShutDown.
+    """
+
+    def __init__(self, core: HostCore, labels: Mapping[str, str], provider_source: ProviderSource) -> None:
+        """For `HostBuilder`: a host of these shared parts and labels, that finds providers in `provider_source`."""
+        self._core = core
+        self._labels = dict(labels)
+        self._provider_source = provider_source
+        self._actors = RunningActors(core)
+        self._providers = LoadedProviders()
+        self._bindings = Bindings(core)
+        self._shut_down_by: int | None = None
+        self._finished = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    def __repr__(self) -> str:
+        return f"<Host {self.id}>"
+
+    @property
+    def id(self) -> str:
+        """The host's public key, a server key, made anew for each host."""
+        return self._core.host_id
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The host's labels, a copy."""
+        return dict(self._labels)
+
+    def add_label(self, key: str, value: str) -> bool:
+        """Add a label; False if the host has one of that key, which stays as it is."""
+        return self._labels.setdefault(key, value) is value
+
+    def remove_label(self, key: str) -> None:
+        """Take a label away, if it is there."""
+        self._labels.pop(key, None)
+
+    def add_actor(self, actor: Actor) -> None:
+        """Check and start an actor; after an error nothing of it is left behind. Where its claims list the extras, it
+        is bound to them.
+
+        Raises DuplicateActor, AuthorizationFailure (its token, or the authorizer), WapcFailure (its module),
+        CapabilityProviderError (binding to the extras), CallRefused, HostShutDown.
+        """
+        with self._core.gate, self._core.turns.of(("actor", actor.public_key), f"Actor {actor.public_key}"):
+            self._actors.start(actor)
+            try:
+                self._bind_extras(actor)
+            except BaseException:
+                self._stop_actor(actor.public_key)
+                raise
+
+    def remove_actor(self, public_key: str) -> None:
+        """Take an actor out: calls under way finish, its bindings go. Raises NoSuchActor, CallRefused, HostShutDown."""
+        with self._core.gate, self._core.turns.of(("actor", public_key), f"Actor {public_key}"):
+            self._stop_actor(public_key)
+
+    def replace_actor(self, actor: Actor) -> None:
+        """Put a new module in the place of the running one with the same public key, between two calls. Its claims
+        count from then on; bindings to capabilities that it claims no more are removed.
+
+        Raises NoSuchActor, AuthorizationFailure, WapcFailure, CallRefused, HostShutDown: the old module serves on.
+        """
+        public_key = actor.public_key
+        with self._core.gate, self._core.turns.of(("actor", public_key), f"Actor {public_key}"):
+            self._actors.replace(actor)
+            self._bindings.unbind_all(
+                lambda binding: binding.actor == public_key and binding.capability_id not in actor.capabilities
+            )
+            _attempt(self._bind_extras, actor)
+
+    def add_capability(self, provider: CapabilityProvider, binding: str = DEFAULT_BINDING) -> None:
+        """Load a provider under a binding name; which capability it offers, its descriptor says.
+
+        Raises CapabilityProviderError, MiscHostError (binding name), HostShutDown.
+        """
+        with self._core.gate:
+            check_binding_name(binding)
+            loaded = LoadedProvider(self._core, provider, binding)
+            self._providers.start(loaded, lambda actor: self._bindings.may_dispatch(loaded.key, actor))
+
+    def remove_capability(self, capability_id: str, binding: str = DEFAULT_BINDING) -> None:
+        """Take a provider out: its bindings go, calls under way finish, then it is stopped. One of the same kind may be
+        added afterwards and be bound anew. Raises CapabilityProviderError (there is none), HostShutDown."""
+        with self._core.gate:
+            loaded = self._providers.find((capability_id, binding))
+            if loaded is None:
+                raise CapabilityProviderError("No such capability")
+            self._stop_provider(loaded)
+
+    def set_binding(
+        self, actor: str, capability_id: str, binding: str = DEFAULT_BINDING, values: Mapping[str, str] | None = None
+    ) -> None:
+        """Bind an actor to a provider, with the configuration `values`; binding again configures anew.
+
+        A capability id that is the public key of the actor (any actor, where `actor` is `system`) sends the values to
+        the actor itself. Raises MiscHostError (no such actor, impossible name or values), AuthorizationFailure,
+        CapabilityProviderError (the provider is not there, or refused), CallRefused, HostShutDown.
+        """
+        with self._core.gate:
+            check_binding_name(binding)
+            chosen = dict(values or {})
+            found = self._actors.find(actor)
+            if is_actor_key(capability_id) and actor in (capability_id, SYSTEM_ACTOR):
+                if found is None and actor != SYSTEM_ACTOR:
+                    raise _non_existent_actor()
+                configure_actor(self._core, capability_id, configuration(actor, found, chosen))
+                return
+            if found is None:
+                raise _non_existent_actor()
+            check_bindable(
+                found.claims, self._core.authorizer, CapabilityEntity(capability_id, binding), OP_BIND_ACTOR
+            )
+            self._bind(Binding(actor, capability_id, binding, chosen), configuration(actor, found, chosen))
+
+    def remove_binding(self, actor: str, capability_id: str, binding: str = DEFAULT_BINDING) -> None:
+        """Undo a binding. Raises MiscHostError (there is none, or the provider failed; it is gone all the same),
+        HostShutDown."""
+        with self._core.gate:
+            found = self._bindings.find(actor, (capability_id, binding))
+            try:
+                if found is None:
+                    raise MiscHostError(f"actor {actor} is not bound to {binding},{capability_id}")
+                self._bindings.unbind(found)
+            except HostError as error:
+                raise MiscHostError(f"Failed to remove binding: {reason(error)}") from error
+
+    def call_actor(self, public_key: str, operation: str, payload: bytes) -> bytes:
+        """Have an actor of this host carry out an operation, and return its answer.
+
+        Raises NoSuchActor, InvocationFailure (whatever went wrong in the actor or on the way), HostShutDown.
+        """
+        with self._core.gate:
+            self._actors.get(public_key)
+            return self._core.call(
+                actor_subject(public_key), SYSTEM, ActorEntity(public_key), operation, bytes(payload)
+            )
+
+    def apply_manifest(self, manifest: Manifest) -> None:
+        """Add what a manifest lists: labels, actors, capabilities, bindings. The first error ends it, and what it had
+        added until then is taken back. Raises what adding it by hand raises, ManifestError, PluginError."""
+        with self._core.gate:
+            apply(self, manifest, self._provider_source)
+            log.info("Processed and applied host manifest")
+
+    def actors(self) -> dict[str, Claims[ActorMetadata]]:
+        """The claims of every actor in this host by public key, in the order in which they were added."""
+        return {actor.public_key: actor.claims for actor in self._actors.all()}
+
+    def claims_for_actor(self, public_key: str) -> Claims[ActorMetadata] | None:
+        """The claims of an actor, None if it is not in this host."""
+        found = self._actors.find(public_key)
+        return found.claims if found else None
+
+    def actors_by_tag(self, tags: Iterable[str]) -> tuple[str, ...]:
+        """The public keys of the actors in this host that have every one of these tags."""
+        wanted = set(tags)
+        return tuple(actor.public_key for actor in self._actors.all() if wanted <= set(actor.tags))
+
+    def capabilities(self) -> dict[tuple[str, str], CapabilityDescriptor]:
+        """The descriptor of every loaded provider, by binding name and capability id."""
+        return {(loaded.entity.binding, loaded.entity.capability_id): loaded.descriptor for loaded in self._providers.all()}
+
+    def bindings(self) -> tuple[Binding, ...]:
+        """Every binding, in the order in which they were made."""
+        return self._bindings.all()
+
+    def shutdown(self) -> None:
+        """Take no new calls, let those under way finish, then remove the actors, the providers and the bus.
+
+        Calling it again does no harm: another thread waits until the host is down, but nobody waits for itself (a
+        provider that shuts down its host from within a call, or while it is being stopped).
+        """
+        if not self._core.gate.close():
+            if not self._core.gate.entered_here and self._shut_down_by != threading.get_ident():
+                self._finished.wait(self._core.settings.shutdown_seconds)
+            return
+        self._shut_down_by = threading.get_ident()
+        log.info("Shutting down host")
+        try:
+            if not self._core.gate.drain(self._core.settings.shutdown_seconds):
+                log.warning("Calls are still running; the host shuts down without waiting for them any longer")
+            self._remove_everything()
+            self._core.bus.close()
+            # What a call that outlasted the wait has added since then.
+            self._remove_everything()
+        finally:
+            self._finished.set()
+
+    def _remove_everything(self) -> None:
+        for actor in self._actors.all():
+            _attempt(self._stop_actor, actor.public_key)
+        for loaded in self._providers.all():
+            _attempt(self._stop_provider, loaded)
+
+    def _stop_actor(self, public_key: str) -> None:
+        self._actors.stop(public_key)
+        self._bindings.unbind_all(lambda binding: binding.actor == public_key)
+
+    def _stop_provider(self, loaded: LoadedProvider) -> None:
+        log.info("Terminating native capability provider %s", printable(loaded.title))
+        self._providers.forget(loaded)
+        self._bindings.unbind_all(lambda binding: binding.provider_key == loaded.key)
+        loaded.stop()
+
+    def _bind(self, binding: Binding, payload: bytes) -> None:
+        loaded = self._providers.find(binding.provider_key)
+
+        def still_possible() -> bool:
+            actor = self._actors.find(binding.actor)
+            is_claimed = actor is not None and binding.capability_id in actor.capabilities
+            return is_claimed and self._providers.find(binding.provider_key) is loaded
+
+        self._bindings.bind(binding, payload, loaded, still_possible)
+
+    def _bind_extras(self, actor: Actor) -> None:
+        provider_key = (EXTRAS, DEFAULT_BINDING)
+        is_bound = self._bindings.find(actor.public_key, provider_key) is not None
+        if EXTRAS in actor.capabilities and not is_bound and self._providers.find(provider_key):
+            self.set_binding(actor.public_key, EXTRAS)
+
+
+def _attempt(step: Callable[[_T], None], subject: _T) -> None:
+    """Take a step that must not keep the next ones from being taken; what goes wrong is logged."""
+    try:
+        step(subject)
+    except Exception as error:
+        log.warning("%s", printable(str(error)))
+
+
+def _non_existent_actor() -> MiscHostError:
+    return MiscHostError("Attempted to bind non-existent actor")

@@ -1,0 +1,220 @@
+"""Loaded providers: the root and the private subjects that each serves, and its way to the actors bound to it."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from host.codec.core import (
+    OP_BIND_ACTOR,
+    OP_GET_CAPABILITY_DESCRIPTOR,
+    OP_REMOVE_ACTOR,
+    SYSTEM_ACTOR,
+    CapabilityDescriptor,
+)
+from host.core import HostCore
+from host.entities import ActorEntity, CapabilityEntity, is_capability_id
+from host.errors import AuthorizationFailure, CapabilityProviderError, HostCallFailure, MiscHostError
+from host.gate import Gate
+from host.invocation import Invocation
+from host.logs import log, printable
+from host.providers.base import BAD_DISPATCH, CapabilityProvider, ProviderError
+from host.subjects import actor_subject, bound_subject, provider_subject
+
+CORE_OPERATIONS = frozenset({OP_BIND_ACTOR, OP_GET_CAPABILITY_DESCRIPTOR, OP_REMOVE_ACTOR})
+"""The operations of every provider, which it takes from the host alone."""
+
+ProviderKey = tuple[str, str]
+"""Capability id and binding name: what a loaded provider is found by."""
+
+_T = TypeVar("_T")
+
+
+class LoadedProvider:
+    """A provider under its binding name. Its handlers answer with HostCallFailure whatever the provider raises."""
+
+    def __init__(self, core: HostCore, provider: CapabilityProvider, binding: str) -> None:
+        self.provider = provider
+        self.descriptor = _describe(provider)
+        self.entity = CapabilityEntity(self.descriptor.id, binding)
+        self._core = core
+        self._gate = Gate(CapabilityProviderError, f"Capability provider {self.title} has been removed")
+
+    @property
+    def key(self) -> ProviderKey:
+        """Capability id and binding name."""
+        return self.entity.capability_id, self.entity.binding
+
+    @property
+    def title(self) -> str:
+        """`<binding>,<capability id>`, as log lines and errors name it."""
+        return f"{self.entity.binding},{self.entity.capability_id}"
+
+    @property
+    def subject(self) -> str:
+        """The root subject."""
+        return provider_subject(self.entity.capability_id, self.entity.binding)
+
+    def start(self, may_dispatch: Callable[[str], bool]) -> None:
+        """Hand out the dispatcher, which asks `may_dispatch` for each actor, and serve the root subject.
+
+        Raises CapabilityProviderError, HostShutDown, MiscHostError; the provider is stopped if it had been started.
+        """
+        dispatcher = ActorDispatcher(self._core, self._gate, self.entity, may_dispatch)
+        _ask(self.provider, "configure_dispatch", lambda: self.provider.configure_dispatch(dispatcher))
+        try:
+            self._core.serve(self.subject, "capability", self._perform_root)
+        except BaseException:
+            self._stop_provider()
+            raise
+
+    def serve_actor(self, actor: str) -> None:
+        """Serve the private subject of a bound actor. Raises MiscHostError, HostShutDown."""
+        self._core.serve(self.subject_of(actor), "capability", partial(self._perform_bound, ActorEntity(actor)))
+
+    def subject_of(self, actor: str) -> str:
+        """The private subject of a bound actor."""
+        return bound_subject(self.entity.capability_id, self.entity.binding, actor)
+
+    def stop(self) -> None:
+        """Let no call in any more, wait for those inside, and have the provider release everything."""
+        self._core.bus.remove(self.subject)
+        self._gate.close()
+        if not self._gate.drain(self._core.settings.shutdown_seconds):
+            log.warning("Capability provider %s is stopped while calls to it are still running", printable(self.title))
+        self._stop_provider()
+
+    def _stop_provider(self) -> None:
+        try:
+            self.provider.stop()
+        except Exception as error:
+            _log_failure(self.title, "stop", error)
+
+    def _perform_root(self, invocation: Invocation) -> bytes:
+        if invocation.operation not in CORE_OPERATIONS:
+            raise MiscHostError("Attempted to invoke binding-required operation on unbound provider")
+        return self._handle_call(SYSTEM_ACTOR, invocation)
+
+    def _perform_bound(self, actor: ActorEntity, invocation: Invocation) -> bytes:
+        if invocation.origin != actor:
+            raise AuthorizationFailure("The invocation is not from the actor that this subject belongs to")
+        if invocation.operation in CORE_OPERATIONS:
+            raise HostCallFailure(BAD_DISPATCH)
+        return self._handle_call(actor.public_key, invocation)
+
+    def _handle_call(self, actor: str, invocation: Invocation) -> bytes:
+        with self._gate:
+            try:
+                reply = self.provider.handle_call(actor, invocation.operation, invocation.payload)
+            except ProviderError as error:
+                raise HostCallFailure(str(error)) from error
+            except Exception as error:
+                _log_failure(self.title, invocation.operation, error)
+                raise HostCallFailure(_summary(self.title, error)) from error
+        if isinstance(reply, bytes):
+            return reply
+        raise HostCallFailure(f"provider {self.title} answered with {type(reply).__name__}, not with bytes")
+
+
+class ActorDispatcher:
+    """A provider's way to the actors: those that are bound to it, and no others."""
+
+    def __init__(
+        self, core: HostCore, gate: Gate, origin: CapabilityEntity, may_dispatch: Callable[[str], bool]
+    ) -> None:
+        self._core = core
+        self._gate = gate
+        self._origin = origin
+        self._may_dispatch = may_dispatch
+
+    def dispatch(self, actor: str, operation: str, payload: bytes) -> bytes:
+        """Call an actor bound to this provider. Raises InvocationFailure (its error), AuthorizationFailure (not bound),
+        CapabilityProviderError (the provider has been removed), HostShutDown, NoSubscribers."""
+        with self._core.gate, self._gate:
+            if not self._may_dispatch(actor):
+                name = f"{self._origin.binding},{self._origin.capability_id}"
+                raise AuthorizationFailure(f"Provider {name} attempted to call {operation} on {actor}, not bound to it")
+            return self._core.call(actor_subject(actor), self._origin, ActorEntity(actor), operation, bytes(payload))
+
+
+class LoadedProviders:
+    """The loaded providers of one host, by capability id and binding name."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loaded: dict[ProviderKey, LoadedProvider] = {}
+
+    def find(self, key: ProviderKey) -> LoadedProvider | None:
+        """The provider under that key, None if there is none."""
+        return self._loaded.get(key)
+
+    def all(self) -> tuple[LoadedProvider, ...]:
+        """Every loaded provider, in the order in which they were loaded."""
+        with self._lock:
+            return tuple(self._loaded.values())
+
+    def start(self, loaded: LoadedProvider, may_dispatch: Callable[[str], bool]) -> None:
+        """Take a provider in and start it; after an error nothing of it is left.
+
+        Raises CapabilityProviderError (one of that key is there, or it failed), HostShutDown, MiscHostError.
+        """
+        capability_id, binding = loaded.key
+        with self._lock:
+            if loaded.key in self._loaded:
+                raise CapabilityProviderError(
+                    f"Capability provider {capability_id} cannot be bound to the same name ({binding}) twice, "
+                    "loading failed."
+                )
+            if any(other.provider is loaded.provider for other in self._loaded.values()):
+                raise CapabilityProviderError(f"Capability provider {capability_id} is loaded already; make a new one")
+            self._loaded[loaded.key] = loaded
+        try:
+            loaded.start(may_dispatch)
+        except BaseException:
+            self.forget(loaded)
+            raise
+        descriptor = loaded.descriptor
+        log.info(
+            "Loaded native capability provider '%s' v%s (%d) for %s/%s",
+            *(printable(descriptor.name), printable(descriptor.version), descriptor.revision),
+            *(printable(capability_id), printable(binding)),
+        )
+        log.info("Native capability provider '(%s,%s)' ready", printable(binding), printable(capability_id))
+
+    def forget(self, loaded: LoadedProvider) -> None:
+        """Take a provider out of the table."""
+        with self._lock:
+            self._loaded.pop(loaded.key, None)
+
+
+def _describe(provider: CapabilityProvider) -> CapabilityDescriptor:
+    descriptor = _ask(provider, "descriptor", lambda: provider.descriptor)
+    if not isinstance(descriptor, CapabilityDescriptor) or not is_capability_id(descriptor.id):
+        raise CapabilityProviderError(f"{type(provider).__name__} does not describe a capability")
+    return descriptor
+
+
+def _ask(provider: CapabilityProvider, what: str, question: Callable[[], _T]) -> _T:
+    try:
+        return question()
+    except ProviderError as error:
+        raise CapabilityProviderError(str(error)) from error
+    except Exception as error:
+        name = type(provider).__name__
+        _log_failure(name, what, error)
+        raise CapabilityProviderError(_summary(name, error)) from error
+
+
+def _summary(title: str, error: Exception) -> str:
+    """What the caller learns of an unexpected error: not its text, which may hold a secret of the configuration."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else "see the log of the host"
+    return f"{type(error).__name__} in provider {title}: {reason}"
+
+
+def _log_failure(title: str, operation: str, error: Exception) -> None:
+    """Say what failed and where in the code; the error's text may hold a secret and is left out."""
+    where = "; ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
+    log.error("%s failed at %s with %s at %s", *map(printable, (title, operation, type(error).__name__, where)))

@@ -1,0 +1,27 @@
+"""Reading configuration values, which are all strings, with an error that names the value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from host.logs import printable
+from host.providers.base import ProviderError
+
+
+def integer_value(values: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    """The value as an integer of `low` to `high`, or the default. Raises ProviderError."""
+    text = values.get(name)
+    if text is None:
+        return default
+    # A longer text cannot be in any range here, and int() is slow and limited on long ones.
+    if len(text) <= 20 and text.isascii() and text.isdecimal() and low <= int(text) <= high:
+        return int(text)
+    raise ProviderError(f"{name} must be an integer from {low} to {high}, not {printable(text)!r}")
+
+
+def choice_value(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """The value, one of `choices`, the first of which is the default. Raises ProviderError."""
+    text = values.get(name, choices[0])
+    if text not in choices:
+        raise ProviderError(f"{name} must be one of {', '.join(choices)}, not {printable(text)!r}")
+    return text

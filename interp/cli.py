@@ -1,0 +1,172 @@
+"""The commands `invoke`, `validate` and `dump` of `wascc`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from interp.engine import DEFAULT_ENGINE, ENGINES, Limits, load_engine
+
+if TYPE_CHECKING:
+    from interp.engine import Engine, Instance, Module, Store
+    from interp.wasi import Wasi
+
+EngineName = Enum("EngineName", {name: name for name in ENGINES})  # type: ignore[misc]
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="What runs the module.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+FileArgument = Annotated[Path, typer.Argument(help="A WebAssembly module (.wasm).", metavar="FILE")]
+
+DEFAULT = EngineName[DEFAULT_ENGINE]
+MAX_MODULE_BYTES = 1 << 30
+
+
+class CommandError(Exception):
+    """What the person who called must mend; shown as one line."""
+
+
+def read_module(path: Path) -> bytes:
+    """The bytes of a module file.  Raises CommandError, OSError."""
+    if path.stat().st_size > MAX_MODULE_BYTES:
+        raise CommandError(f"{path}: larger than {MAX_MODULE_BYTES} bytes")
+    return path.read_bytes()
+
+
+def validate(
+    file: FileArgument,
+    engine: EngineOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Decode and validate a module; exit code 0 only if it is valid."""
+    module = load_engine(engine.value).compile(read_module(file))
+    if as_json:
+        typer.echo(json.dumps({"valid": True, "imports": len(module.imports), "exports": len(module.exports)}))
+    else:
+        typer.echo(f"{file}: valid ({len(module.imports)} imports, {len(module.exports)} exports)")
+
+
+def dump(
+    file: FileArgument,
+    function: Annotated[str | None, typer.Option(help="Only this function: its index, name, or export name.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a module holds: sections, imports, exports, and the code of its functions with its offsets."""
+    from interp.binary.modules import decode
+    from interp.dump import dump_json, dump_text
+
+    module = decode(read_module(file))
+    if as_json:
+        typer.echo(json.dumps(dump_json(module, function), indent=2))
+        return
+    for line in dump_text(module, function):
+        typer.echo(line)
+
+
+def invoke(
+    file: FileArgument,
+    func: Annotated[str, typer.Argument(help="The name of the exported function.", metavar="FUNC")],
+    args: Annotated[
+        list[str] | None, typer.Argument(help="Its arguments (-- before negative ones).", metavar="ARG…")
+    ] = None,
+    engine: EngineOption = DEFAULT,
+    fuel: Annotated[
+        int | None, typer.Option(min=0, help="Units of fuel: function entries and backward branches.")
+    ] = None,
+    deadline: Annotated[float | None, typer.Option(min=0, help="Seconds that it may run.", metavar="SECONDS")] = None,
+    max_memory_pages: Annotated[int, typer.Option(min=0, help="Pages of 64 KiB for each memory.")] = 65536,
+    max_call_depth: Annotated[int, typer.Option(min=1, help="Nested calls.")] = 10_000,
+    directory: Annotated[
+        list[str] | None, typer.Option("--dir", help="Give a WASI guest this folder (GUEST=HOST).")
+    ] = None,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", help="Give a WASI guest this variable (NAME=VALUE).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Call an exported function of a module; prints its results, one a line. WASI imports are served."""
+    limits = Limits(
+        fuel=fuel, deadline_seconds=deadline, max_memory_pages=max_memory_pages, max_call_depth=max_call_depth
+    )
+    guest_args = [str(file), *(args or [])] if func == "_start" else [str(file)]
+    wasi = wasi_of(guest_args, directory or [], env or [])
+    results = interruptible(lambda: call(load_engine(engine.value), read_module(file), func, args or [], limits, wasi))
+    typer.echo(json.dumps({"results": results}) if as_json else "\n".join(results), nl=as_json or bool(results))
+
+
+def wasi_of(args: list[str], directories: list[str], env: list[str]) -> Wasi:
+    """The world of a WASI guest: our own standard streams, and what the options give it."""
+    from interp.wasi import Wasi, WasiParams
+
+    pairs = [text.partition("=") for text in env]
+    if any(not separator for _, separator, _ in pairs):
+        raise CommandError("--env takes NAME=VALUE")
+    preopens = {guest: host or guest for guest, _, host in (text.partition("=") for text in directories)}
+    variables = {name: value for name, _, value in pairs}
+    stdin, stdout, stderr = sys.stdin.buffer, sys.stdout.buffer, sys.stderr.buffer
+    try:
+        return Wasi(WasiParams(args, variables, preopens, stdin, stdout, stderr))
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def call(engine: Engine, wasm: bytes, func: str, args: list[str], limits: Limits, wasi: Wasi) -> list[str]:
+    """Instantiate and call; the results as text.  Raises WasmError, CommandError, SystemExit for a guest that exits."""
+    from interp.arguments import parse_arguments, show_results
+    from interp.engine import Func
+    from interp.wasi import ProcExit
+
+    module = engine.compile(wasm)
+    store = engine.store(limits)
+    try:
+        instance = instantiate(store, module, wasi)
+        export = instance.exports.get(func)
+        if not isinstance(export, Func):
+            names = ", ".join(e.name for e in module.exports if isinstance(instance.exports[e.name], Func)) or "none"
+            raise CommandError(f"no function is exported as {func!r}; there are: {names}")
+        values = parse_arguments(export.type.params, [] if func == "_start" else args)
+        return show_results(export.type.results, export(*values))
+    except ProcExit as exit_:
+        raise SystemExit(exit_.code) from None
+    finally:
+        wasi.close()
+
+
+def instantiate(store: Store, module: Module, wasi: Wasi) -> Instance:
+    """An instance whose WASI imports are served.  Raises CommandError for other imports."""
+    from interp.engine import Memory
+
+    served = wasi.imports(store, module)
+    missing = [f"{i.module}.{i.name}" for i in module.imports if (i.module, i.name) not in served]
+    if missing:
+        raise CommandError(f"the module imports what this command cannot give: {', '.join(missing[:5])}")
+    instance = store.instantiate(module, [served[i.module, i.name] for i in module.imports])
+    memory = instance.exports.get("memory")
+    if isinstance(memory, Memory):
+        wasi.attach(memory)
+    return instance
+
+
+def interruptible(function: Any) -> Any:
+    """Run in a thread, so that Ctrl-C ends the program even while a JIT runs code that never returns."""
+    from threading import Thread
+
+    outcome: list[Any] = []
+
+    def target() -> None:
+        try:
+            outcome.append((function(), None))
+        except BaseException as error:  # raised again in the main thread
+            outcome.append((None, error))
+
+    thread = Thread(target=target, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.05)
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result

@@ -1,0 +1,130 @@
+"""What a module holds, as text for people and as data for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from interp.binary.names import function_names
+from interp.syntax.modules import Active, Func, Module
+from interp.syntax.notation import listing
+from interp.syntax.types import EXTERN_KINDS, FuncType, TypeIdx
+
+
+class NoSuchFunctionError(LookupError):
+    """The module has no function of that index or name."""
+
+
+def functype_of(module: Module, typeidx: int) -> str:
+    """The notation of a function type; a type index that is out of range is shown as it is."""
+    types = [subtype.comptype for rectype in module.types for subtype in rectype.subtypes]
+    return str(types[typeidx]) if typeidx < len(types) else f"(type {typeidx})"
+
+
+def imported(module: Module, kind: str) -> int:
+    """How many imports come before the module's own definitions of a kind."""
+    wanted = [cls for cls, name in EXTERN_KINDS.items() if name == kind and cls is not FuncType]
+    descs = (i.desc for i in module.imports)
+    return sum(isinstance(desc, TypeIdx) if kind == "func" else isinstance(desc, wanted[0]) for desc in descs)
+
+
+def selected(module: Module, function: str | None) -> Iterator[tuple[int, Func]]:
+    """The functions to show, with their indices.  Raises NoSuchFunctionError."""
+    first = imported(module, "func")
+    funcs = list(enumerate(module.funcs, first))
+    if function is None:
+        yield from funcs
+        return
+    names = function_names(module)
+    exported = {e.index for e in module.exports if e.kind == "func" and e.name == function}
+    found = [(i, f) for i, f in funcs if str(i) == function or names.get(i) == function or i in exported]
+    if not found:
+        raise NoSuchFunctionError(f"the module defines no function {function!r}")
+    yield from found
+
+
+def counts(module: Module) -> dict[str, int]:
+    """The sections that are there, by the number of their entries."""
+    sections: dict[str, Any] = {
+        "types": module.types, "imports": module.imports, "functions": module.funcs, "tables": module.tables,
+        "memories": module.mems, "globals": module.globals, "exports": module.exports, "elements": module.elems,
+        "data": module.datas, "custom sections": module.customs,
+    }  # fmt: skip
+    return {name: len(entries) for name, entries in sections.items() if entries}
+
+
+def printable(text: str) -> str:
+    """A name that a module gave, without anything that could act on a terminal."""
+    return text if text.isprintable() else ascii(text)
+
+
+def summary(module: Module) -> Iterator[str]:
+    """All but the code, a line each."""
+    yield ", ".join(f"{n} {name}" for name, n in counts(module).items()) or "an empty module"
+    for i in module.imports:
+        desc = f"func {functype_of(module, i.desc.index)}" if isinstance(i.desc, TypeIdx) else described(i.desc)
+        yield f"import {printable(i.module)} {printable(i.name)} {desc}"
+    for kind, first, types in (
+        ("table", imported(module, "table"), [table.type for table in module.tables]),
+        ("memory", imported(module, "memory"), [mem.type for mem in module.mems]),
+        ("global", imported(module, "global"), [global_.type for global_ in module.globals]),
+    ):
+        yield from (f"{kind} {index} {t}" for index, t in enumerate(types, first))
+    for e in module.exports:
+        yield f"export {printable(e.name)} {e.kind} {e.index}"
+    if module.start is not None:
+        yield f"start function {module.start.funcidx}"
+    for index, elem in enumerate(module.elems):
+        yield f"elem {index} {mode_of(elem.mode)} {elem.type}, {len(elem.init)} elements"
+    for index, data in enumerate(module.datas):
+        yield f"data {index} {mode_of(data.mode)}, {len(data.init)} bytes"
+    for custom in module.customs:
+        yield f"custom section {printable(custom.name)}, {len(custom.data)} bytes at {custom.offset:#x}"
+
+
+def described(externtype: Any) -> str:
+    """Kind and notation of a table, memory or global type."""
+    return f"{EXTERN_KINDS[type(externtype)]} {externtype}"
+
+
+def mode_of(mode: Any) -> str:
+    """active 0, passive, or declarative."""
+    return f"active {mode.index}" if isinstance(mode, Active) else type(mode).__name__.lower()
+
+
+def dump_text(module: Module, function: str | None) -> Iterator[str]:
+    """The lines of `wascc dump`: the summary (unless one function is asked for) and the code."""
+    names = function_names(module)
+    functions = list(selected(module, function))
+    if function is None:
+        yield from summary(module)
+    for index, func in functions:
+        name = f" {printable(names[index])}" if index in names else ""
+        yield f"\nfunction {index}{name} {functype_of(module, func.typeidx)}"
+        if func.locals:
+            yield f"          locals {' '.join(map(str, func.locals))}"
+        for offset, depth, text in listing(func.body):
+            yield f"{offset:#08x}  {'  ' * min(depth, 40)}{text}"
+
+
+def dump_json(module: Module, function: str | None) -> dict[str, Any]:
+    """The same as data."""
+    names = function_names(module)
+    return {
+        "sections": counts(module),
+        "imports": [{"module": i.module, "name": i.name} for i in module.imports],
+        "exports": [{"name": e.name, "kind": e.kind, "index": e.index} for e in module.exports],
+        "functions": [
+            {
+                "index": index,
+                "name": names.get(index),
+                "type": functype_of(module, func.typeidx),
+                "locals": [str(t) for t in func.locals],
+                "instructions": [
+                    {"offset": offset, "depth": depth, "text": text} for offset, depth, text in listing(func.body)
+                ],
+            }
+            for index, func in selected(module, function)
+        ],
+        "customs": [{"name": c.name, "bytes": len(c.data), "offset": c.offset} for c in module.customs],
+    }

@@ -1,0 +1,89 @@
+"""What a computation may still use: fuel, time and depth of calls, shared by the pure engines.
+
+The pure engines call `tick` at each function entry and each taken backward branch, so nothing can run for long between
+two ticks. The clock is read only every `SLICE` ticks. Fuel and deadline start anew with each outermost call.
+
+Spec: appendix/implementation#execution-limits
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from interp.errors import Exhaustion, ExhaustionKind
+
+if TYPE_CHECKING:
+    from interp.engine import Limits
+
+SLICE = 500
+"""Ticks between two looks at the clock."""
+
+MAX_REENTRY = 32
+"""Host functions that may be active at once, each having called into the store again: every one of them takes frames
+of the Python interpreter, whose number is limited too."""
+
+SLOTS_PER_CALL = 100
+"""Locals of all active functions together, as a multiple of the greatest call depth."""
+
+
+class Meter:
+    """The counters of one store. `depth` counts active calls, `slots` their locals, `reentry` nested invocations."""
+
+    __slots__ = ("budget", "deadline", "depth", "fuel", "limits", "max_slots", "reentry", "slots")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.max_slots = limits.max_call_depth * SLOTS_PER_CALL
+        self.depth = 0
+        self.slots = 0
+        self.reentry = 0
+        self.budget = 0
+        self.fuel: int | None = None
+        self.deadline: float | None = None
+
+    def enter(self) -> None:
+        """An invocation from outside begins. Raises Exhaustion(CALL_STACK)."""
+        if self.reentry == 0:
+            seconds = self.limits.deadline_seconds
+            self.deadline = None if seconds is None else monotonic() + seconds
+            self.fuel = self.limits.fuel
+            self.budget = 0
+        elif self.reentry >= MAX_REENTRY:
+            raise Exhaustion(ExhaustionKind.CALL_STACK)
+        self.reentry += 1
+
+    def leave(self) -> None:
+        """An invocation from outside ends."""
+        self.reentry -= 1
+
+    def tick(self) -> None:
+        """One unit of fuel is used. Raises Exhaustion(FUEL | DEADLINE)."""
+        if self.budget == 0:
+            self.refill()
+        self.budget -= 1
+
+    def refill(self) -> None:
+        """Take the next slice of ticks from the fuel, if the time is not over."""
+        if self.deadline is not None and monotonic() > self.deadline:
+            raise Exhaustion(ExhaustionKind.DEADLINE)
+        if self.fuel is None:
+            self.budget = SLICE
+            return
+        if self.fuel <= 0:
+            raise Exhaustion(ExhaustionKind.FUEL)
+        self.budget = min(SLICE, self.fuel)
+        self.fuel -= self.budget
+
+    def push(self, locals_: int) -> None:
+        """A function is entered that has so many locals. Raises Exhaustion."""
+        self.tick()
+        self.depth += 1
+        self.slots += locals_
+        if self.depth > self.limits.max_call_depth or self.slots > self.max_slots:
+            raise Exhaustion(ExhaustionKind.CALL_STACK)
+
+    def pop(self, locals_: int) -> None:
+        """A function is left."""
+        self.depth -= 1
+        self.slots -= locals_

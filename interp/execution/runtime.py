@@ -1,0 +1,205 @@
+"""Runtime structure (specification 4.2): the store and the instances in it.
+
+An instance stands for its own address: `addr` is its index in its list of the store, for people to read. A reference
+is None (null), a `FuncInst`, or any Python object (a host reference). Values follow `interp.execution.values`.
+
+Spec: exec/runtime
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from interp.errors import Exhaustion, ExhaustionKind, Trap, TrapKind
+from interp.execution.meter import Meter
+from interp.syntax.modules import Func, Module
+from interp.syntax.types import DefType, FuncType, GlobalType, Limits, MemType, TableType
+
+PAGE = 65536
+
+
+@dataclass(slots=True, eq=False)
+class FuncInst:
+    """funcinst: a function of a module, or of the host (`host` is then its callable, and `code` None). `prepared` is
+    what an engine made of the code to run it faster.
+
+    Spec: exec/runtime#function-instances
+    """
+
+    addr: int
+    type: FuncType
+    deftype: DefType
+    module: ModuleInst | None = None
+    code: Func | None = None
+    funcidx: int = -1
+    host: Callable[..., Any] | None = None
+    prepared: Any = None
+
+
+@dataclass(slots=True, eq=False)
+class TableInst:
+    """tableinst: the type, whose minimum is not kept up to date, and the elements.
+
+    Spec: exec/runtime#table-instances
+    """
+
+    addr: int
+    type: TableType
+    refs: list[Any]
+    limit: int
+
+    def grow(self, n: int, ref: Any) -> bool:
+        """Append n times ref; False if a limit forbids it.  Spec: exec/modules#growing-tables"""
+        size = len(self.refs) + n
+        maximum = self.type.limits.max
+        if size > self.limit or (maximum is not None and size > maximum):
+            return False
+        self.refs.extend([ref] * n)
+        return True
+
+    def read(self, i: int) -> Any:
+        """refs[i]; Trap(TABLE_OUT_OF_BOUNDS)"""
+        if not 0 <= i < len(self.refs):
+            raise Trap(TrapKind.TABLE_OUT_OF_BOUNDS)
+        return self.refs[i]
+
+    def current_type(self) -> TableType:
+        """The type with the size that the table has now."""
+        limits = Limits(len(self.refs), self.type.limits.max)
+        return TableType(self.type.addrtype, limits, self.type.reftype)
+
+
+@dataclass(slots=True, eq=False)
+class MemInst:
+    """meminst: the type and the bytes, whose number is a multiple of the page size.
+
+    Spec: exec/runtime#memory-instances
+    """
+
+    addr: int
+    type: MemType
+    bytes: bytearray
+    limit: int
+
+    @property
+    def size(self) -> int:
+        """Pages of 64 KiB."""
+        return len(self.bytes) // PAGE
+
+    def grow(self, n: int) -> bool:
+        """Append n pages of zeros; False if a limit forbids it.  Spec: exec/modules#growing-memories"""
+        size = self.size + n
+        maximum = self.type.limits.max
+        if size > self.limit or (maximum is not None and size > maximum):
+            return False
+        try:
+            self.bytes.extend(bytes(n * PAGE))
+        except MemoryError:
+            return False
+        return True
+
+    def check(self, addr: int, n: int) -> None:
+        """Trap(MEMORY_OUT_OF_BOUNDS) unless [addr, addr + n) lies in the memory."""
+        if addr < 0 or n < 0 or addr + n > len(self.bytes):
+            raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
+
+    def current_type(self) -> MemType:
+        """The type with the size that the memory has now."""
+        return MemType(self.type.addrtype, Limits(self.size, self.type.limits.max))
+
+
+@dataclass(slots=True, eq=False)
+class GlobalInst:
+    """globalinst.  Spec: exec/runtime#global-instances"""
+
+    addr: int
+    type: GlobalType
+    value: Any
+
+
+@dataclass(slots=True, eq=False)
+class ElemInst:
+    """eleminst: references to copy; none after elem.drop.  Spec: exec/runtime#element-instances"""
+
+    refs: tuple[Any, ...]
+
+
+@dataclass(slots=True, eq=False)
+class DataInst:
+    """datainst: bytes to copy; none after data.drop.  Spec: exec/runtime#data-instances"""
+
+    bytes: bytes
+
+
+ExternInst = FuncInst | TableInst | MemInst | GlobalInst
+
+
+@dataclass(slots=True, eq=False)
+class ModuleInst:
+    """moduleinst: what the index spaces of a module mean in the store.  Spec: exec/runtime#module-instances"""
+
+    module: Module
+    types: list[DefType] = field(default_factory=list)
+    funcs: list[FuncInst] = field(default_factory=list)
+    tables: list[TableInst] = field(default_factory=list)
+    mems: list[MemInst] = field(default_factory=list)
+    globals: list[GlobalInst] = field(default_factory=list)
+    elems: list[ElemInst] = field(default_factory=list)
+    datas: list[DataInst] = field(default_factory=list)
+    exports: dict[str, ExternInst] = field(default_factory=dict)
+    names: dict[int, str] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Store:
+    """store: every instance that was allocated, and the meter of what running in it may still use.
+
+    Spec: exec/runtime#store
+    """
+
+    meter: Meter
+    funcs: list[FuncInst] = field(default_factory=list)
+    tables: list[TableInst] = field(default_factory=list)
+    mems: list[MemInst] = field(default_factory=list)
+    globals: list[GlobalInst] = field(default_factory=list)
+
+    def alloc_host_func(self, functype: FuncType, deftype: DefType, host: Callable[..., Any]) -> FuncInst:
+        """Spec: exec/modules#host-functions"""
+        func = FuncInst(len(self.funcs), functype, deftype, host=host)
+        self.funcs.append(func)
+        return func
+
+    def alloc_func(self, moduleinst: ModuleInst, deftype: DefType, code: Func, funcidx: int) -> FuncInst:
+        """Spec: exec/modules#functions"""
+        func = FuncInst(len(self.funcs), deftype.expand(), deftype, moduleinst, code, funcidx)
+        self.funcs.append(func)
+        return func
+
+    def alloc_table(self, tabletype: TableType, ref: Any) -> TableInst:
+        """Raises Exhaustion(TABLE).  Spec: exec/modules#tables"""
+        limit = self.meter.limits.max_table_elements
+        if tabletype.limits.min > limit:
+            raise Exhaustion(ExhaustionKind.TABLE)
+        table = TableInst(len(self.tables), tabletype, [ref] * tabletype.limits.min, limit)
+        self.tables.append(table)
+        return table
+
+    def alloc_mem(self, memtype: MemType) -> MemInst:
+        """Raises Exhaustion(MEMORY).  Spec: exec/modules#memories"""
+        limit = self.meter.limits.max_memory_pages
+        if memtype.limits.min > limit:
+            raise Exhaustion(ExhaustionKind.MEMORY)
+        try:
+            mem = MemInst(len(self.mems), memtype, bytearray(memtype.limits.min * PAGE), limit)
+        except MemoryError as error:
+            raise Exhaustion(ExhaustionKind.MEMORY) from error
+        self.mems.append(mem)
+        return mem
+
+    def alloc_global(self, globaltype: GlobalType, value: Any) -> GlobalInst:
+        """Spec: exec/modules#globals"""
+        global_ = GlobalInst(len(self.globals), globaltype, value)
+        self.globals.append(global_)
+        return global_

@@ -1,0 +1,115 @@
+"""The reference machine: `step` applies one reduction rule to a configuration and says which.
+
+`run` repeats steps until the computation ends; `invoke`, `evaluate` and `execute` are what an embedder needs.
+Spec: exec/instructions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from interp.errors import ExecutionError
+from interp.execution.runtime import FuncInst, ModuleInst, Store
+from interp.reference import control, memory, numeric, table, variable
+from interp.reference.configuration import RULE_NAMES, VALUE, Code, Config, Frame, prepare
+from interp.reference.control import CALL_REF, end_of_context
+from interp.syntax.instructions import Expr
+from interp.syntax.modules import Module
+
+CHAPTERS = (control, variable, memory, table, numeric)
+"""The modules whose rules are registered."""
+
+FINISHED = None
+"""What `step` gives when no rule applies any more."""
+
+NO_MODULE = ModuleInst(Module())
+
+
+def step(c: Config) -> str | None:
+    """config ~> config: apply one rule and give its name, such as `Step_read/block`; FINISHED when only values, or a
+    trap, are left. Raises Exhaustion, and whatever a host function raises."""
+    while True:
+        ctx = c.ctx
+        pc = ctx.pc
+        if pc < len(ctx.code):
+            ctx.pc = pc + 1
+            function, operand, _ = ctx.code[pc]
+            name = function(c, operand)
+            if name != VALUE:
+                return name
+        elif ctx.rest:
+            ctx.code, ctx.pc = ctx.rest.pop()
+        elif ctx.kind == "top":
+            return FINISHED
+        else:
+            return end_of_context(c)
+
+
+def run(c: Config) -> list[Any]:
+    """config ~>* val*: the values, as `step` repeated would give them.  Raises Trap | Exhaustion."""
+    try:
+        while True:
+            ctx = c.ctx
+            code = ctx.code
+            pc, end = ctx.pc, len(code)
+            while pc < end:
+                function, operand, _ = code[pc]
+                ctx.pc = pc + 1
+                function(c, operand)
+                if c.ctx is not ctx or ctx.code is not code:
+                    break
+                pc += 1
+            else:
+                if ctx.rest:
+                    ctx.code, ctx.pc = ctx.rest.pop()
+                elif ctx.kind == "top":
+                    break
+                else:
+                    end_of_context(c)
+    except ExecutionError as error:
+        if not error.backtrace:
+            error.backtrace = c.backtrace()
+        raise
+    if c.trapped is not None:
+        raise c.trapped
+    return c.vals
+
+
+class Machine:
+    """Runs computations in one store.  Implements `interp.execution.modules.Executor`."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def start(self, frame: Frame, code: Code, vals: Sequence[Any] = (), observed: bool = False) -> Config:
+        """The configuration that a computation begins with."""
+        config = Config(self.store, frame, code, observed)
+        config.vals.extend(vals)
+        return config
+
+    def run(self, config: Config) -> list[Any]:
+        """Run a configuration within the limits of the store; an outermost one has fuel and time anew."""
+        meter = self.store.meter
+        meter.enter()
+        depth, slots = meter.depth, meter.slots
+        try:
+            return run(config)
+        finally:
+            meter.depth, meter.slots = depth, slots
+            meter.leave()
+
+    def invoke(self, func: FuncInst, args: Sequence[Any]) -> list[Any]:
+        """Call a function with values of its parameters' types.  Spec: exec/modules#invocation"""
+        return self.run(self.start(Frame([], func.module or NO_MODULE), (CALL_REF,), (*args, func)))
+
+    def evaluate(self, moduleinst: ModuleInst, expr: Expr) -> Any:
+        """The value of a constant expression.  Spec: exec/instructions#expressions"""
+        return self.run(self.start(Frame([], moduleinst), prepare(expr, moduleinst.types)))[-1]
+
+    def execute(self, moduleinst: ModuleInst, instrs: Expr) -> None:
+        """Run instructions that leave no value."""
+        self.run(self.start(Frame([], moduleinst), prepare(instrs, moduleinst.types)))
+
+
+__all__ = ["FINISHED", "RULE_NAMES", "Machine", "run", "step"]

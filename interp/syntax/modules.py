@@ -1,0 +1,163 @@
+"""Modules (specification 2.5): what the decoder makes of the bytes, and what validation and execution read.
+
+Index spaces start with the imports, as in the specification; `Module.funcs`, `.tables` … hold only what the module
+itself defines. Spec: syntax/modules
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from interp.syntax.instructions import Expr
+from interp.syntax.types import (
+    ExternType,
+    FuncType,
+    GlobalType,
+    MemType,
+    RecType,
+    RefType,
+    TableType,
+    TypeIdx,
+    ValType,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """import ::= name name externtype; a function's type is a type index.  Spec: syntax/modules#imports"""
+
+    module: str
+    name: str
+    desc: TypeIdx | TableType | MemType | GlobalType
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Func:
+    """func ::= typeidx local* expr; `offset` and `size` (bytes) place its code in the module.
+
+    Spec: syntax/modules#functions
+    """
+
+    typeidx: int
+    locals: tuple[ValType, ...]
+    body: Expr
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """table ::= tabletype expr?; without an expression the elements start as null.  Spec: syntax/modules#tables"""
+
+    type: TableType
+    init: Expr | None
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mem:
+    """mem ::= memtype.  Spec: syntax/modules#memories"""
+
+    type: MemType
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """global ::= globaltype expr.  Spec: syntax/modules#globals"""
+
+    type: GlobalType
+    init: Expr
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passive:
+    """A segment that is copied only by table.init or memory.init."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declarative:
+    """An element segment that only declares functions to be referenced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A segment that is copied at instantiation to `offset` of table or memory `index`."""
+
+    index: int
+    offset: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Elem:
+    """elem ::= reftype expr* elemmode.  Spec: syntax/modules#element-segments"""
+
+    type: RefType
+    init: tuple[Expr, ...]
+    mode: Active | Passive | Declarative
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """data ::= byte* datamode.  Spec: syntax/modules#data-segments"""
+
+    init: bytes
+    mode: Active | Passive
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """start ::= funcidx.  Spec: syntax/modules#start-function"""
+
+    funcidx: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """export ::= name externidx; `kind` is func, table, memory or global.  Spec: syntax/modules#exports"""
+
+    name: str
+    kind: str
+    index: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """A custom section: its name and its bytes.  Spec: binary/modules#custom-section"""
+
+    name: str
+    data: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A whole module.  Spec: syntax/modules"""
+
+    types: tuple[RecType, ...] = ()
+    imports: tuple[Import, ...] = ()
+    funcs: tuple[Func, ...] = ()
+    tables: tuple[Table, ...] = ()
+    mems: tuple[Mem, ...] = ()
+    globals: tuple[Global, ...] = ()
+    elems: tuple[Elem, ...] = ()
+    datas: tuple[Data, ...] = ()
+    start: Start | None = None
+    exports: tuple[Export, ...] = ()
+    customs: tuple[Custom, ...] = field(default=())
+
+    def custom(self, name: str) -> bytes | None:
+        """The bytes of the first custom section of that name, or None."""
+        return next((custom.data for custom in self.customs if custom.name == name), None)
+
+
+__all__ = [
+    "Active", "Custom", "Data", "Declarative", "Elem", "Export", "ExternType", "Func", "FuncType", "Global", "Import",
+    "Mem", "Module", "Passive", "Start", "Table",
+]  # fmt: skip
