@@ -11,6 +11,8 @@ from pathlib import Path
 
 SMOKE_FILE = Path(__file__).with_name("smoke.toml")
 PATTERN = "*.wast"
+MAX_NAMES = 5
+"""Names that an error lists."""
 
 
 class SelectionError(ValueError):
@@ -48,7 +50,8 @@ def select(
         wanted = set(only)
         missing = sorted(wanted - set(names.values()))
         if missing:
-            raise SelectionError(f"the suite has no {', '.join(missing)}")
+            more = f" and {len(missing) - MAX_NAMES} more" if len(missing) > MAX_NAMES else ""
+            raise SelectionError(f"the suite has no {', '.join(missing[:MAX_NAMES])}{more}")
         names = {script: name for script, name in names.items() if name in wanted}
     chosen = {script: name for script, name in names.items() if fnmatch(name, pattern)}
     if not chosen:

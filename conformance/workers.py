@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,6 +26,13 @@ from interp.engine import load_engine
 # A fresh interpreter: an engine's threads do not survive a fork.
 _CONTEXT = multiprocessing.get_context("spawn")
 JOIN_SECONDS = 5.0
+START_SECONDS = 60.0
+"""What a worker may take to start, before the time of its script begins to count."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A worker has got its script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +59,25 @@ class Job:
     scratch: Path
 
 
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it has ended, even if a script runs without end."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
 def _serve(connection: Connection, job: Job) -> None:
     """The worker: run each script whose path arrives, until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     engine = load_engine(job.engine)
     while True:
         try:
             path: Path = connection.recv()
         except EOFError:
             return
+        connection.send(_Started())
         error = ""
         try:
             run = ScriptRun(engine, load_script(path, job.scratch), job.options)
@@ -78,11 +98,13 @@ class _Worker:
     connection: Connection
     path: Path | None = None
     started: float = 0.0
+    has_started: bool = False
     line: int | None = None
     results: list[CommandResult] = field(default_factory=list)
 
     def begin(self, path: Path) -> None:
-        self.path, self.started, self.line, self.results = path, time.monotonic(), None, []
+        self.path, self.line, self.results = path, None, []
+        self.started, self.has_started = time.monotonic(), False
         with suppress(OSError):  # a worker that has died meanwhile is noticed when it is waited for
             self.connection.send(path)
 
@@ -90,6 +112,10 @@ class _Worker:
         """The report of the script, after which the worker is idle."""
         self.path = None
         return FileReport(name, tuple(self.results), error, time.monotonic() - self.started)
+
+    def end_time(self, timeout: float) -> float:
+        """When the script must have ended."""
+        return self.started + timeout + (0.0 if self.has_started else START_SECONDS)
 
     def place(self) -> str:
         return "before its first command" if self.line is None else f"in the command at line {self.line}"
@@ -106,6 +132,7 @@ def _interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # starting it would let interrupts through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -129,7 +156,9 @@ def _drain(worker: _Worker) -> _Done | None:
             message = worker.connection.recv()
             if isinstance(message, _Done):
                 return message
-            if isinstance(message, _Begin):
+            if isinstance(message, _Started):
+                worker.started, worker.has_started = time.monotonic(), True
+            elif isinstance(message, _Begin):
                 worker.line = message.line
             else:
                 worker.results.append(message)
@@ -181,11 +210,11 @@ class Pool:
     def _ended(self) -> Iterator[tuple[_Worker, str]]:
         """Wait until something happens: the workers whose scripts have ended, and their errors."""
         busy = self._busy()
-        left = min(worker.started for worker in busy) + self._timeout - time.monotonic()
+        left = min(worker.end_time(self._timeout) for worker in busy) - time.monotonic()
         wait([worker.connection for worker in busy], timeout=max(0.0, left))
         for worker in busy:
             done = _drain(worker)
-            if done is None and time.monotonic() - worker.started >= self._timeout:
+            if done is None and time.monotonic() >= worker.end_time(self._timeout):
                 done = _Done(f"time-out after {self._timeout:g} s {worker.place()}", usable=False)
             if done is None:
                 continue

@@ -35,7 +35,9 @@ class Actor:
         if token is None:
             raise AuthorizationFailure("No embedded JWT in actor module")
         actor = cls(wasm, token.jwt, token.claims)
-        log.info("Actor claims loaded for %s - %s", printable(actor.public_key), printable(",".join(actor.capabilities)))
+        log.info(
+            "Actor claims loaded for %s - %s", printable(actor.public_key), printable(",".join(actor.capabilities))
+        )
         return actor
 
     @classmethod

@@ -19,13 +19,11 @@ from host.plugins import InstalledProviders, ProviderSource, find_provider
 from host.providers.base import distribution_version
 from host.turns import Patience, Turns
 from interp import ENGINES, Engine, EngineUnavailable, Limits, load_engine
+from wapc import DEFAULT_LIMITS
 from wascap import KeyPair, KeyType
 
 PREFERRED_ENGINES = ("compiled", "wasmtime", "reference")
 """A host that is told no engine takes the first of these that is there."""
-
-DEFAULT_LIMITS = Limits(deadline_seconds=60.0, max_memory_pages=16384)
-"""What one call of an actor may use by default: a minute, and a memory of 1 GiB."""
 
 DEFAULT_SHUTDOWN_SECONDS = 10.0
 
@@ -68,7 +66,7 @@ class HostBuilder:
         return self
 
     def with_limits(self, limits: Limits) -> Self:
-        """Keep each call of an actor, and its memory, within these limits (default: DEFAULT_LIMITS)."""
+        """Keep each call of an actor, and its memory, within these limits (default: wapc.DEFAULT_LIMITS)."""
         self._limits = limits
         return self
 
@@ -133,7 +131,7 @@ class HostBuilder:
 
 
 def intrinsic_labels() -> dict[str, str]:
-    """What every host is labelled with: the machine's architecture, system and family, by the names Rust has for them."""
+    """What every host is labelled with: the machine's architecture, system and family, as Rust names them."""
     machine = platform.machine().lower()
     return {
         HOSTCORE_ARCH: _ARCHITECTURES.get(machine, machine),

@@ -71,7 +71,9 @@ class Host:
 
     def add_label(self, key: str, value: str) -> bool:
         """Add a label; False if the host has one of that key, which stays as it is."""
-        return self._labels.setdefault(key, value) is value
+        is_new = key not in self._labels
+        self._labels.setdefault(key, value)
+        return is_new
 
     def remove_label(self, key: str) -> None:
         """Take a label away, if it is there."""
@@ -150,9 +152,7 @@ class Host:
                 return
             if found is None:
                 raise _non_existent_actor()
-            check_bindable(
-                found.claims, self._core.authorizer, CapabilityEntity(capability_id, binding), OP_BIND_ACTOR
-            )
+            check_bindable(found.claims, self._core.authorizer, CapabilityEntity(capability_id, binding), OP_BIND_ACTOR)
             self._bind(Binding(actor, capability_id, binding, chosen), configuration(actor, found, chosen))
 
     def remove_binding(self, actor: str, capability_id: str, binding: str = DEFAULT_BINDING) -> None:
@@ -201,11 +201,17 @@ class Host:
 
     def capabilities(self) -> dict[tuple[str, str], CapabilityDescriptor]:
         """The descriptor of every loaded provider, by binding name and capability id."""
-        return {(loaded.entity.binding, loaded.entity.capability_id): loaded.descriptor for loaded in self._providers.all()}
+        return {
+            (loaded.entity.binding, loaded.entity.capability_id): loaded.descriptor for loaded in self._providers.all()
+        }
 
     def bindings(self) -> tuple[Binding, ...]:
         """Every binding, in the order in which they were made."""
         return self._bindings.all()
+
+    def find_binding(self, actor: str, capability_id: str, binding: str = DEFAULT_BINDING) -> Binding | None:
+        """One binding, None if there is none."""
+        return self._bindings.find(actor, (capability_id, binding))
 
     def shutdown(self) -> None:
         """Take no new calls, let those under way finish, then remove the actors, the providers and the bus.

@@ -40,10 +40,17 @@ class Invocation:
 
     @classmethod
     def received(
-        cls, origin: Entity, target: Entity, operation: str, payload: bytes, id: str, host_id: str, encoded_claims: str
+        cls,
+        origin: Entity,
+        target: Entity,
+        operation: str,
+        payload: bytes,
+        invocation_id: str,
+        host_id: str,
+        encoded_claims: str,
     ) -> Invocation:
         """A call that came from elsewhere, with the token that it brought. Nothing is checked here."""
-        return cls(origin, target, operation, payload, id, host_id, None, encoded_claims)
+        return cls(origin, target, operation, payload, invocation_id, host_id, None, encoded_claims)
 
     @property
     def origin_url(self) -> str:

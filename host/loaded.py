@@ -216,5 +216,7 @@ def _summary(title: str, error: Exception) -> str:
 
 def _log_failure(title: str, operation: str, error: Exception) -> None:
     """Say what failed and where in the code; the error's text may hold a secret and is left out."""
-    where = "; ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
+    where = "; ".join(
+        f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+    )
     log.error("%s failed at %s with %s at %s", *map(printable, (title, operation, type(error).__name__, where)))

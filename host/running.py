@@ -122,7 +122,7 @@ class RunningActor:
             # The guest gets the text without the prefix that people outside see it with.
             raise HostError(failure.message) from failure
 
-    def _console_log(self, text: str) -> None:
+    def _console_log(self, guest_id: int, text: str) -> None:
         log.info("Actor %s: %s", self._entity.public_key, printable(text))
 
 

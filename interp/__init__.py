@@ -1,6 +1,6 @@
 """WebAssembly in pure Python, in the chapters and words of the specification, behind one engine interface."""
 
-from interp.engine import ENGINES, Engine, EngineUnavailable, Limits, load_engine
+from interp.engine import DEFAULT_ENGINE, ENGINES, Engine, EngineUnavailable, Limits, load_engine
 from interp.errors import (
     Exhaustion,
     Invalid,
@@ -14,6 +14,7 @@ from interp.errors import (
 )
 
 __all__ = [
+    "DEFAULT_ENGINE",
     "ENGINES",
     "Engine",
     "EngineUnavailable",

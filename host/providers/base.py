@@ -175,7 +175,7 @@ class Provider:
     def _bind_actor(self, payload: bytes) -> bytes:
         configuration = decode(CapabilityConfiguration, payload)
         if not configuration.module or configuration.module == SYSTEM_ACTOR:
-            raise ProviderError(f"{OP_BIND_ACTOR}: {configuration.module!r} is not an actor's public key")
+            raise ProviderError(f"{OP_BIND_ACTOR}: '{printable(configuration.module)}' is not an actor's public key")
         for name in sorted(configuration.values.keys() - self.value_names):
             if not name.startswith(RESERVED_PREFIX):
                 log.warning("%s does not know the configuration value %s", self.capability, printable(name))

@@ -16,12 +16,12 @@ def integer_value(values: Mapping[str, str], name: str, default: int, low: int, 
     # A longer text cannot be in any range here, and int() is slow and limited on long ones.
     if len(text) <= 20 and text.isascii() and text.isdecimal() and low <= int(text) <= high:
         return int(text)
-    raise ProviderError(f"{name} must be an integer from {low} to {high}, not {printable(text)!r}")
+    raise ProviderError(f"{name} must be an integer from {low} to {high}, not '{printable(text)}'")
 
 
 def choice_value(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
     """The value, one of `choices`, the first of which is the default. Raises ProviderError."""
     text = values.get(name, choices[0])
     if text not in choices:
-        raise ProviderError(f"{name} must be one of {', '.join(choices)}, not {printable(text)!r}")
+        raise ProviderError(f"{name} must be one of {', '.join(choices)}, not '{printable(text)}'")
     return text

@@ -63,7 +63,7 @@ typedef union {
 typedef struct { uint8_t kind; wasmtime_extern_union_t of; } wasmtime_extern_t;
 
 typedef union {
-  int32_t i32; uint32_t u32; int64_t i64; float f32; double f64; uint8_t v128[16];
+  int32_t i32; uint32_t u32; int64_t i64; uint64_t u64; float f32; double f64; uint8_t v128[16];
   wasmtime_func_t funcref; wasmtime_ref_t ref;
 } wasmtime_valunion_t;
 typedef struct { uint8_t kind; wasmtime_valunion_t of; } wasmtime_val_t;

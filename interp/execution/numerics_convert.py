@@ -5,10 +5,10 @@ deterministic profile.
 
 Metavariables: M and N widths in bits, i an iM, j a signed integer, z an fM, c a value of any number type.
 
-Spec: exec/numerics#conversions
+Spec: exec/numerics#convert-ops
 """
 
-# ruff: noqa: PLR0124 (z == z is false for a NaN only, and a third of the price of math.isnan)
+# ruff: noqa: PLR0124 (z == z is false for a NaN only, and cheaper than math.isnan)
 
 from __future__ import annotations
 

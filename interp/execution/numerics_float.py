@@ -7,10 +7,10 @@ result is the positive canonical one, as in its deterministic profile.
 
 Metavariables: N in {32, 64}, z an fN.
 
-Spec: exec/numerics#floating-point-operations, exec/numerics#aux-nans
+Spec: exec/numerics#float-ops, exec/numerics#aux-nans
 """
 
-# ruff: noqa: PLR0124 (z == z is false for a NaN only, and a third of the price of math.isnan)
+# ruff: noqa: PLR0124 (z == z is false for a NaN only, and cheaper than math.isnan)
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ leaves its range, since adding or comparing Python integers is cheaper than mask
 
 Metavariables: N and M widths in bits, i an iN, j its signed interpretation, k a count of bits.
 
-Spec: exec/numerics#integer-operations
+Spec: exec/numerics#int-ops
 """
 
 from __future__ import annotations

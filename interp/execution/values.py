@@ -6,10 +6,10 @@ keeps state, so all of them may be called from any thread.
 
 Metavariables: N a width in bits, i an iN, j a signed integer, z an fN, b bytes.
 
-Spec: syntax/values, exec/numerics#representations
+Spec: syntax/values, exec/numerics#aux-bits
 """
 
-# ruff: noqa: PLR0124 (z == z is false for a NaN only, and a third of the price of math.isnan)
+# ruff: noqa: PLR0124 (z == z is false for a NaN only, and cheaper than math.isnan)
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class F32NaN(float):
 
     `bits` is that pattern. As a Python float this is the double NaN of the same sign and (shifted) payload, so code
     that knows floats only sees the right sign; like every NaN it is unequal to itself (see `same_bits`). Immutable.
-    Raises ValueError if `bits` is no NaN's pattern.  Spec: syntax/values#floating-point
+    Raises ValueError if `bits` is no NaN's pattern.  Spec: syntax/values#syntax-float
     """
 
     __slots__ = ("bits",)

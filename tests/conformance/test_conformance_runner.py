@@ -69,6 +69,33 @@ HOLDS = r"""
 (module (import "spectest" "memory" (memory 1 2)) (import "spectest" "table" (table 10 20 funcref)))
 """
 
+SPECTEST = r"""
+(module
+  (import "spectest" "print" (func))
+  (import "spectest" "print_i64" (func (param i64)))
+  (import "spectest" "print_f32" (func (param f32)))
+  (import "spectest" "print_f64" (func (param f64)))
+  (import "spectest" "print_i32_f32" (func (param i32 f32)))
+  (import "spectest" "print_f64_f64" (func (param f64 f64)))
+  (import "spectest" "global_i32" (global $i32 i32))
+  (import "spectest" "global_i64" (global $i64 i64))
+  (import "spectest" "global_f32" (global $f32 f32))
+  (import "spectest" "global_f64" (global $f64 f64))
+  (func (export "print")
+    (call 0) (call 1 (i64.const 1)) (call 2 (f32.const 1)) (call 3 (f64.const 1))
+    (call 4 (i32.const 1) (f32.const 1)) (call 5 (f64.const 1) (f64.const 1)))
+  (func (export "all") (result i32 i64 f32 f64)
+    (global.get $i32) (global.get $i64) (global.get $f32) (global.get $f64))
+)
+(invoke "print")
+(assert_return (invoke "all") (i32.const 666) (i64.const 666) (f32.const 666.6) (f64.const 666.6))
+(assert_unlinkable (module (import "spectest" "print_i32" (func (param i64)))) "incompatible import type")
+(assert_unlinkable (module (import "spectest" "global_i32" (global (mut i32)))) "incompatible import type")
+(assert_unlinkable (module (import "spectest" "table" (table 11 funcref))) "incompatible import type")
+(assert_unlinkable (module (import "spectest" "memory" (memory 1 1))) "incompatible import type")
+(assert_unlinkable (module (import "spectest" "print_i16" (func))) "unknown import")
+"""
+
 DOES_NOT_HOLD = r"""
 (invoke "div" (i32.const 0))
 (invoke "none")
@@ -153,6 +180,12 @@ def test_what_holds_passes(run: Run) -> None:
     assert len(results) == len(HOLDS.strip().splitlines())
 
 
+def test_the_host_module(run: Run) -> None:
+    results = run(SPECTEST)
+    assert [r for r in results if r.outcome is not Outcome.PASSED or not r.executed] == []
+    assert len(results) == 8
+
+
 def test_what_does_not_hold_fails(run: Run) -> None:
     results = after_setup(run(SETUP + DOES_NOT_HOLD))
     assert [r for r in results if r.outcome is not Outcome.FAILED] == []
@@ -161,7 +194,8 @@ def test_what_does_not_hold_fails(run: Run) -> None:
 
 
 def test_commands_after_a_failed_module_fail_without_being_executed(run: Run) -> None:
-    text = '(module (import "no" "no" (func)))\n(assert_return (invoke "f"))\n(register "x")\n(module (import "x" "f" (func)))'
+    text = '(module (import "no" "no" (func)))\n(assert_return (invoke "f"))\n(register "x")\n'
+    text += '(module (import "x" "f" (func)))'
     results = run(text)
     assert [(r.outcome, r.executed) for r in results] == [
         (Outcome.FAILED, True),

@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interp.engine import ENGINES, EngineUnavailable, Limits, load_engine
-from wapc import GuestCallFailure, WapcHost
+from interp.errors import WasmError
+from wapc import GuestCallFailure, MessageLimits, WapcHost
 from wascap import WascapError, extract
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,9 +60,11 @@ class KeyValueStore:
 class Guest:
     """A running actor with its store. The same instance serves all tests: no call may spoil the next."""
 
-    def __init__(self, engine: str, wasm: bytes = ACTOR, limits: Limits | None = None) -> None:
+    def __init__(self, engine: str, wasm: bytes = ACTOR, max_memory_pages: int = 128) -> None:
         self.store = KeyValueStore()
-        self.host = WapcHost(load_engine(engine), wasm, self.store, limits=limits or Limits())
+        limits = Limits(max_memory_pages=max_memory_pages)
+        messages = MessageLimits(max_name_bytes=200_000, max_error_bytes=200_000)
+        self.host = WapcHost(engine, wasm, self.store, limits=limits, message_limits=messages)
 
     def handle(self, payload: bytes) -> bytes:
         """The response to HandleRequest."""
@@ -71,15 +74,19 @@ class Guest:
         """The text of the error that the actor itself gives: neither a trap nor a limit of the host ends the call."""
         with pytest.raises(GuestCallFailure) as failed:
             self.host.call(operation, payload)
-        assert failed.value.__cause__ is None
+        assert not isinstance(failed.value.__cause__, WasmError)
         return failed.value.text
 
 
 def _skip_unless_available(name: str) -> None:
     try:
         load_engine(name)
-    except (EngineUnavailable, ImportError) as error:
-        pytest.skip(f"engine {name} is not available: {error}")
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    except ModuleNotFoundError as error:
+        if error.name != f"interp.engines.{name}":
+            raise
+        pytest.skip(f"engine {name} is not part of this version")
 
 
 @pytest.fixture(scope="module", params=sorted(ENGINES))
@@ -115,7 +122,9 @@ def build() -> ModuleType:
 
 
 def request(method: str = "GET", path: str = "/counter1", **more: object) -> bytes:
-    return msgpack.packb({"method": method, "path": path, "queryString": "", "header": {}, "body": b"", **more})
+    message = {"method": method, "path": path, "queryString": "", "header": {}, "body": b"", **more}
+    packed: bytes = msgpack.packb(message)
+    return packed
 
 
 def test_imports_and_exports(engine: str) -> None:
@@ -270,7 +279,7 @@ def test_hostile_replies(guest: Guest, reply: bytes, reason: str) -> None:
     assert guest.failure(request()) == f"reply of the key-value store: {reason}"
 
 
-@pytest.mark.parametrize("text", ["no such binding", "", "größer als erlaubt", "x" * 5000])
+@pytest.mark.parametrize("text", ["no such binding", "größer als erlaubt", "x" * 5000])
 def test_error_of_the_host_is_passed_on(guest: Guest, text: str) -> None:
     guest.store.reply = RuntimeError(text)
     assert guest.failure(request()) == f"Host error: {text}"
@@ -278,7 +287,7 @@ def test_error_of_the_host_is_passed_on(guest: Guest, text: str) -> None:
 
 
 def test_out_of_memory(engine: str) -> None:
-    small = Guest(engine, limits=Limits(max_memory_pages=2))
+    small = Guest(engine, max_memory_pages=2)
     assert small.handle(request(body=bytes(70_000))) == ANSWER_7
     assert small.failure(request(body=bytes(140_000))) == OUT_OF_MEMORY
     assert small.failure(b"", "x" * 140_000) == OUT_OF_MEMORY
@@ -286,6 +295,8 @@ def test_out_of_memory(engine: str) -> None:
     assert small.failure(request()) == OUT_OF_MEMORY
     small.store.reply = RuntimeError("x" * 140_000)
     assert small.failure(request()) == OUT_OF_MEMORY
+    small.store.reply = RuntimeError("there is room for this text, but not for a copy of it" + "x" * 80_000)
+    assert small.failure(request()) == "Host error: "
     small.store.reply = COUNTER_IS_7
     assert small.handle(GET_FOO) == ANSWER_7
 
@@ -322,7 +333,7 @@ def _answers_or_explains(guest: Guest, payload: bytes, reply: bytes) -> None:
     if failure is None:
         assert response["statusCode"] in {200, 405, 414}
     else:
-        assert failure.__cause__ is None
+        assert not isinstance(failure.__cause__, WasmError)
         assert failure.text.startswith(("request: ", "reply of the key-value store: "))
     for *_, message in guest.store.calls:
         assert set(msgpack.unpackb(message)) == {"key", "value"}
@@ -348,7 +359,7 @@ def checked_guest(build: ModuleType) -> Guest:
 
 
 @given(payload=REQUESTS, reply=REQUESTS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_access_leaves_its_slice(checked_guest: Guest, payload: bytes, reply: bytes) -> None:
     _answers_or_explains(checked_guest, payload, reply)
 
@@ -383,9 +394,17 @@ def test_check_finds_changed_source(elsewhere: Path) -> None:
     assert (elsewhere / "counter.wasm").read_bytes() == ACTOR
 
 
-def test_module_names_no_path() -> None:
-    assert not {part.encode() for part in COUNTER.parts[1:] if part != "counter"} & set(ACTOR.split(b"/"))
+def test_module_names_no_source_file() -> None:
     assert b".zig" not in ACTOR
+    assert str(ROOT).encode() not in ACTOR
+
+
+def test_module_is_webassembly_1() -> None:
+    wasm_tools = shutil.which("wasm-tools", path=str(Path(sys.executable).parent))
+    if wasm_tools is None:
+        pytest.skip("wasm-tools is not installed (extra 'conformance')")
+    command = [wasm_tools, "validate", "--features=wasm1", str(COUNTER / "counter.wasm")]
+    subprocess.run(command, check=True, timeout=60)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Verdicts on tokens: every documented outcome, human words for times, forged and altered tokens."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_the_times_themselves_are_still_good() -> None:
 
 def test_times_at_the_end_of_the_range() -> None:
     validation = validate(token_of(expires=2**64 - 1, not_before=2**64 - 1), NOW)
-    assert validation.expires_human == "in 584942366404 years"
+    assert validation.expires_human == "in 584942417304 years"
     assert validation.cannot_use_yet
     assert validate(token_of(expires=0, not_before=0), NOW).expires_human == "50 years ago"
 
@@ -161,20 +162,19 @@ def test_a_token_must_name_issuer_and_subject(changes: dict[str, object], error:
     ],
 )
 def test_the_issuer_must_be_a_public_key(issuer: str, error: type[EncryptionError]) -> None:
-    with pytest.raises(error, match="^Encryption error: "):
+    with pytest.raises(error, match=r"^Encryption error: "):
         validate(raw_token({"jti": "i", "iat": 1, "iss": issuer, "sub": "M"}), NOW)
 
 
-@pytest.mark.parametrize("position", range(len(token_of())))
-def test_no_bit_of_a_token_can_be_flipped(position: int) -> None:
+def test_no_bit_of_a_token_can_be_flipped() -> None:
     token = token_of()
-    for bit in range(8):
+    for position, bit in product(range(len(token)), range(8)):
         altered = token[:position] + chr(ord(token[position]) ^ 1 << bit) + token[position + 1 :]
         try:
             validation = validate(altered, NOW)
         except WascapError:
             continue
-        assert not validation.signature_valid
+        assert not validation.signature_valid, (position, bit)
 
 
 MINUTE, HOUR, DAY = 60, 3600, 86400

@@ -36,8 +36,6 @@ from wascap import (
     decode,
     encode,
     entity_problems,
-    new_nuid,
-    normalize_call_alias,
     validate,
 )
 
@@ -250,7 +248,7 @@ def test_optional_and_unknown_fields() -> None:
 def test_claims_of_wrong_types_are_refused(changes: dict[str, object]) -> None:
     token = echo_with(**changes)
     for read in (decode, validate):
-        with pytest.raises(SerializationError, match="^Serialization error: "):
+        with pytest.raises(SerializationError, match=r"^Serialization error: "):
             read(token)
 
 
@@ -352,7 +350,7 @@ HEAD, BODY, SIGNATURE = TOKEN.split(".")
         (f"{HEAD}.{BODY[:8]}é{BODY[9:]}.{SIGNATURE}", DecodeError),
         (f"{HEAD}.{BODY}.{SIGNATURE[:-1]}", DecodeError),
         (f"{HEAD}.{BODY}.{SIGNATURE[:-1]}{chr(ord(SIGNATURE[-1]) + 1)}", DecodeError),
-        (f"{HEAD}.{BODY}A.{SIGNATURE}", DecodeError),
+        (f"{HEAD}.{BODY[:-1]}.{SIGNATURE}", DecodeError),
         (f"{HEAD}.{segment(bytes([0xFF, 0xFE]))}.{SIGNATURE}", Utf8Error),
         (f"{HEAD}.{segment('{')}.{SIGNATURE}", SerializationError),
         (f"{HEAD}.{segment('[]')}.{SIGNATURE}", SerializationError),
@@ -428,11 +426,11 @@ claim_keys = st.sampled_from(["exp", "jti", "iat", "iss", "sub", "nbf", "wascap"
 @given(
     st.text()
     | st.text(".eyJhA-_", max_size=300)
-    | st.binary().map(lambda data: forged(data))
+    | st.binary().map(forged)
     | st.dictionaries(claim_keys, json_values).map(lambda value: echo_with(**value))
     | st.dictionaries(claim_keys, json_values).map(lambda value: forged(json.dumps(value)))
 )
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_any_text_is_a_token_or_refused(text: str) -> None:
     for metadata_class in (None, ActorMetadata, AccountMetadata, CapabilityProviderMetadata, InvocationMetadata):
         try:
@@ -446,35 +444,3 @@ def test_any_text_is_a_token_or_refused(text: str) -> None:
         validate(text, now=0)
     except WascapError as error:
         str(error).encode()
-
-
-@pytest.mark.parametrize(
-    ("metadata", "name"),
-    [
-        (ActorMetadata(), "Anonymous"),
-        (AccountMetadata(), "Anonymous"),
-        (OperatorMetadata(), "Anonymous"),
-        (ClusterMetadata(), "Anonymous Cluster"),
-        (CapabilityProviderMetadata(capability_id="c", vendor="v", target_hashes={}), "Unnamed Provider"),
-        (InvocationMetadata(target_url="wasmbus://a", origin_url="o", hash="h"), "wasmbus://a"),
-        (None, "Anonymous"),
-        (ActorMetadata(name="Echo"), "Echo"),
-        (AccountMetadata(name=""), ""),
-    ],
-)
-def test_display_names(metadata, name: str) -> None:
-    assert Claims(issuer="A", subject="S", metadata=metadata).display_name == name
-
-
-@pytest.mark.parametrize(
-    ("text", "alias"),
-    [("My Actor", "my_actor"), ("  a-b.c d  ", "a_b_c_d"), ("Grüße-😀.X", "gre_x"), ("", ""), ("a_b", "a_b")],
-)
-def test_call_aliases(text: str, alias: str) -> None:
-    assert normalize_call_alias(text) == alias
-
-
-def test_nuids() -> None:
-    nuids = {new_nuid() for _ in range(1000)}
-    assert len(nuids) == 1000
-    assert all(len(nuid) == 22 and nuid.isascii() and nuid.isalnum() for nuid in nuids)

@@ -3,7 +3,7 @@
 //! `decode` and `encode` work on any struct whose fields have these types:
 //!
 //!     []const u8    a string, checked to be UTF-8 when read
-//!     an integer    of any width up to 64 bits
+//!     an integer    read up to 2**63 - 1; written only if of an unsigned type
 //!     Bytes         binary data (encode only)
 //!     StringMap     a map from strings to strings (encode only)
 //!     Ignored       any value at all, which is skipped (decode only)

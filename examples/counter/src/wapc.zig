@@ -4,6 +4,8 @@
 //! payload and returns the response; whatever it allocates lives until the call ends. Nothing here keeps state
 //! between calls, so a failed call cannot spoil the next one.
 
+const std = @import("std");
+
 const page_size = 65536;
 
 /// The call has failed, and the host already has the text that says why (see `fail`).
@@ -49,7 +51,7 @@ fn dispatch(comptime operations: []const Operation, operation_len: usize, payloa
     const payload = try allocate(payload_len);
     host.__guest_request(operation.ptr, payload.ptr);
     inline for (operations) |known| {
-        if (equal(operation, known.name)) return known.handler(payload);
+        if (std.mem.eql(u8, operation, known.name)) return known.handler(payload);
     }
     return fail(&.{ "bad dispatch: no operation is called ", operation });
 }
@@ -122,12 +124,6 @@ const heap = struct {
         return @as([*]u8, @ptrFromInt(start))[0..size];
     }
 };
-
-fn equal(a: []const u8, b: []const u8) bool {
-    if (a.len != b.len) return false;
-    for (a, b) |x, y| if (x != y) return false;
-    return true;
-}
 
 // The compiler calls these two for copies and fills of unknown length, as WebAssembly 1.0 has no instructions for them.
 // With intrinsics enabled it would see what the loops do, and make them calls of the very functions they are in.

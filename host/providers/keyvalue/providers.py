@@ -263,7 +263,7 @@ def _store_key(values: Mapping[str, str]) -> StoreKey:
     try:
         path = Path(text).resolve()
     except (OSError, ValueError, RuntimeError) as error:
-        raise ProviderError(f"PATH {printable(text)!r} is no path: {error}") from error
+        raise ProviderError(f"PATH '{printable(text)}' is no path: {error}") from error
     synchronous = choice_value(values, "SYNCHRONOUS", SYNCHRONOUS)
     return StoreKey(path, synchronous, integer_value(values, "MAX_BYTES", DEFAULT_MAX_BYTES, MIN_BYTES, 2**50))
 
@@ -314,4 +314,4 @@ def _check_keys(operation: str, request: KeysRequest) -> None:
 
 
 def _shown(key: str) -> str:
-    return f"key {printable(key)!r}"
+    return f"key '{printable(key)}'"

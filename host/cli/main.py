@@ -1,0 +1,95 @@
+"""Where `wascc` starts: finds the sub-commands that the layers registered, and turns errors into one clear line.
+
+Each layer registers its commands as entry points (group `wascc.commands`), so the host need not import them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from importlib.metadata import entry_points, version
+from typing import NoReturn
+
+import typer
+
+COMMAND_GROUP = "wascc.commands"
+ORDER = ("up", "call", "keys", "claims", "invoke", "validate", "dump", "conformance")
+"""How the help lists the commands; others come after these."""
+
+INTERRUPTED = 130
+
+
+def show_version(wanted: bool) -> None:
+    """The option --version."""
+    if wanted:
+        typer.echo(f"wascc {version('wascc')}")
+        raise typer.Exit
+
+
+def root(
+    _: bool = typer.Option(False, "--version", callback=show_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Sign WebAssembly actors, host them securely, and see inside the machine that runs them."""
+
+
+def build_app() -> typer.Typer:
+    """The command with all sub-commands that are installed."""
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.callback()(root)
+    found = {entry.name: entry for entry in entry_points(group=COMMAND_GROUP)}
+    for name in sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)):
+        command = found[name].load()
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def expected_errors() -> tuple[type[BaseException], ...]:
+    """The errors that say in one line what a person must know; anything else is a fault of the program."""
+    from host.errors import HostError
+    from host.providers.base import ProviderError
+    from interp import EngineUnavailable, WasmError
+    from interp.arguments import ArgumentError
+    from interp.cli import CommandError
+    from interp.dump import NoSuchFunctionError
+    from wapc import WapcError
+    from wascap import WascapError
+
+    return (
+        ArgumentError, CommandError, EngineUnavailable, HostError, NoSuchFunctionError, OSError, ProviderError,
+        WapcError, WascapError, WasmError,
+    )  # fmt: skip
+
+
+def one_line(error: BaseException) -> str:
+    """The text of an error; of an operating system's error, the file first."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def leave(code: int) -> NoReturn:
+    """End now, without waiting for a thread that may run guest code for ever."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        build_app()(prog_name="wascc")
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        leave(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except expected_errors() as error:
+        typer.echo(f"error: {one_line(error)}", err=True)
+        sys.exit(1)

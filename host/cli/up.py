@@ -1,0 +1,208 @@
+"""The commands `up` and `call`: run a host, and call an actor once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from interp import DEFAULT_ENGINE, ENGINES
+
+if TYPE_CHECKING:
+    from host.builder import HostBuilder
+
+EngineName = Enum("EngineName", {name: name for name in ENGINES})  # type: ignore[misc]
+LogLevel = Enum("LogLevel", {name: name for name in ("debug", "info", "warning", "error")})  # type: ignore[misc]
+
+DEFAULT_MANIFESTS = ("manifest.yaml", "manifest.yml", "manifest.json")
+LOG_FORMAT = "[%(asctime)s %(levelname)-7s] %(message)s"
+LOG_TIME = "%Y-%m-%dT%H:%M:%SZ"
+COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "31"}
+
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="What runs the actors.")]
+ExpandOption = Annotated[bool, typer.Option("--expand-env", "-e", help="Replace ${VAR} and ${VAR:default}.")]
+DeadlineOption = Annotated[
+    float | None, typer.Option(min=0.001, help="Seconds for each call of an actor.", metavar="SECONDS")
+]
+FuelOption = Annotated[int | None, typer.Option(min=1, help="Units of fuel for each call of an actor.")]
+PagesOption = Annotated[int | None, typer.Option(min=1, help="Pages of 64 KiB for each actor's memory.")]
+
+
+class Formatter(logging.Formatter):
+    """One line for each record, coloured by its level on a terminal."""
+
+    def __init__(self, colours: bool) -> None:
+        super().__init__(LOG_FORMAT, LOG_TIME)
+        self.converter = time.gmtime
+        self.colours = colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line = super().format(record)
+        colour = COLOURS.get(record.levelname)
+        return f"\x1b[{colour}m{line}\x1b[0m" if self.colours and colour else line
+
+
+def start_logging(level: str) -> None:
+    """Log to stderr from this level on; other libraries from WARNING on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter(sys.stderr.isatty()))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for name in ("wascc", "wapc"):
+        logging.getLogger(name).setLevel(level.upper())
+
+
+def builder_of(engine: str, deadline: float | None, fuel: int | None, pages: int | None) -> HostBuilder:
+    """A host of that engine; limits that are not given are the defaults for actors."""
+    from dataclasses import replace
+
+    from host.builder import HostBuilder
+    from wapc import DEFAULT_LIMITS
+
+    wanted = {"deadline_seconds": deadline, "fuel": fuel, "max_memory_pages": pages}
+    given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+    return HostBuilder().with_engine(engine).with_limits(replace(DEFAULT_LIMITS, **given))
+
+
+@contextmanager
+def stop_signals() -> Iterator[Event]:
+    """An event that SIGINT and SIGTERM set; a second signal ends the program at once."""
+    stop = Event()
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def default_manifest() -> Path:
+    """The manifest in the current folder.  Raises BadParameter."""
+    for name in DEFAULT_MANIFESTS:
+        if Path(name).is_file():
+            return Path(name)
+    raise typer.BadParameter(f"no manifest is given, and there is no {DEFAULT_MANIFESTS[0]} here")
+
+
+def up(
+    manifest: Annotated[Path | None, typer.Argument(help="What to run (default: manifest.yaml here).")] = None,
+    engine: EngineOption = EngineName[DEFAULT_ENGINE],
+    expand_env: ExpandOption = False,
+    deadline: DeadlineOption = None,
+    fuel: FuelOption = None,
+    max_memory_pages: PagesOption = None,
+    log_level: Annotated[LogLevel, typer.Option(help="What to log on stderr.")] = LogLevel["info"],
+) -> None:
+    """Run a host with the actors, capabilities and bindings of a manifest, until SIGINT or SIGTERM."""
+    from host.logs import log
+    from host.manifest import Manifest
+
+    path = manifest or default_manifest()
+    start_logging(log_level.value)
+    with stop_signals() as stop:
+        wanted = Manifest.from_file(path, expand_env=expand_env)
+        with builder_of(engine.value, deadline, fuel, max_memory_pages).build() as host:
+            host.apply_manifest(wanted)
+            while not stop.wait(1.0):
+                pass
+            log.info("Shutting down host")
+
+
+def read_payload(text: str | None, as_msgpack: bool) -> bytes:
+    """The payload of `call`: text, the content of a file (@FILE), or of stdin (-); JSON text as msgpack on demand."""
+    import msgpack
+
+    if text == "-":
+        payload = sys.stdin.buffer.read()
+    elif text is not None and text.startswith("@"):
+        payload = Path(text[1:]).read_bytes()
+    else:
+        payload = (text or "").encode()
+    if not as_msgpack:
+        return payload
+    try:
+        packed: bytes = msgpack.packb(json.loads(payload))
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise typer.BadParameter(f"the payload is no JSON text: {error}") from error
+    return packed
+
+
+def call(
+    actor: Annotated[str, typer.Argument(help="A signed module, or with --manifest a public key.", metavar="ACTOR")],
+    operation: Annotated[str, typer.Argument(help="The operation, such as HealthRequest.", metavar="OP")],
+    payload: Annotated[str | None, typer.Argument(help="Text, @FILE, or - for stdin.", metavar="PAYLOAD")] = None,
+    manifest: Annotated[Path | None, typer.Option(help="Run the actor with what this manifest sets up.")] = None,
+    engine: EngineOption = EngineName[DEFAULT_ENGINE],
+    expand_env: ExpandOption = False,
+    deadline: DeadlineOption = None,
+    fuel: FuelOption = None,
+    max_memory_pages: PagesOption = None,
+    as_msgpack: Annotated[bool, typer.Option("--msgpack", help="PAYLOAD is JSON; send it as msgpack.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The response is msgpack; print it as JSON.")] = False,
+    log_level: Annotated[LogLevel, typer.Option(help="What to log on stderr.")] = LogLevel["warning"],
+) -> None:
+    """Load an actor, call one of its operations, and print the response."""
+    from host.actor import Actor
+    from host.manifest import Manifest
+
+    start_logging(log_level.value)
+    request = read_payload(payload, as_msgpack)
+    with builder_of(engine.value, deadline, fuel, max_memory_pages).build() as host:
+        if manifest is not None:
+            host.apply_manifest(Manifest.from_file(manifest, expand_env=expand_env))
+        key = actor
+        if actor not in host.actors():
+            loaded = Actor.from_file(actor)
+            key = loaded.public_key
+            if key not in host.actors():
+                host.add_actor(loaded)
+        response = host.call_actor(key, operation, request)
+    if as_json:
+        typer.echo(json.dumps(as_data(response), default=show_bytes))
+    else:
+        sys.stdout.buffer.write(response)
+        sys.stdout.buffer.flush()
+
+
+def as_data(response: bytes) -> Any:
+    """The first msgpack value of a response, None if it is empty.  Raises CodecError."""
+    import msgpack
+
+    from host.codec import CodecError
+
+    if not response:
+        return None
+    unpacker = msgpack.Unpacker(strict_map_key=False, max_buffer_size=len(response))
+    unpacker.feed(response)
+    try:
+        return unpacker.unpack()
+    except (ValueError, msgpack.UnpackException) as error:
+        raise CodecError("the response is not msgpack") from error
+
+
+def show_bytes(value: Any) -> Any:
+    """Bytes in JSON: as text where they are text, as a list of numbers otherwise."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return list(value)
+    return str(value)

@@ -1,0 +1,70 @@
+"""Applying a manifest to a host: everything in it, or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from host.actor import Actor
+from host.errors import InputOutputError, MiscHostError
+from host.logs import log, printable
+from host.manifest import BindingEntry, Manifest
+from host.plugins import ProviderSource, find_provider
+
+if TYPE_CHECKING:
+    from host.host import Host
+
+_OCI_REFERENCE = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)+([:@][\w.:-]+)?")
+
+
+def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
+    """Add labels, actors, capabilities and bindings to the host, in that order; `source` has the named providers.
+
+    The first error is raised, after everything that was added before it has been taken back.
+    """
+    with ExitStack() as undo:
+        for key, value in manifest.labels.items():
+            if host.add_label(key, value):
+                undo.callback(host.remove_label, key)
+        for index, path in enumerate(manifest.actors):
+            actor = _load_actor(path, manifest.folder, f"actors[{index}]")
+            host.add_actor(actor)
+            undo.callback(_quietly, host.remove_actor, actor.public_key)
+        for entry in manifest.capabilities:
+            provider = find_provider(entry.path, source, manifest.folder)
+            host.add_capability(provider, entry.binding)
+            undo.callback(_quietly, host.remove_capability, provider.descriptor.id, entry.binding)
+        for binding in manifest.bindings:
+            _bind(host, binding, undo)
+        undo.pop_all()
+
+
+def _bind(host: Host, entry: BindingEntry, undo: ExitStack) -> None:
+    earlier = host.find_binding(entry.actor, entry.capability, entry.binding_name)
+    host.set_binding(entry.actor, entry.capability, entry.binding_name, entry.values)
+    names = (entry.actor, entry.capability, entry.binding_name)
+    if earlier is not None:
+        undo.callback(_quietly, host.set_binding, *names, earlier.values)
+    elif host.find_binding(*names) is not None:
+        undo.callback(_quietly, host.remove_binding, *names)
+
+
+def _load_actor(path: str, folder: Path | None, field: str) -> Actor:
+    for base in (folder, Path()):
+        if base is not None and (base / path).is_file():
+            return Actor.from_file(base / path)
+    shown = printable(path)
+    if _OCI_REFERENCE.fullmatch(path) and not path.startswith(".") and not path.endswith(".wasm"):
+        raise MiscHostError(f"{field}: {shown} is no file here, and OCI references are not supported yet")
+    raise InputOutputError(f"{field}: no such file: {shown}")
+
+
+def _quietly(step: Callable[..., None], *arguments: object) -> None:
+    """Take back one thing; what goes wrong with it must not hide why it is taken back."""
+    try:
+        step(*arguments)
+    except Exception as error:
+        log.warning("While taking a manifest back: %s", printable(str(error)))

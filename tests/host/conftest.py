@@ -1,0 +1,52 @@
+"""Fixtures of the host's tests: keys, and hosts that are shut down at the end of the test.
+
+What is in `support` can be imported by the tests.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from host import Host, HostBuilder
+from interp.engine import ENGINES
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+from host_support import FAST_ENGINE, Identities, loaded_engine
+
+
+@pytest.fixture(scope="session")
+def identities() -> Identities:
+    return Identities()
+
+
+@pytest.fixture
+def make_host() -> Iterator[Callable[..., Host]]:
+    """Hosts on a named engine; `configure` gets the builder. They are shut down at the end."""
+    hosts: list[Host] = []
+
+    def make(engine: str = FAST_ENGINE, configure: Callable[[HostBuilder], object] = lambda builder: None) -> Host:
+        builder = HostBuilder().with_engine(loaded_engine(engine))
+        configure(builder)
+        hosts.append(builder.build())
+        return hosts[-1]
+
+    yield make
+    for host in hosts:
+        host.shutdown()
+
+
+@pytest.fixture
+def host(make_host: Callable[..., Host]) -> Host:
+    """A host on the fastest engine."""
+    return make_host()
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def host_on_engine(request: pytest.FixtureRequest, make_host: Callable[..., Host]) -> Host:
+    """A host on each engine in turn."""
+    return make_host(request.param)

