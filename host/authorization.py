@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from host.actor import Actor
 from host.entities import CapabilityEntity, Entity, target_entity
 from host.errors import AuthorizationFailure
 from host.logs import log, printable
-from wascap import ActorMetadata, Claims, WascapError, entity_problems, validate
+from wascap import ActorMetadata, Claims, Token, WascapError, inspect
 
 
 class Authorizer(Protocol):
@@ -49,26 +50,30 @@ def authorized_target(
     return target
 
 
-def check_loadable(token: str, claims: Claims[ActorMetadata], authorizer: Authorizer) -> None:
-    """Check that an actor with this token, which holds these claims, may run now.
+def check_loadable(actor: Actor, authorizer: Authorizer) -> None:
+    """Check that an actor may run now. Its module is read anew: only what is signed in there counts.
 
-    Raises AuthorizationFailure: the signature is wrong, the keys are of the wrong kinds, the actor issued its token
-    itself, the token's time is not now, or the authorizer denies it.
+    Raises AuthorizationFailure: the actor does not say what its module's token does, the signature or the module hash
+    is wrong, the keys are of the wrong kinds, the actor issued its token itself, the token's time is not now, or the
+    authorizer denies it.
     """
+    claims = actor.claims
     try:
-        verdict = validate(token)
+        inspection = inspect(actor.wasm)
     except WascapError as error:
         raise AuthorizationFailure(f"Invalid token: {error}") from error
-    if not verdict.signature_valid:
+    if inspection is None or not inspection.hash_valid or inspection.token != Token(actor.token, claims):
+        raise AuthorizationFailure("Invalid token: it is not the one that the module was signed with")
+    if not inspection.validation.signature_valid:
         raise AuthorizationFailure("Invalid token signature")
     if claims.issuer == claims.subject:
         raise AuthorizationFailure("Self-issued token: an account has to issue the token of an actor")
-    for problem in entity_problems(claims):
+    for problem in inspection.entity_problems:
         raise AuthorizationFailure(str(problem)) from problem
-    if verdict.expired:
+    if inspection.validation.expired:
         raise AuthorizationFailure("Expired token")
-    if verdict.cannot_use_yet:
-        raise AuthorizationFailure(f"Module cannot be used before {verdict.not_before_human}")
+    if inspection.validation.cannot_use_yet:
+        raise AuthorizationFailure(f"Module cannot be used before {inspection.validation.not_before_human}")
     if not _may_load(authorizer, claims):
         raise AuthorizationFailure("Authorization hook denied access to module")
 

@@ -162,7 +162,7 @@ class RunningActors:
                 f"Actor {public_key} is already in this host. "
                 "Cannot host multiple instances of the same actor in the same host"
             )
-        check_loadable(actor.token, actor.claims, self._core.authorizer)
+        check_loadable(actor, self._core.authorizer)
         running = RunningActor(self._core, actor)
         try:
             self._core.serve(actor_subject(public_key), "actor", running.perform)
@@ -189,6 +189,6 @@ class RunningActors:
         Raises NoSuchActor, AuthorizationFailure, WapcFailure, CallRefused; the old module serves on then.
         """
         running = self.get(actor.public_key)
-        check_loadable(actor.token, actor.claims, self._core.authorizer)
+        check_loadable(actor, self._core.authorizer)
         running.replace(actor)
         log.info("Actor %s replaced", actor.public_key)

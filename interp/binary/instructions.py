@@ -11,12 +11,28 @@ from collections.abc import Callable
 from typing import Any
 
 from interp.binary.reader import VALTYPES, StrictReader
-from interp.syntax.instructions import BY_OPCODE, ELSE, END, PREFIXES, BlockType, Expr, Imm, Instr, MemArg, Op
+from interp.syntax.instructions import (
+    BY_MNEMONIC,
+    BY_OPCODE,
+    ELSE,
+    END,
+    PREFIXES,
+    BlockType,
+    Expr,
+    Imm,
+    Instr,
+    MemArg,
+    Op,
+)
 from interp.syntax.types import TypeIdx
 
 EMPTY_BLOCKTYPE = 0x40
 MEMIDX_FLAG = 0x40
-BLOCKS = frozenset({"block", "loop", "if"})
+BLOCKS = frozenset(BY_MNEMONIC[mnemonic] for mnemonic in ("block", "loop", "if"))
+
+Row = tuple[Op, tuple[Callable[[], Any], ...]]
+OpenBlock = tuple[Op, int, BlockType, list[Instr], Expr | None]
+"""An open block: its row, offset and block type, the instructions around it, and `then` while `else` is read."""
 
 
 class InstrReader(StrictReader):
@@ -45,6 +61,10 @@ class InstrReader(StrictReader):
             Imm.F32: self.read_f32,
             Imm.F64: self.read_f64,
         }
+        self._rows: list[Row | None] = [None] * 256
+        for opcode, op in BY_OPCODE.items():
+            if isinstance(opcode, int):
+                self._rows[opcode] = self.row(op)
 
     def read_blocktype(self) -> BlockType:
         """blocktype: empty, a value type, or a type index as a positive s33.  Spec: binary/instructions#control"""
@@ -79,47 +99,68 @@ class InstrReader(StrictReader):
             raise self.malformed("malformed memop flags", start)
         return MemArg(align, self.read_uint())
 
-    def read_op(self) -> Op | int:
-        """The row of the next opcode, or END or ELSE.  Malformed: illegal opcode"""
+    def row(self, op: Op) -> Row:
+        """A row of the table with the functions that read its immediates."""
+        return op, tuple([self._immediates[imm] for imm in op.immediates])
+
+    def read_row(self) -> Row:
+        """The row of the next opcode, after a prefix by its number.  Malformed: illegal opcode"""
         start = self.pos
         opcode: int | tuple[int, int] = self.read_byte()
-        if opcode in (END, ELSE):
-            return int(opcode)
         if opcode in PREFIXES:
             opcode = (int(opcode), self.read_uint())
-        try:
-            return BY_OPCODE[opcode]
-        except KeyError:
+        op = BY_OPCODE.get(opcode)
+        if op is None:
             code = opcode if isinstance(opcode, int) else opcode[0] << 8 | opcode[1]
-            raise self.malformed(f"illegal opcode {code:x}", start) from None
+            raise self.malformed(f"illegal opcode {code:x}", start)
+        return self.row(op)
 
     def read_expression(self) -> Expr:
         """expr: instructions up to the `end` that closes it.  Spec: binary/instructions#expressions"""
-        immediates = self._immediates
+        rows, data = self._rows, self.data
         current: list[Instr] = []
-        open_blocks: list[tuple[Op, int, BlockType, list[Instr], Expr | None]] = []
+        open_blocks: list[OpenBlock] = []
         while True:
             offset = self.pos
-            op = self.read_op()
-            if op is END:
+            opcode = data[offset] if offset < self.end else self.read_byte()
+            if opcode == END:
+                self.pos = offset + 1
                 if not open_blocks:
                     return tuple(current)
-                block, start, blocktype, outer, then = open_blocks.pop()
-                body = tuple(current)
-                bodies: tuple[Expr, ...] = (body,)
-                if block.kind == "if":
-                    bodies = (body, ()) if then is None else (then, body)
-                current = outer
-                current.append(Instr(block, (blocktype, *bodies), start))
-            elif op is ELSE:
-                if not open_blocks or open_blocks[-1][0].kind != "if" or open_blocks[-1][4] is not None:
+                current = close_block(open_blocks.pop(), tuple(current))
+                continue
+            if opcode == ELSE:
+                self.pos = offset + 1
+                if not open_blocks or not expects_else(open_blocks[-1]):
                     raise self.malformed("END opcode expected", offset)
-                block, start, blocktype, outer, _ = open_blocks.pop()
-                open_blocks.append((block, start, blocktype, outer, tuple(current)))
+                open_blocks.append((*open_blocks.pop()[:4], tuple(current)))
                 current = []
-            elif isinstance(op, Op):
-                if op.kind in BLOCKS:
-                    open_blocks.append((op, offset, self.read_blocktype(), current, None))
-                    current = []
-                else:
-                    current.append(Instr(op, tuple([immediates[imm]() for imm in op.immediates]), offset))
+                continue
+            row = rows[opcode]
+            if row is None:
+                row = self.read_row()
+            else:
+                self.pos = offset + 1
+            op, readers = row
+            if op in BLOCKS:
+                open_blocks.append((op, offset, self.read_blocktype(), current, None))
+                current = []
+            elif len(readers) == 1:
+                current.append(Instr(op, (readers[0](),), offset))
+            else:
+                current.append(Instr(op, tuple([reader() for reader in readers]), offset))
+
+
+def expects_else(block: OpenBlock) -> bool:
+    """Whether a block is an `if` in its first arm."""
+    return block[0].kind == "if" and block[4] is None
+
+
+def close_block(block: OpenBlock, body: Expr) -> list[Instr]:
+    """The instructions around a block, with the block behind them."""
+    op, offset, blocktype, outer, then = block
+    bodies: tuple[Expr, ...] = (body,)
+    if op.kind == "if":
+        bodies = (body, ()) if then is None else (then, body)
+    outer.append(Instr(op, (blocktype, *bodies), offset))
+    return outer

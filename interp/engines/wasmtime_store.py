@@ -36,3 +36,341 @@ if TYPE_CHECKING:
 MAX_SIZE = (1 << 63) - 1
 SHORT_TRACEBACK = 100
 """Python frames within which a RecursionError is due to nested calls, and not to a host function's own recursion."""
+
+_thread = threading.local()
+"""`raised`: what a host function raised, while WebAssembly frames of this thread are unwound."""
+
+
+class HostFunction:
+    """A callable of the host, called by Wasmtime through `call_host`."""
+
+    __slots__ = ("function", "plan", "store")
+
+    def __init__(self, store: Store, functype: FuncType, function: Callable[..., Any]) -> None:
+        self.store = store
+        self.plan = signature(functype)
+        self.function = function
+
+    def call(self, args: Any, results: Any) -> None:
+        """Read arguments, call, write results. What the function raises passes."""
+        store, codecs = self.store, self.plan.results
+        returned = self._run([each.read(store, args[i].of) for i, each in enumerate(self.plan.params)])
+        if store.deadline is not None and monotonic() > store.deadline:
+            raise Exhaustion(ExhaustionKind.DEADLINE)
+        if len(codecs) == 1:
+            returned = (returned,)
+        elif not codecs:
+            if returned is not None:
+                raise TypeError(f"the host function has no result, but returned {type(returned).__name__}")
+            return
+        elif not isinstance(returned, tuple | list) or len(returned) != len(codecs):
+            raise TypeError(f"the host function must return {len(codecs)} values")
+        for i, (each, value) in enumerate(zip(codecs, returned, strict=True)):
+            each.write(store, results[i].of, value)
+            results[i].kind = each.kind
+
+    def _run(self, args: list[Any]) -> Any:
+        try:
+            return self.function(*args)
+        except RecursionError as error:
+            if self.store.depth > 1 and _is_short(error.__traceback__):
+                raise Exhaustion(ExhaustionKind.CALL_STACK) from error
+            raise
+
+
+def _is_short(traceback: TracebackType | None) -> bool:
+    for _ in range(SHORT_TRACEBACK):
+        if traceback is None:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _keep_raised(_: Any, raised: BaseException, traceback: TracebackType | None) -> Any:
+    """Keep what a host function raised, KeyboardInterrupt too, for the caller; the trap returned unwinds up to it."""
+    _thread.raised = raised.with_traceback(traceback)
+    return lib.wasmtime_trap_new_code(CALL_STACK_TRAP)
+
+
+@ffi.callback(  # type: ignore[untyped-decorator]
+    "wasm_trap_t *(void *, wasmtime_caller_t *, const wasmtime_val_t *, size_t, wasmtime_val_t *, size_t)",
+    onerror=_keep_raised,
+)
+def call_host(env: Any, _caller: Any, args: Any, _nargs: int, results: Any, _nresults: int) -> Any:
+    """What Wasmtime calls for every host function; `env` says for which."""
+    ffi.from_handle(env).call(args, results)
+    return NULL
+
+
+def headroom(frames: int) -> None:
+    """Raises RecursionError unless Python can nest so many more frames."""
+    if frames:
+        headroom(frames - 1)
+
+
+HEADROOM = 8
+"""Python frames that must be free when WebAssembly is entered, so that `call_host` and its error handler can run."""
+
+
+class Instance:
+    """A module instance in a store."""
+
+    def __init__(self, exports: Mapping[str, Any]) -> None:
+        self._exports = MappingProxyType(dict(exports))
+
+    @property
+    def exports(self) -> Mapping[str, Any]:
+        """Name -> extern, in the order of the module. Tags are left out, since there is no extern for them."""
+        return self._exports
+
+
+class Store:
+    """store, and what it may use. `depth` counts calls into it that are active, `deadline` is when they must end."""
+
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self.engine = engine
+        self.limits = limits
+        self.config = engine.config(limits)
+        self.c_engine = engine.configured(self.config)
+        self.depth = 0
+        self.deadline: float | None = None
+        self._ticking = False
+        self._metered = limits.fuel is not None or limits.deadline_seconds is not None
+        self._max_depth = min(MAX_REENTRY, limits.max_call_depth)
+        self._lock = threading.RLock()
+        self._handles: list[Any] = []
+        self._modules: dict[Module, None] = {}
+        self._funcs: WeakValueDictionary[int, Func] = WeakValueDictionary()
+        self._others: dict[tuple[int, ...], Extern] = {}
+        self._objects: dict[int, Any] = {}
+        self._ids = count(1)
+        self._forget = ffi.callback("void(size_t)", self._objects.__delitem__)
+        self._pointer = lib.wasmtime_store_new(self.c_engine, NULL, NULL)
+        self.context = lib.wasmtime_store_context(self._pointer)
+        pages, elements = limits.max_memory_pages, limits.max_table_elements
+        lib.wasmtime_store_limiter(self._pointer, min(pages * PAGE, MAX_SIZE), min(elements, MAX_SIZE), -1, -1, -1)
+
+    def __del__(self, delete: Callable[[Any], None] = lib.wasmtime_store_delete) -> None:
+        pointer = getattr(self, "_pointer", None)
+        if pointer is not None:
+            delete(pointer)
+
+    def __enter__(self) -> Any:
+        self.begin()
+        return self.context
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def begin(self) -> int:
+        """Take the store for this thread: how many calls into it are active. Raises RuntimeError."""
+        if not self._lock.acquire(False):
+            raise RuntimeError("the store is in use by another thread")
+        return self.depth
+
+    def enter(self, depth: int) -> None:
+        """WebAssembly is about to run inside `depth` other calls. Raises Exhaustion(CALL_STACK)."""
+        if depth >= self._max_depth:
+            raise Exhaustion(ExhaustionKind.CALL_STACK)
+        try:
+            headroom(HEADROOM)
+        except RecursionError as error:
+            if not depth:
+                raise
+            raise Exhaustion(ExhaustionKind.CALL_STACK) from error
+        if not depth and self._metered:
+            self._refill()
+        self.depth = depth + 1
+
+    def end(self, depth: int) -> None:
+        """Undo `begin` and, if it was called, `enter`."""
+        self.depth = depth
+        if not depth and self._ticking:
+            self._ticking = False
+            self.deadline = None
+            self.engine.ticker.end()
+        self._lock.release()
+
+    def _refill(self) -> None:
+        if self.limits.fuel is not None:
+            raise_error(lib.wasmtime_context_set_fuel(self.context, self.limits.fuel))
+        seconds = self.limits.deadline_seconds
+        if seconds is not None:
+            self.engine.ticker.begin()
+            self._ticking = True
+            self.deadline = monotonic() + seconds
+            lib.wasmtime_context_set_epoch_deadline(self.context, ticks(seconds))
+
+    def func_alloc(self, functype: FuncType, function: Callable[..., Any], /) -> Func:
+        """A host function.  Raises TypeError, ValueError.  Spec: appendix/embedding#functions"""
+        if not callable(function):
+            raise TypeError(f"a callable is needed, not {type(function).__name__}")
+        with self as context:
+            handle = ffi.new_handle(HostFunction(self, functype, function))
+            c_type, made = new_functype(self.c_engine, functype), ffi.new("wasmtime_func_t *")
+            lib.wasmtime_func_new(context, c_type, call_host, handle, NULL, made)
+            lib.wasm_functype_delete(c_type)
+            self._handles.append(handle)
+            return self.func_of(made[0], functype)
+
+    def mem_alloc(self, memtype: MemType, /) -> Memory:
+        """A memory of zeros.  Raises Exhaustion, Invalid.  Spec: appendix/embedding#memories"""
+        with self as context:
+            c_type, made = new_memtype(memtype), ffi.new("wasmtime_memory_t *")
+            error = lib.wasmtime_memory_new(context, c_type, made)
+            lib.wasm_memorytype_delete(c_type)
+            raise_error(error)
+            memory: Memory = self._other(Memory, made, memtype, made.owner.instance, made.index)
+            return memory
+
+    def table_alloc(self, tabletype: TableType, ref: Any, /) -> Table:
+        """A table of `ref`.  Raises Exhaustion, Invalid, TypeError, ValueError.  Spec: appendix/embedding#tables"""
+        with self:
+            module = self.engine.compile(table_module(tabletype))
+            table: Table = self.instantiate(module, ()).exports["t"]
+            if (
+                tabletype.limits.min > (tabletype.limits.max or MAX_SIZE)
+                or table.grow(tabletype.limits.min, ref) is None
+            ):
+                raise Exhaustion(ExhaustionKind.TABLE)
+            return table
+
+    def global_alloc(self, globaltype: GlobalType, value: Any, /) -> Global:
+        """A global.  Raises TypeError.  Spec: appendix/embedding#globals"""
+        how = codec(globaltype.valtype)
+        with self as context, Written(self, how, value) as val:
+            c_type, made = new_globaltype(self.c_engine, globaltype), ffi.new("wasmtime_global_t *")
+            error = lib.wasmtime_global_new(context, c_type, val, made)
+            lib.wasm_globaltype_delete(c_type)
+            raise_error(error)
+            global_: Global = self._other(Global, made, globaltype, made.a, made.b, made.c)
+            return global_
+
+    def instantiate(self, module: Module, externs: Sequence[Any], /) -> Instance:
+        """Raises Unlinkable | Trap | Exhaustion.  Spec: appendix/embedding#module-instances"""
+        cells = self._link(module, externs)
+        compiled = module.compiled(self.config)
+        instance, trap = ffi.new("wasmtime_instance_t *"), ffi.new("wasm_trap_t **")
+        depth = self.begin()
+        try:
+            self._modules[module] = None
+            self.enter(depth)
+            error = lib.wasmtime_instance_new(self.context, compiled, cells, len(externs), instance, trap)
+            if trap[0] or self.has_raised():
+                raise failure(self, error, trap)
+            if error:
+                raise link_error(take_error(error), module.imports)
+            return Instance(self._exports(module, instance))
+        finally:
+            self.end(depth)
+
+    def _link(self, module: Module, externs: Sequence[Any]) -> Any:
+        """The externs as an array for Wasmtime, which checks their types. Raises Unlinkable, TypeError, ValueError."""
+        cells = ffi.new("wasmtime_extern_t[]", len(externs))
+        for i, extern in enumerate(externs):
+            if not isinstance(extern, Extern):
+                raise TypeError(f"not an extern of this engine: {extern!r}")
+            if extern.store is not self:
+                raise ValueError("the extern belongs to another store")
+            extern.put(cells[i])
+        if module.tag_imports:
+            tag_module, tag_name = module.tag_imports[0]
+            raise Unlinkable(f"unknown import {tag_module!a} {tag_name!a}: a tag, which has no extern")
+        needed, given = len(module.imports), len(externs)
+        if given < needed:
+            missing = module.imports[given]
+            detail = f"{needed} imports are needed, {given} are given"
+            raise Unlinkable(f"unknown import {missing.module!a} {missing.name!a}: {detail}")
+        if given > needed:
+            raise Unlinkable(f"{needed} imports are needed, {given} are given")
+        return cells
+
+    def _exports(self, module: Module, instance: Any) -> dict[str, Extern]:
+        name, size, cell = ffi.new("char **"), ffi.new("size_t *"), ffi.new("wasmtime_extern_t *")
+        found = {}
+        for i, (exported, externtype) in enumerate(module.all_exports):
+            lib.wasmtime_instance_export_nth(self.context, instance, i, name, size, cell)
+            if externtype is not None:
+                found[exported] = self._extern(cell, externtype)
+        return found
+
+    def _extern(self, cell: Any, externtype: Any) -> Any:
+        of = cell.of
+        if cell.kind == FUNC_EXTERN:
+            return self.func_of(of.func, externtype)
+        if cell.kind == GLOBAL_EXTERN:
+            value = getattr(of, "global")
+            return self._other(Global, value, externtype, value.a, value.b, value.c)
+        value = of.table if cell.kind == TABLE_EXTERN else of.memory
+        made = Table if cell.kind == TABLE_EXTERN else Memory
+        return self._other(made, value, externtype, value.owner.instance, value.index)
+
+    def _other(self, made: Any, value: Any, externtype: Any, *key: int) -> Any:
+        """The one extern that stands for a table, memory or global."""
+        extern = self._others.get((made.kind, *key))
+        if extern is None:
+            handle = ffi.new(HANDLES[made.kind], value if ffi.typeof(value).kind == "struct" else value[0])
+            extern = self._others[made.kind, *key] = made(self, handle, externtype)
+        return extern
+
+    def func_of(self, value: Any, functype: FuncType | None = None) -> Func:
+        """The one Func that stands for a wasmtime_func_t."""
+        key = int(ffi.cast("uintptr_t", value.funcref))
+        func = self._funcs.get(key)
+        if func is None:
+            func = self._funcs[key] = Func(self, ffi.new("wasmtime_func_t *", value), functype)
+        return func
+
+    def own_func(self, value: Any) -> Any:
+        """The wasmtime_func_t of a Func of this store. Raises TypeError, ValueError."""
+        if not isinstance(value, Func):
+            raise TypeError(f"funcref is needed, not {type(value).__name__}")
+        if value.store is not self:
+            raise ValueError("the function belongs to another store")
+        return value.handle
+
+    def root_object(self, value: Any, ref: Any) -> None:
+        """Write an externref that stands for a Python object. Raises Exhaustion(MEMORY)."""
+        number = next(self._ids)
+        self._objects[number] = value
+        if not lib.wasmtime_externref_new(self.context, number, self._forget, ref):
+            self._objects.pop(number, None)
+            raise Exhaustion(ExhaustionKind.MEMORY)
+
+    def host_object(self, ref: Any) -> Any:
+        """The Python object that an externref stands for."""
+        return self._objects[lib.wasmtime_externref_data(self.context, ref)]
+
+    def has_raised(self) -> bool:
+        """Whether a host function raised something that has not been passed on yet."""
+        return getattr(_thread, "raised", None) is not None
+
+    def take_raised(self) -> BaseException | None:
+        """What a host function raised, once."""
+        raised: BaseException | None = getattr(_thread, "raised", None)
+        _thread.raised = None
+        return raised
+
+    def drop_exception(self) -> bool:
+        """Forget an exception of WebAssembly that nothing caught; whether there was one."""
+        val = ffi.new("wasmtime_val_t *")
+        val.kind = EXNREF_KIND
+        if not lib.wasmtime_context_take_exception(self.context, ffi.addressof(val.of, "ref")):
+            return False
+        lib.wasmtime_val_unroot(val)
+        return True
+
+    def opcode_at(self, frame: BacktraceFrame, start: int) -> int:
+        """The opcode (0xFB00 + second byte for that prefix) at which a function, whose body starts at `start`, is."""
+        for module in self._modules:
+            if frame.offset is not None and module.bodies.get(frame.function) == start:
+                first, second = module.wasm[frame.offset], module.wasm[frame.offset + 1]
+                return 0xFB00 + second if first == 0xFB else first
+        return -1
+
+
+HANDLES = {
+    GLOBAL_EXTERN: "wasmtime_global_t *",
+    TABLE_EXTERN: "wasmtime_table_t *",
+    MEMORY_EXTERN: "wasmtime_memory_t *",
+}

@@ -58,7 +58,8 @@ def valtype_of(pointer: Any) -> ValType:
     scratch = ffi.new("wasmtime_valtype_t *")
     lib.wasmtime_valtype_new(pointer, scratch)
     if scratch.kind < REFERENCE_KIND:
-        return NUMERIC[scratch.kind]
+        number: ValType = NUMERIC[scratch.kind]
+        return number
     found = RefType(scratch.reftype.nullable, HEAP_TYPES[scratch.reftype.heaptype.kind])
     lib.wasmtime_valtype_delete(scratch)
     return found

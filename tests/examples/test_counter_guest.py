@@ -359,7 +359,7 @@ def checked_guest(build: ModuleType) -> Guest:
 
 
 @given(payload=REQUESTS, reply=REQUESTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_access_leaves_its_slice(checked_guest: Guest, payload: bytes, reply: bytes) -> None:
     _answers_or_explains(checked_guest, payload, reply)
 

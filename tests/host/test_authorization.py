@@ -3,11 +3,12 @@
 import logging
 
 import pytest
+from host_support import Identities
 
 from host.authorization import AllowAll, authorized_target, check_bindable, check_loadable
 from host.entities import ActorEntity, CapabilityEntity, Entity
 from host.errors import AuthorizationFailure
-from wascap import ActorMetadata, Claims, KeyPair, KeyType, encode
+from wascap import ActorMetadata, Claims, KeyPair, KeyType
 
 ACCOUNT = KeyPair.generate(KeyType.ACCOUNT)
 ACTOR = KeyPair.generate(KeyType.MODULE).public_key
@@ -88,7 +89,7 @@ def test_only_true_allows(answer: object) -> None:
     with pytest.raises(AuthorizationFailure, match="Unauthorized binding"):
         check_bindable(claims, authorizer, STORE, "BindActor")
     with pytest.raises(AuthorizationFailure, match="Authorization hook denied access to module"):
-        check_loadable(encode(claims, ACCOUNT), claims, authorizer)
+        check_loadable(Identities().actor(), authorizer)
 
 
 def test_binding_needs_the_claim_and_the_authorizer() -> None:

@@ -53,9 +53,7 @@ def test_unknown_level(provider: LoggingProvider, caplog: pytest.LogCaptureFixtu
         ("\x85\u2028\u202edrow", r"[MA] \x85\u2028\u202edrow"),
     ],
 )
-def test_a_body_is_one_line(
-    provider: LoggingProvider, caplog: pytest.LogCaptureFixture, body: str, line: str
-) -> None:
+def test_a_body_is_one_line(provider: LoggingProvider, caplog: pytest.LogCaptureFixture, body: str, line: str) -> None:
     with caplog.at_level(logging.INFO):
         write(provider, 3, body)
     assert caplog.messages == [line]

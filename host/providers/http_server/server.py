@@ -1,0 +1,226 @@
+"""One uvicorn server in a thread of its own, and the bounds that uvicorn does not keep by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from host.logs import log, printable
+from host.providers.base import Dispatcher, ProviderError
+from host.providers.http_server.application import Application
+from host.providers.http_server.workers import WorkerPool
+
+if TYPE_CHECKING:
+    from host.providers.http_server.settings import Settings
+
+_BACKLOG = 1024
+_START_SECONDS = 10
+_STOP_SPARE_SECONDS = 5
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises ProviderError: the port is taken, the host is none of this machine's…"""
+    shown = f"{printable(host)}:{port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+    except (OSError, ValueError) as error:
+        raise ProviderError(f"cannot listen on {shown}: {_reason(error)}") from error
+    try:
+        if os.name == "posix":
+            # Without it a port is not free for some time after its server stopped.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise ProviderError(f"cannot listen on {shown}: {_reason(error)}") from error
+    return listening
+
+
+class HttpServer:
+    """A running server on a socket that it owns from now on. Raises ProviderError if it does not start."""
+
+    def __init__(self, actor: str, settings: Settings, dispatcher: Dispatcher, listening: socket.socket) -> None:
+        self.settings = settings
+        self._actor = printable(actor)
+        self._socket = listening
+        self.address: tuple[str, int] = listening.getsockname()[:2]
+        """Host and port that it listens on."""
+        self._workers = WorkerPool(settings.workers, f"HTTP worker of {self._actor}")
+        self._server = _Server(_Config(Application(actor, settings, dispatcher, self._workers), settings))
+        self._thread = threading.Thread(target=self._run, name=f"HTTP server of {self._actor}", daemon=True)
+        self._failure: BaseException | None = None
+        self._start()
+
+    def second_socket(self) -> socket.socket:
+        """Another handle of the listening socket, for the server that comes after this one at the same address."""
+        return self._socket.dup()
+
+    def stop(self) -> None:
+        """Stop listening, wait for running requests until the shutdown timeout, close every connection."""
+        self._server.should_exit = True
+        self._thread.join(self.settings.shutdown_timeout + _STOP_SPARE_SECONDS)
+        if self._thread.is_alive():
+            log.error("the HTTP server of %s does not stop", self._actor)
+
+    def _start(self) -> None:
+        self._thread.start()
+        if not self._server.settled.wait(_START_SECONDS) or not self._server.started:
+            self.stop()
+            reason = printable(str(self._failure)) if self._failure else "it took too long"
+            raise ProviderError(f"the HTTP server did not start: {reason}") from self._failure
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+            log.error("the HTTP server of %s failed: %s", self._actor, printable(str(error)))
+        finally:
+            self._socket.close()
+            self._workers.close()
+            self._server.settled.set()
+
+    async def _serve(self) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._log_one_line)
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            await self._server.abandon()
+
+    def _log_one_line(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        reason = context.get("exception") or context["message"]
+        log.error("the HTTP server of %s: %s", self._actor, printable(str(reason)))
+
+
+class _Config(uvicorn.Config):
+    """uvicorn's configuration: HTTP/1.1 by h11 alone, no access log, no changes to the logging of the process."""
+
+    def __init__(self, application: Application, settings: Settings) -> None:
+        super().__init__(
+            application,
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            workers=1,
+            timeout_graceful_shutdown=settings.shutdown_timeout,
+        )
+        self.settings = settings
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells when it has started."""
+
+    def __init__(self, config: _Config) -> None:
+        super().__init__(config)
+        self.settled = threading.Event()
+        """Set once the server has started, or has failed to."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.settled.set()
+
+    async def abandon(self) -> None:
+        """Close what is left after the shutdown timeout."""
+        if self.server_state.tasks:
+            # They were cancelled just now and want to say so to their clients.
+            await asyncio.wait(self.server_state.tasks, timeout=1)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's HTTP/1.1 with bounds on the connections, and on the time that clients take to send and to receive."""
+
+    config: _Config
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._reading_timer: asyncio.TimerHandle | None = None
+        self._writing_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.config.settings.max_connections:
+            transport.abort()
+        else:
+            self._watch_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._reading_timer, self._writing_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            super().data_received(data)
+        except h11.LocalProtocolError:
+            # uvicorn answers nonsense with status 400, even where an answer has been sent already.
+            self.transport.abort()
+        self._watch_reading()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch_reading()
+        self._watch_writing()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_writing()
+
+    def shutdown(self) -> None:
+        try:
+            super().shutdown()
+        except h11.LocalProtocolError:
+            self.transport.abort()
+
+    def _should_upgrade(self) -> bool:
+        # Upgrades are never offered; uvicorn would log two warnings for each client that asks for one.
+        return False
+
+    def _watch_reading(self) -> None:
+        """Give the client a time to send what nobody else waits for: a request's head, or a body that is not wanted."""
+        unfinished = self.conn.their_state in (h11.IDLE, h11.SEND_BODY) and self.conn.our_state in (h11.IDLE, h11.DONE)
+        if not unfinished and self._reading_timer is not None:
+            self._reading_timer.cancel()
+            self._reading_timer = None
+        elif unfinished and self._reading_timer is None:
+            timeout = self.config.settings.request_timeout
+            self._reading_timer = self.loop.call_later(timeout, self.transport.abort)
+
+    def _watch_writing(self) -> None:
+        """Give the client a time to take some of what waits to be sent."""
+        waiting = self.transport.get_write_buffer_size()
+        if waiting and self._writing_timer is None:
+            timeout = self.config.settings.request_timeout
+            self._writing_timer = self.loop.call_later(timeout, self._check_writing, waiting)
+
+    def _check_writing(self, waiting_before: int) -> None:
+        self._writing_timer = None
+        if self.transport.get_write_buffer_size() >= waiting_before:
+            self.transport.abort()
+        else:
+            self._watch_writing()
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,66 @@
+"""The configuration of one actor's HTTP server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from host.codec import MAX_PAYLOAD_BYTES
+from host.providers.base import ProviderError
+from host.providers.values import integer_value
+
+VALUE_NAMES = frozenset(
+    {
+        "HOST",
+        "PORT",
+        "MAX_BODY_BYTES",
+        "MAX_CONNECTIONS",
+        "MAX_WAITING",
+        "REQUEST_TIMEOUT",
+        "SHUTDOWN_TIMEOUT",
+        "WORKERS",
+    }
+)
+_ROOM_FOR_HEADERS = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where to listen and within which limits; the values are described in `docs/providers.md`, HTTP server.
+
+    `port` 0 lets the system choose. Timeouts are in seconds. At most `workers` requests run at a time and `max_waiting`
+    more may wait.
+    """
+
+    host: str
+    port: int
+    max_body_bytes: int
+    max_connections: int
+    max_waiting: int
+    request_timeout: int
+    shutdown_timeout: int
+    workers: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Settings:
+        """The settings that these configuration values say. Raises ProviderError for one that is out of range."""
+        # Only this machine unless told otherwise: whoever opens an actor to a network should have meant to.
+        host = values.get("HOST", "127.0.0.1")
+        if not host:
+            raise ProviderError("HOST must not be empty; 0.0.0.0 listens on all interfaces")
+        return cls(
+            host=host,
+            port=integer_value(values, "PORT", 8080, 0, 65535),
+            max_body_bytes=integer_value(
+                values, "MAX_BODY_BYTES", 10 * 2**20, 0, MAX_PAYLOAD_BYTES - _ROOM_FOR_HEADERS
+            ),
+            max_connections=integer_value(values, "MAX_CONNECTIONS", 256, 1, 100_000),
+            max_waiting=integer_value(values, "MAX_WAITING", 128, 0, 100_000),
+            request_timeout=integer_value(values, "REQUEST_TIMEOUT", 30, 1, 3600),
+            shutdown_timeout=integer_value(values, "SHUTDOWN_TIMEOUT", 10, 0, 3600),
+            workers=integer_value(values, "WORKERS", 8, 1, 256),
+        )
+
+    def same_address(self, other: Settings) -> bool:
+        """Whether both listen at the same place."""
+        return (self.host, self.port) == (other.host, other.port)

@@ -1,0 +1,241 @@
+"""The engine `wasmtime`: the just-in-time compiler Wasmtime (extra `wascc[wasmtime]`) behind `interp.engine`.
+
+WebAssembly 3.0 is switched on, other proposals are off. What is particular to this engine:
+
+- A unit of fuel is about one instruction, and metering costs time, so modules are compiled anew for stores with fuel,
+  and likewise for stores with a deadline. Compiled forms are kept with the module.
+- `max_call_depth` is stack space: `BYTES_PER_CALL` for each call, at most half of a thread's native stack. Nested calls
+  from host functions are counted exactly.
+- Only a deadline, not a KeyboardInterrupt, ends WebAssembly that runs on its own; the interrupt is raised at the next
+  host function or when the call returns.
+- Backtraces hold the innermost 20 functions.
+- Tags cannot be imported, and v128 values cannot be passed to Python or from there.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from interp.engine import Limits
+from interp.engines import wasmtime_sections as sections
+from interp.engines.wasmtime_errors import rejection
+from interp.engines.wasmtime_library import ffi, lib, take_bytes, take_error, text_of
+from interp.engines.wasmtime_store import Store
+from interp.engines.wasmtime_ticker import Ticker
+from interp.engines.wasmtime_types import functype_of, globaltype_of, memtype_of, valtype_of
+from interp.errors import Malformed
+from interp.syntax.types import ExportType, ExternType, ImportType, RefType, TableType
+
+MAGIC = b"\0asm"
+VERSION = b"\1\0\0\0"
+
+FEATURES = {
+    "tail_call": True, "reference_types": True, "function_references": True, "gc": True, "simd": True,
+    "relaxed_simd": True, "bulk_memory": True, "multi_value": True, "multi_memory": True, "memory64": True,
+    "exceptions": True, "threads": False, "wide_arithmetic": False, "custom_page_sizes": False,
+    "compact_imports": False, "stack_switching": False, "component_model": False,
+}  # fmt: skip
+
+BYTES_PER_CALL = 128
+"""Stack space allowed for one call; a small function takes 16 to 64 bytes, one with many locals several hundred."""
+
+MIN_STACK = 16384
+NATIVE_STACK = 8 << 20
+SMALL_NATIVE_STACK = 1 << 20
+UNLIMITED_NATIVE_STACK = 2 << 20
+"""Stack of a thread by default: with glibc and on macOS; on Windows and with other C libraries; with glibc if the limit
+of the process is `unlimited`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What code has to be compiled for, and the stack in bytes that it may use."""
+
+    fuel: bool
+    deadline: bool
+    stack: int
+
+
+def native_stack() -> int:
+    """Bytes of stack that every thread may be expected to have."""
+    small = sys.platform == "win32" or (sys.platform == "linux" and "CS_GNU_LIBC_VERSION" not in os.confstr_names)
+    sizes = [SMALL_NATIVE_STACK if small else NATIVE_STACK]
+    if threading.stack_size():
+        sizes.append(threading.stack_size())
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 — there is none on Windows
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+        sizes.append(UNLIMITED_NATIVE_STACK if soft == resource.RLIM_INFINITY else soft)
+    return min(sizes)
+
+
+class Module:
+    """A decoded, validated and compiled module."""
+
+    def __init__(self, engine: Engine, wasm: bytes, config: Config) -> None:
+        self.engine = engine
+        self.wasm = wasm
+        self._compiled = {config: self._compile(config)}
+
+    def compiled(self, config: Config) -> Any:
+        """The wasmtime_module_t for a configuration; code is shared between those that differ in the stack only."""
+        found = self._compiled.get(config)
+        if found is not None:
+            return found
+        for other, compiled in list(self._compiled.items()):
+            if (other.fuel, other.deadline) == (config.fuel, config.deadline):
+                found = self._copy(compiled, config)
+                break
+        else:
+            found = self._compile(config)
+        return self._compiled.setdefault(config, found)
+
+    def _compile(self, config: Config) -> Any:
+        made = ffi.new("wasmtime_module_t **")
+        error = lib.wasmtime_module_new(self.engine.configured(config), self.wasm, len(self.wasm), made)
+        if error:
+            raise rejection(take_error(error))
+        return ffi.gc(made[0], lib.wasmtime_module_delete)
+
+    def _copy(self, compiled: Any, config: Config) -> Any:
+        serialized, made = ffi.new("wasm_byte_vec_t *"), ffi.new("wasmtime_module_t **")
+        error = lib.wasmtime_module_serialize(compiled, serialized)
+        if not error:
+            data = take_bytes(serialized)
+            error = lib.wasmtime_module_deserialize(self.engine.configured(config), data, len(data), made)
+        if error:
+            lib.wasmtime_error_delete(error)
+            return self._compile(config)
+        return ffi.gc(made[0], lib.wasmtime_module_delete)
+
+    @cached_property
+    def imports(self) -> tuple[ImportType, ...]:
+        """What it needs, without tags (see `tag_imports`)."""
+        vector, found = ffi.new("wasm_importtype_vec_t *"), []
+        lib.wasmtime_module_imports(next(iter(self._compiled.values())), vector)
+        tables = iter(self._table_bounds)
+        for i in range(vector.size):
+            each = vector.data[i]
+            module, name = text_of(lib.wasm_importtype_module(each)), text_of(lib.wasm_importtype_name(each))
+            externtype = _externtype(lib.wasm_importtype_type(each), tables)
+            if externtype is not None:
+                found.append(ImportType(module, name, externtype))
+        lib.wasm_importtype_vec_delete(vector)
+        return tuple(found)
+
+    @cached_property
+    def all_exports(self) -> tuple[tuple[str, ExternType | None], ...]:
+        """Name and type of each export, None for a tag."""
+        vector, found = ffi.new("wasm_exporttype_vec_t *"), []
+        lib.wasmtime_module_exports(next(iter(self._compiled.values())), vector)
+        tables = (self._table_bounds[index] for index in sections.exported_tables(self.wasm).values())
+        for i in range(vector.size):
+            each = vector.data[i]
+            found.append((text_of(lib.wasm_exporttype_name(each)), _externtype(lib.wasm_exporttype_type(each), tables)))
+        lib.wasm_exporttype_vec_delete(vector)
+        return tuple(found)
+
+    @cached_property
+    def exports(self) -> tuple[ExportType, ...]:
+        """What it offers, without tags."""
+        return tuple([ExportType(name, t) for name, t in self.all_exports if t is not None])
+
+    @cached_property
+    def tag_imports(self) -> list[tuple[str, str]]:
+        """Module and name of each imported tag."""
+        return sections.tag_imports(self.wasm)
+
+    @cached_property
+    def bodies(self) -> dict[int, int]:
+        """Function index -> offset of the body."""
+        return sections.bodies(self.wasm)
+
+    @cached_property
+    def _table_bounds(self) -> list[sections.Bounds]:
+        return sections.table_bounds(self.wasm)
+
+
+def _externtype(pointer: Any, tables: Any) -> ExternType | None:
+    """The external type of a wasm_externtype_t, None for a tag; `tables` yields address type and limits of the next."""
+    functype = lib.wasm_externtype_as_functype_const(pointer)
+    if functype:
+        return functype_of(functype)
+    globaltype = lib.wasm_externtype_as_globaltype_const(pointer)
+    if globaltype:
+        return globaltype_of(globaltype)
+    memtype = lib.wasm_externtype_as_memorytype_const(pointer)
+    if memtype:
+        return memtype_of(memtype)
+    tabletype = lib.wasm_externtype_as_tabletype_const(pointer)
+    if not tabletype:
+        return None
+    reftype = valtype_of(lib.wasm_tabletype_element(tabletype))
+    addrtype, limits = next(tables)
+    return TableType(addrtype, limits, reftype) if isinstance(reftype, RefType) else None
+
+
+class Engine:
+    """Wasmtime. Compiling is safe from any thread; a store is used by one thread at a time."""
+
+    name = "wasmtime"
+
+    def __init__(self) -> None:
+        self.ticker = Ticker()
+        self._configured: dict[Config, Any] = {}
+        self._lock = threading.Lock()
+
+    def compile(self, wasm: bytes) -> Module:
+        """Decode, validate and compile. Raises Malformed | Invalid.  Spec: appendix/embedding#module-decode"""
+        wasm = bytes(memoryview(wasm))
+        if wasm[:4] != MAGIC:
+            raise Malformed("unexpected end" if MAGIC.startswith(wasm) else "magic header not detected", 0)
+        if wasm[4:8] != VERSION:
+            raise Malformed("unexpected end" if VERSION.startswith(wasm[4:8]) else "unknown binary version", 4)
+        return Module(self, wasm, self.config(Limits()))
+
+    def store(self, limits: Limits = Limits()) -> Store:  # noqa: B008 — frozen
+        """A new store.  Raises ValueError for limits that are no sizes or times.  Spec: appendix/embedding#store"""
+        sizes = (limits.fuel or 0, limits.max_memory_pages, limits.max_table_elements, limits.max_call_depth)
+        if min(sizes) < 0 or (limits.fuel or 0) >= 1 << 64:
+            raise ValueError(f"limits are not in range: {limits}")
+        if limits.deadline_seconds is not None and (math.isnan(limits.deadline_seconds) or limits.deadline_seconds < 0):
+            raise ValueError(f"the deadline is not a time: {limits.deadline_seconds}")
+        return Store(self, limits)
+
+    def config(self, limits: Limits) -> Config:
+        """What code for a store with these limits has to be compiled for."""
+        stack = min(max(limits.max_call_depth * BYTES_PER_CALL, MIN_STACK), native_stack() // 2)
+        return Config(limits.fuel is not None, limits.deadline_seconds is not None, stack)
+
+    def configured(self, config: Config) -> Any:
+        """The wasm_engine_t of a configuration, made once."""
+        with self._lock:
+            found = self._configured.get(config)
+            if found is None:
+                found = self._configured[config] = self._new(config)
+            return found
+
+    def _new(self, config: Config) -> Any:
+        settings = lib.wasm_config_new()
+        for feature, enabled in FEATURES.items():
+            getattr(lib, f"wasmtime_config_wasm_{feature}_set")(settings, enabled)
+        lib.wasmtime_config_shared_memory_set(settings, False)
+        lib.wasmtime_config_consume_fuel_set(settings, config.fuel)
+        lib.wasmtime_config_epoch_interruption_set(settings, config.deadline)
+        lib.wasmtime_config_max_wasm_stack_set(settings, config.stack)
+        made = ffi.gc(lib.wasm_engine_new_with_config(settings), lib.wasm_engine_delete)
+        if config.deadline:
+            self.ticker.add(made)
+        return made
+
+
+def create() -> Engine:
+    """The engine.  Raises ModuleNotFoundError or EngineUnavailable if Wasmtime is not installed as needed."""
+    return Engine()

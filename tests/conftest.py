@@ -1,6 +1,0 @@
-"""Support for all tests: helpers importable as `tests_support`."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
