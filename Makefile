@@ -3,37 +3,44 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ENGINE ?= reference
-WASM_TESTSUITE ?=
 
 .PHONY: demo test lint typecheck conformance bench counter clean
 
-$(VENV)/installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+
+# What running needs; what developing needs besides.
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[wasmtime]'
 	touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[dev]'
+	touch $@ $(VENV)/installed
 
 demo: $(VENV)/installed
 	$(BIN)/wascc up examples/counter/manifest.yaml --engine $(ENGINE)
 
-test: $(VENV)/installed lint typecheck
+test: $(VENV)/installed-dev lint typecheck
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/installed
+lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-typecheck: $(VENV)/installed
+typecheck: $(VENV)/installed-dev
 	$(BIN)/mypy
 
-conformance: $(VENV)/installed
+conformance: $(VENV)/installed-dev
 	$(BIN)/wascc conformance --engine $(ENGINE)
 
-bench: $(VENV)/installed
+bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks
 
-counter: $(VENV)/installed
+counter: $(VENV)/installed-dev
 	$(BIN)/python examples/counter/build.py
 
 clean:

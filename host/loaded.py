@@ -17,7 +17,7 @@ from host.codec.core import (
 )
 from host.core import HostCore
 from host.entities import ActorEntity, CapabilityEntity, is_capability_id
-from host.errors import AuthorizationFailure, CapabilityProviderError, HostCallFailure, MiscHostError
+from host.errors import AuthorizationFailure, CapabilityProviderError, HostCallFailure, HostError, MiscHostError
 from host.gate import Gate
 from host.invocation import Invocation
 from host.logs import log, printable
@@ -109,7 +109,7 @@ class LoadedProvider:
         with self._gate:
             try:
                 reply = self.provider.handle_call(actor, invocation.operation, invocation.payload)
-            except ProviderError as error:
+            except (ProviderError, HostError) as error:
                 raise HostCallFailure(str(error)) from error
             except Exception as error:
                 _log_failure(self.title, invocation.operation, error)

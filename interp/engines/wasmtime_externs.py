@@ -18,6 +18,8 @@ from interp.syntax.types import FuncType, GlobalType, Limits, MemType, TableType
 if TYPE_CHECKING:
     from interp.engines.wasmtime_store import Store
 
+func_call = lib.wasmtime_func_call
+
 SIZE_END = 1 << 64
 """Sizes and addresses of the C interface are below this."""
 
@@ -48,16 +50,16 @@ class Extern:
 
 
 class CallBuffers:
-    """Arguments, results and trap of one call. `params` and `results` are the unions to write and read."""
+    """Arguments, results and trap of one call: `writes` and `reads` pair each codec's function with its union."""
 
-    __slots__ = ("args", "params", "results", "trap", "vals")
+    __slots__ = ("args", "reads", "trap", "vals", "writes")
 
     def __init__(self, plan: Signature) -> None:
         self.args = ffi.new("wasmtime_val_t[]", len(plan.params))
         self.vals = ffi.new("wasmtime_val_t[]", len(plan.results))
         self.trap = ffi.new("wasm_trap_t **")
-        self.params = [self.args[i].of for i in range(len(plan.params))]
-        self.results = [self.vals[i].of for i in range(len(plan.results))]
+        self.writes = [(each.write, self.args[i].of) for i, each in enumerate(plan.params)]
+        self.reads = [(each.read, self.vals[i].of) for i, each in enumerate(plan.results)]
         for i, each in enumerate(plan.params):
             self.args[i].kind = each.kind
 
@@ -97,37 +99,41 @@ class Func(Extern):
         plan = self._plan
         if plan is None:
             plan = self._plan = self._checked_plan()
-        params = plan.params
-        if len(args) != len(params):
-            raise TypeError(f"{len(params)} arguments are needed, {len(args)} are given")
+        n = len(plan.params)
+        if len(args) != n:
+            raise TypeError(f"{n} arguments are needed, {len(args)} are given")
         store = self.store
-        depth = store.begin()
-        # One pair of buffers is kept; a nested call, or one from a signal handler, finds it taken and makes its own.
-        buffers, self._spare = self._spare or CallBuffers(plan), None
+        depth = store.enter()
         try:
-            for each, union, arg in zip(params, buffers.params, args, strict=True):
-                each.write(store, union, arg)
-            store.enter(depth)
-            error = lib.wasmtime_func_call(
-                store.context, self.handle, buffers.args, len(params), buffers.vals, len(plan.results), buffers.trap
-            )
-            if error or buffers.trap[0]:
-                raise failure(store, error, buffers.trap)
-            return self._results(plan, buffers)
+            # One set of buffers is kept; a nested call, or one from a signal handler, finds it taken and makes its own.
+            buffers, self._spare = self._spare or CallBuffers(plan), None
+            try:
+                for (write, union), arg in zip(buffers.writes, args, strict=False):
+                    write(store, union, arg)
+                error = func_call(
+                    store.context, self.handle, buffers.args, n, buffers.vals, len(buffers.reads), buffers.trap
+                )
+                if error or buffers.trap[0]:
+                    raise failure(store, error, buffers.trap)
+                if len(buffers.reads) == 1 and not plan.rooted_results:
+                    read, union = buffers.reads[0]
+                    return read(store, union)
+                return self._results(plan, buffers)
+            finally:
+                if plan.rooted_params:
+                    unroot(buffers.args, plan.rooted_params)
+                self._spare = buffers
         finally:
-            unroot(buffers.args, plan.rooted_params)
-            self._spare = buffers
-            store.end(depth)
+            store.leave(depth)
 
     def _results(self, plan: Signature, buffers: CallBuffers) -> Any:
-        results = plan.results
-        if len(results) == 1 and not plan.rooted_results:
-            return results[0].read(self.store, buffers.results[0])
         try:
-            values = [each.read(self.store, union) for each, union in zip(results, buffers.results, strict=True)]
+            values = tuple([read(self.store, union) for read, union in buffers.reads])
         finally:
             unroot(buffers.vals, plan.rooted_results)
-        return (None, values[0] if values else None, tuple(values))[min(len(values), 2)]
+        if len(values) > 1:
+            return values
+        return values[0] if values else None
 
     def _checked_plan(self) -> Signature:
         plan = signature(self.type)

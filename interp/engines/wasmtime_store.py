@@ -26,13 +26,14 @@ from interp.engines.wasmtime_types import (
     table_module,
 )
 from interp.engines.wasmtime_values import EXNREF_KIND, codec, signature
-from interp.errors import BacktraceFrame, Exhaustion, ExhaustionKind, Unlinkable
+from interp.errors import BacktraceFrame, Exhaustion, ExhaustionKind, Invalid, Unlinkable
 from interp.execution.meter import MAX_REENTRY
 from interp.syntax.types import FuncType, GlobalType, MemType, TableType
 
 if TYPE_CHECKING:
     from interp.engines.wasmtime import Engine, Module
 
+IN_USE = "the store is in use by another thread"
 MAX_SIZE = (1 << 63) - 1
 SHORT_TRACEBACK = 100
 """Python frames within which a RecursionError is due to nested calls, and not to a host function's own recursion."""
@@ -108,7 +109,7 @@ def headroom(frames: int) -> None:
         headroom(frames - 1)
 
 
-HEADROOM = 8
+HEADROOM = 3
 """Python frames that must be free when WebAssembly is entered, so that `call_host` and its error handler can run."""
 
 
@@ -156,40 +157,53 @@ class Store:
             delete(pointer)
 
     def __enter__(self) -> Any:
-        self.begin()
+        if not self._lock.acquire(False):
+            raise RuntimeError(IN_USE)
         return self.context
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def begin(self) -> int:
-        """Take the store for this thread: how many calls into it are active. Raises RuntimeError."""
-        if not self._lock.acquire(False):
-            raise RuntimeError("the store is in use by another thread")
-        return self.depth
+    def enter(self) -> int:
+        """WebAssembly is about to run: how many calls were active before, for `leave`.
 
-    def enter(self, depth: int) -> None:
-        """WebAssembly is about to run inside `depth` other calls. Raises Exhaustion(CALL_STACK)."""
-        if depth >= self._max_depth:
-            raise Exhaustion(ExhaustionKind.CALL_STACK)
+        Raises RuntimeError if another thread uses the store, Exhaustion(CALL_STACK).
+        """
         try:
             headroom(HEADROOM)
         except RecursionError as error:
-            if not depth:
+            if not self.depth:
                 raise
             raise Exhaustion(ExhaustionKind.CALL_STACK) from error
-        if not depth and self._metered:
-            self._refill()
+        if not self._lock.acquire(False):
+            raise RuntimeError(IN_USE)
+        depth = self.depth
+        if depth or self._metered:
+            try:
+                self._budget(depth)
+            except BaseException:
+                self._lock.release()
+                raise
         self.depth = depth + 1
+        return depth
 
-    def end(self, depth: int) -> None:
-        """Undo `begin` and, if it was called, `enter`."""
+    def leave(self, depth: int) -> None:
+        """Undo `enter`."""
         self.depth = depth
-        if not depth and self._ticking:
-            self._ticking = False
-            self.deadline = None
-            self.engine.ticker.end()
+        if self._ticking and not depth:
+            self._stop_clock()
         self._lock.release()
+
+    def _budget(self, depth: int) -> None:
+        if depth >= self._max_depth:
+            raise Exhaustion(ExhaustionKind.CALL_STACK)
+        if not depth:
+            self._refill()
+
+    def _stop_clock(self) -> None:
+        self._ticking = False
+        self.deadline = None
+        self.engine.ticker.end()
 
     def _refill(self) -> None:
         if self.limits.fuel is not None:
@@ -226,12 +240,12 @@ class Store:
     def table_alloc(self, tabletype: TableType, ref: Any, /) -> Table:
         """A table of `ref`.  Raises Exhaustion, Invalid, TypeError, ValueError.  Spec: appendix/embedding#tables"""
         with self:
+            limits = tabletype.limits
+            if limits.max is not None and limits.min > limits.max:
+                raise Invalid(f"the minimum of {limits} is greater than the maximum")
             module = self.engine.compile(table_module(tabletype))
             table: Table = self.instantiate(module, ()).exports["t"]
-            if (
-                tabletype.limits.min > (tabletype.limits.max or MAX_SIZE)
-                or table.grow(tabletype.limits.min, ref) is None
-            ):
+            if table.grow(limits.min, ref) is None:
                 raise Exhaustion(ExhaustionKind.TABLE)
             return table
 
@@ -251,10 +265,9 @@ class Store:
         cells = self._link(module, externs)
         compiled = module.compiled(self.config)
         instance, trap = ffi.new("wasmtime_instance_t *"), ffi.new("wasm_trap_t **")
-        depth = self.begin()
+        depth = self.enter()
         try:
             self._modules[module] = None
-            self.enter(depth)
             error = lib.wasmtime_instance_new(self.context, compiled, cells, len(externs), instance, trap)
             if trap[0] or self.has_raised():
                 raise failure(self, error, trap)
@@ -262,7 +275,7 @@ class Store:
                 raise link_error(take_error(error), module.imports)
             return Instance(self._exports(module, instance))
         finally:
-            self.end(depth)
+            self.leave(depth)
 
     def _link(self, module: Module, externs: Sequence[Any]) -> Any:
         """The externs as an array for Wasmtime, which checks their types. Raises Unlinkable, TypeError, ValueError."""

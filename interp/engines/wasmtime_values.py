@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from interp.engines.embedding import number_from_host
 from interp.engines.wasmtime_library import ffi, lib
 from interp.execution.values import F32NaN, fbits
 from interp.syntax.types import AbsHeapType, DefType, FuncType, NumType, RefType, ValType
@@ -66,6 +65,13 @@ class Reference:
         return f"<{'exnref' if self.kind == EXNREF_KIND else 'anyref'} {id(self):#x}>"
 
 
+def number_from_host(t: NumType, value: Any) -> Any:
+    """A number that is not of the usual Python type or range, by the rule of the pure engines. Raises TypeError."""
+    from interp.engines import embedding  # noqa: PLC0415 — brings the decoder along, which most programs never need
+
+    return embedding.number_from_host(t, value)
+
+
 def _write_i32(_: Store, union: Any, value: Any) -> None:
     if type(value) is int and -0x8000_0000 <= value < 0x8000_0000:
         union.i32 = value
@@ -81,11 +87,10 @@ def _write_i64(_: Store, union: Any, value: Any) -> None:
 
 
 def _write_f32(_: Store, union: Any, value: Any) -> None:
-    number = number_from_host(NumType.F32, value)
-    if number == number:  # noqa: PLR0124 — false for a NaN only
-        union.f32 = number
+    if type(value) is float and value == value:  # noqa: PLR0124 — false for a NaN only
+        union.f32 = value
     else:
-        union.u32 = fbits(32, number)
+        union.u32 = fbits(32, number_from_host(NumType.F32, value))
 
 
 def _write_f64(_: Store, union: Any, value: Any) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from interp.errors import Exhaustion, ExhaustionKind, TrapKind
+from interp.errors import TrapKind
 from interp.execution.runtime import FuncInst
 from interp.reference.configuration import (
     HOST_CALL,
@@ -275,11 +275,7 @@ def call_host(c: Config, func: FuncInst, args: list[Any]) -> None:
     """
     if func.host is None:
         raise TypeError("function without code or host")
-    try:
-        results = func.host(*args)
-    except RecursionError as error:
-        raise Exhaustion(ExhaustionKind.CALL_STACK) from error
-    c.vals.extend(results)
+    c.vals.extend(func.host(*args))
 
 
 CALL_REF: Point = (call_ref, TrapKind.NULL_FUNCTION_REFERENCE, Instr(BY_MNEMONIC["call"], (0,), 0))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from interp.errors import ExecutionError
+from interp.errors import ExecutionError, Exhaustion, ExhaustionKind
 from interp.execution.runtime import FuncInst, ModuleInst, Store
 from interp.reference import control, memory, numeric, table, variable
 from interp.reference.configuration import RULE_NAMES, VALUE, Code, Config, Frame, prepare
@@ -95,6 +95,9 @@ class Machine:
         depth, slots = meter.depth, meter.slots
         try:
             return run(config)
+        except RecursionError as error:
+            # However the frames of the Python interpreter were used up, by hosts calling guests calling hosts.
+            raise Exhaustion(ExhaustionKind.CALL_STACK) from error
         finally:
             meter.depth, meter.slots = depth, slots
             meter.leave()

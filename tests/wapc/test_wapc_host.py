@@ -200,24 +200,28 @@ def test_limits_are_the_cause_and_the_guest_is_restarted(engine: Engine, guest: 
         assert host.memory_size == grown - 65536
 
 
-def test_a_restart_that_fails_is_tried_again(engine: Engine, guest: Guests) -> None:
-    answers: list[bytes | Exception] = [b"first", b"second"]
+def test_a_restart_that_fails_is_tried_again(engine: Engine, guest: Guests, tmp_path: Path) -> None:
+    given, moved = tmp_path / "given", tmp_path / "moved"
+    given.mkdir()
+    limits = Limits(deadline_seconds=0.1)
+    with WapcHost(engine, guest("puppet"), limits=limits, wasi=WasiParams(preopens={"/": given})) as host:
+        with pytest.raises(GuestCallFailure):
+            host.call("run", Script().step(Step.LOOP).returns(1))
+        given.rename(moved)
+        for _ in range(2):
+            with pytest.raises(InitFailed, match="cannot open a preopened directory"):
+                host.call("run", Script().step(Step.CALLS).answers())
+        moved.rename(given)
+        assert host.call("run", Script().step(Step.CALLS).answers()) == numbers(1)
 
-    def console_log(_id: int, text: str) -> None:
-        if text == "interrupt":
-            raise KeyboardInterrupt
 
-    def host_call(*_: object) -> bytes:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+def test_an_interrupt_in_the_console_log_passes_through_the_guest(engine: Engine, guest: Guests) -> None:
+    def interrupt(_id: int, _text: str) -> None:
+        raise KeyboardInterrupt
 
-    with WapcHost(engine, guest("start_host_call"), host_call, console_log=console_log) as host:
-        assert host.call("any") == b"first"
-        host.replace_module(guest("puppet"))
+    with WapcHost(engine, guest("puppet"), console_log=interrupt) as host:
         with pytest.raises(KeyboardInterrupt):
-            host.call("run", Script().log(b"interrupt").returns(1))
+            host.call("run", Script().log(b"text").returns(1))
         assert host.call("run", Script().step(Step.CALLS).answers()) == numbers(1)
 
 
