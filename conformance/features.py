@@ -3,6 +3,10 @@
 A module that the suite expects to be accepted needs more than a set if it does not validate with that set alone. One
 that is expected to be rejected needs more if it is rejected for another reason than with all the features the script
 may use: then the missing feature hides what the command is about.
+
+Two things escape this. wasm-tools may find the fault of a rejected module before the feature, and so give the same
+reason twice, while an engine without the feature gives another one. And a skipped module may have been about to change
+another one, whose later commands then fail. Both show as failures.
 """
 
 from __future__ import annotations

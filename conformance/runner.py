@@ -26,7 +26,7 @@ MAX_REASON = 500
 """Characters of a reason that are kept."""
 
 ANY_REJECTION: frozenset[str] = frozenset()
-"""Engines that report malformed and invalid modules in one way, so that only the rejection can be checked: none today."""
+"""Engines that report malformed and invalid modules alike, so that only the rejection can be checked (none today)."""
 
 
 class Outcome(Enum):

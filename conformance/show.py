@@ -22,19 +22,22 @@ def show(report: RunReport, console: Console) -> None:
 
 
 def _show_file(report: RunReport, file: FileReport, console: Console) -> None:
+    """The failures of one file, the unexpected first; if all of them are expected, only how many there are."""
     counts = totals(file.results)
     title = f"{file.file}: {counts.failed} failed, {counts.passed} passed, {counts.skipped} skipped, {counts.text} text"
+    unexpected = report.unexpected(file)
+    if not unexpected:
+        console.print(Text(f"{title}; all expected"))
+        return
+    kinds = {failure.line: failure.kind for failure in file.failures}
+    rows = [(str(u.line or "-"), kinds.get(u.line or 0, ""), "no", u.reason) for u in unexpected]
+    expected = report.expectations.lines(file.file)
+    rows += [(str(f.line), f.kind, "yes", f.reason) for f in file.failures if f.line in expected]
     table = Table(title=Text(title), title_justify="left", expand=False)
     for heading in ("line", "command", "expected", "reason"):
         table.add_column(heading, justify="right" if heading == "line" else "left", overflow="fold")
-    expected = report.expectations.lines(file.file)
-    rows = [(f.line, f.kind, "yes" if f.line in expected else "no", f.reason) for f in file.failures]
-    failing = {f.line for f in file.failures}
-    unexpected = report.unexpected(file)
-    # What is unexpected beside the failures themselves: passes, missing lines, and the end of the script.
-    rows += [(u.line or 0, "", "no", u.reason) for u in unexpected if u.line not in failing]
     for line, kind, known, reason in rows[:MAX_ROWS]:
-        table.add_row(str(line or "-"), kind, known, Text(reason))
+        table.add_row(line, kind, known, Text(reason))
     console.print(table)
     if len(rows) > MAX_ROWS:
         console.print(Text(f"… and {len(rows) - MAX_ROWS} more"))
@@ -60,5 +63,5 @@ def _show_verdict(report: RunReport, console: Console) -> None:
     elif unexpected:
         verdict = f"{unexpected} unexpected results in {sum(bool(report.unexpected(f)) for f in report.files)} files"
     else:
-        verdict = "no unexpected result"
+        verdict = f"no unexpected result, {totals(report.results).failed} failures expected"
     console.print(Text(f"{len(report.files)} files: {verdict}", style="bold green" if report.ok else "bold red"))

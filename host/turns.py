@@ -9,12 +9,16 @@ cannot see (a provider that waits for another thread of its own) ends when the w
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from dataclasses import dataclass
 from types import TracebackType
 
 from host.errors import CallRefused
+
+RESERVED_FRAMES = 200
+"""How much of the interpreter's stack a nested call leaves for what it runs; with less than that it is refused."""
 
 _graph = threading.Lock()
 _thread = threading.local()
@@ -84,6 +88,8 @@ class Turn:
     def enter(self, seconds: float) -> None:
         """Take the turn, after `seconds` of waiting at most; pair it with `leave`. Raises CallRefused."""
         chain = current_chain()
+        if chain.held and _is_stack_nearly_used():
+            raise CallRefused(f"{self.label} cannot be called: the calls nest too deep for the interpreter's stack")
         with _graph:
             if len(chain.held) >= self._patience.max_depth:
                 raise CallRefused(f"{self.label} cannot be called: {self._patience.max_depth} nested calls at most")
@@ -146,6 +152,14 @@ class Turn:
             if turn._holder is chain:
                 raise CallRefused(f"{self.label} is waiting for {turn.label}, which would wait for it: deadlock")
             turn = turn._holder.waiting_for
+
+
+def _is_stack_nearly_used() -> bool:
+    try:
+        sys._getframe(max(0, sys.getrecursionlimit() - RESERVED_FRAMES))
+    except ValueError:
+        return False
+    return True
 
 
 class Turns:

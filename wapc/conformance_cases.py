@@ -354,6 +354,15 @@ LIMITS = (
         calls=1,
     ),
     Case("memory up to the limit", Script().step(Step.GROW, 12).answers(), numbers(4)),
+    Case(
+        "memory that has grown is the host's too",
+        Script()
+        .step(Step.GROW, 1)
+        .step(Step.REQUEST, MEMORY_END + 65536 - 3, PAYLOAD)
+        .step(Step.RESPONSE, MEMORY_END + 65536 - 3, 3)
+        .returns(1),
+        b"run",
+    ),
     Case("memory beyond the limit", Script().step(Step.GROW, 13).step(Step.GROW, HUGE).answers(), numbers(-1, -1)),
 )
 

@@ -26,7 +26,8 @@ def visible(text: str) -> str:
 
 def log_line(guest_id: int, text: str) -> None:
     """The default console log: INFO to the logger `wapc`."""
-    logger.info("Guest module %d: %s", guest_id, visible(text))
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("Guest module %d: %s", guest_id, visible(text))
 
 
 def cut(data: bytes, limit: int) -> bytes:

@@ -14,7 +14,7 @@ from interp.engine import PAGE, Engine, Extern, Func, Limits, Memory, Module, St
 from interp.errors import ExecutionError, Exhaustion, Unlinkable
 from interp.syntax.types import I32, FuncType, ImportType, MemType
 from interp.wasi import ProcExit, Wasi, WasiParams
-from wapc.console import Console, ConsoleLog, LineStream
+from wapc.console import Console, ConsoleLog, LineStream, visible
 from wapc.errors import (
     NO_GUEST_CALL,
     GuestAborted,
@@ -32,6 +32,8 @@ GUEST_CALL_TYPE = FuncType((I32, I32), (I32,))
 STARTERS = ("_start", "_initialize", "wapc_init")
 """Exports that are called once, in this order, where the module has them with the type STARTER_TYPE."""
 STARTER_TYPE = FuncType((), ())
+MAX_SHOWN_NAME = 200
+"""How many characters of an import's name a message shows: a name can be as long as its module."""
 
 DEFAULT_LIMITS = Limits(deadline_seconds=30.0, max_memory_pages=4096, max_table_elements=1_000_000)
 """What a guest may use unless its host says otherwise: 30 s for each call, 256 MiB of memory."""
@@ -77,7 +79,7 @@ class Guest:
         stdout, stderr = self._outputs
         try:
             return Wasi(replace(params, stdout=params.stdout or stdout, stderr=params.stderr or stderr))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise InitFailed(f"cannot open a preopened directory: {error}") from error
 
     def _instantiate(self, engine: Engine, module: Module) -> None:
@@ -108,13 +110,13 @@ class Guest:
 
     def _extern(self, store: Store, wanted: ImportType) -> Extern:
         """The function for an import of `wapc` or AssemblyScript's `env.abort`; what else there may be is refused."""
-        shown = f"{wanted.module}.{wanted.name}"
+        shown = visible(f"{wanted.module}.{wanted.name}"[:MAX_SHOWN_NAME])
         if wanted.module == "wapc" and wanted.name in HOST_FUNCTIONS:
             functype, function = HOST_FUNCTIONS[wanted.name]
             if wanted.type != functype:
                 raise InitFailed(f"import {shown} has type {wanted.type}, but it is {functype}")
             return store.func_alloc(functype, partial(function, self._state))
-        if shown == "env.abort" and wanted.type == ABORT_TYPE:
+        if (wanted.module, wanted.name) == ("env", "abort") and wanted.type == ABORT_TYPE:
             return store.func_alloc(ABORT_TYPE, self._state.abort)
         raise InitFailed(f"unknown import {shown}")
 

@@ -101,8 +101,10 @@ class CallState:
         raise self.failure(SUCCEEDED_WITHOUT_RESPONSE if returned else FAILED_WITHOUT_ERROR) from self.host_exception
 
     def failure(self, text: str) -> GuestCallFailure:
-        """The failure of a call that ended: with the error text the guest set, or else with `text`."""
-        return GuestCallFailure(text if self._error is None else self._error, self.host_exception)
+        """The failure of a call that ended: with the error text the guest set, or else with `text`, which is cut."""
+        return GuestCallFailure(
+            self._cut_text(text).decode() if self._error is None else self._error, self.host_exception
+        )
 
     # The functions of import module `wapc`.
 
@@ -195,10 +197,12 @@ class CallState:
         return bytes(response)
 
     def _fail(self, error: Exception) -> int:
-        text = str(error) or type(error).__name__
-        self._host_error = cut(text.encode("utf-8", "backslashreplace"), self._limits.max_error_bytes)
+        self._host_error = self._cut_text(str(error) or type(error).__name__)
         self.host_exception = error
         return 0
+
+    def _cut_text(self, text: str) -> bytes:
+        return cut(text.encode("utf-8", "backslashreplace"), self._limits.max_error_bytes)
 
     def _name(self, what: str, ptr: int, length: int) -> str:
         try:

@@ -112,7 +112,6 @@ def up(
     log_level: Annotated[LogLevel, typer.Option(help="What to log on stderr.")] = LogLevel["info"],
 ) -> None:
     """Run a host with the actors, capabilities and bindings of a manifest, until SIGINT or SIGTERM."""
-    from host.logs import log
     from host.manifest import Manifest
 
     path = manifest or default_manifest()
@@ -123,7 +122,6 @@ def up(
             host.apply_manifest(wanted)
             while not stop.wait(1.0):
                 pass
-            log.info("Shutting down host")
 
 
 def read_payload(text: str | None, as_msgpack: bool) -> bytes:

@@ -7,6 +7,7 @@ payload once: claimed lengths allocate nothing, and msgpack refuses to skip over
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -23,12 +24,13 @@ def _kinds() -> tuple[str, ...]:
 
 _KINDS = _kinds()
 _MAX_FIXINT = 0x7F
+_TOO_EARLY = "the payload ends too early"
 
 
 class Reader:
     """A position in one payload. Every method raises CodecError, also where the payload ends too early."""
 
-    __slots__ = ("_payload", "_unpacker")
+    __slots__ = ("_payload", "_tell", "_unpack", "_unpacker")
 
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
@@ -36,19 +38,25 @@ class Reader:
             strict_map_key=False, read_size=max(len(payload), 1), max_buffer_size=max(len(payload), 1)
         )
         self._unpacker.feed(payload)
+        self._tell: Callable[[], int] = self._unpacker.tell
+        self._unpack = self._unpacker.unpack
 
     def kind(self) -> str:
         """What stands at the position: `integer`, `string`, `map`…"""
         try:
-            tag: int = self._payload[self._unpacker.tell()]
+            return _KINDS[self._payload[self._tell()]]
         except IndexError:
-            raise CodecError("the payload ends too early") from None
-        return _KINDS[tag]
+            raise CodecError(_TOO_EARLY) from None
 
     def take(self, kind: str) -> Any:
         """The value at the position, which must be of this scalar kind."""
-        self._expect(kind)
-        return self._call(self._unpacker.unpack)
+        found = self.kind()
+        if found != kind:
+            raise CodecError(f"expected {kind}, found {found}")
+        try:
+            return self._unpack()
+        except (msgpack.UnpackException, ValueError) as error:
+            raise _codec_error(error) from error
 
     def take_nil(self) -> bool:
         """Whether nil stands at the position; it is then read."""
@@ -60,35 +68,37 @@ class Reader:
     def take_bytes(self) -> bytes:
         """Bytes at the position: binary, a string (its UTF-8), or an array of integers 0 to 255."""
         kind = self.kind()
-        if kind == "bytes":
-            return bytes(self._call(self._unpacker.unpack))
         if kind == "string":
-            text: str = self._call(self._unpacker.unpack)
+            text: str = self.take("string")
             return text.encode()
         if kind == "array":
             return self._take_byte_array()
-        raise CodecError(f"expected bytes, found {kind}")
+        binary: bytes = self.take("bytes")
+        return binary
 
     def map_header(self) -> int:
         """The number of entries of the map at the position; the entries follow."""
-        self._expect("map")
-        entries: int = self._call(self._unpacker.read_map_header)
-        return entries
+        return self._header("map", self._unpacker.read_map_header)
 
     def array_header(self) -> int:
         """The number of items of the array at the position; the items follow."""
-        self._expect("array")
-        items: int = self._call(self._unpacker.read_array_header)
-        return items
+        return self._header("array", self._unpacker.read_array_header)
 
     def skip(self) -> None:
         """Pass over one value of any kind."""
-        self._call(self._unpacker.skip)
+        try:
+            self._unpacker.skip()
+        except (msgpack.UnpackException, ValueError) as error:
+            raise _codec_error(error) from error
 
-    def _expect(self, kind: str) -> None:
+    def _header(self, kind: str, read: Callable[[], int]) -> int:
         found = self.kind()
         if found != kind:
             raise CodecError(f"expected {kind}, found {found}")
+        try:
+            return read()
+        except (msgpack.UnpackException, ValueError) as error:
+            raise _codec_error(error) from error
 
     def _take_byte_array(self) -> bytes:
         length = self.array_header()
@@ -96,7 +106,7 @@ class Reader:
         fast = self._payload[start : start + length]
         if len(fast) == length and (not fast or max(fast) <= _MAX_FIXINT):
             # Each item is a single byte that is its own value, as in any array of ASCII text.
-            return bytes(self._call(self._unpacker.read_bytes, length))
+            return bytes(self._unpacker.read_bytes(length))
         taken = bytearray()
         for _ in range(length):
             item = self.take("integer")
@@ -105,15 +115,13 @@ class Reader:
             taken.append(item)
         return bytes(taken)
 
-    @staticmethod
-    def _call(method: Any, *arguments: Any) -> Any:
-        try:
-            return method(*arguments)
-        except msgpack.OutOfData as error:
-            raise CodecError("the payload ends too early") from error
-        except msgpack.StackError as error:
-            raise CodecError("nested too deeply") from error
-        except UnicodeDecodeError as error:
-            raise CodecError("not UTF-8") from error
-        except (msgpack.UnpackException, ValueError) as error:
-            raise CodecError(f"not MessagePack: {error}" if str(error) else "not MessagePack") from error
+
+def _codec_error(error: Exception) -> CodecError:
+    """What msgpack's error means for a payload."""
+    if isinstance(error, msgpack.OutOfData):
+        return CodecError(_TOO_EARLY)
+    if isinstance(error, msgpack.StackError):
+        return CodecError("nested too deeply")
+    if isinstance(error, UnicodeDecodeError):
+        return CodecError("not UTF-8")
+    return CodecError(f"not MessagePack: {error}" if str(error) else "not MessagePack")

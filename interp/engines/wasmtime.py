@@ -25,7 +25,7 @@ from typing import Any
 from interp.engine import Limits
 from interp.engines import wasmtime_sections as sections
 from interp.engines.wasmtime_errors import rejection
-from interp.engines.wasmtime_library import ffi, lib, take_bytes, take_error, text_of
+from interp.engines.wasmtime_library import C, ffi, lib, take_bytes, take_error, text_of
 from interp.engines.wasmtime_store import Store
 from interp.engines.wasmtime_ticker import Ticker
 from interp.engines.wasmtime_types import functype_of, globaltype_of, memtype_of, valtype_of
@@ -98,14 +98,14 @@ class Module:
         return self._compiled.setdefault(config, found)
 
     def _compile(self, config: Config) -> Any:
-        made = ffi.new("wasmtime_module_t **")
+        made = ffi.new(C.MODULE_SLOT)
         error = lib.wasmtime_module_new(self.engine.configured(config), self.wasm, len(self.wasm), made)
         if error:
             raise rejection(take_error(error))
         return ffi.gc(made[0], lib.wasmtime_module_delete)
 
     def _copy(self, compiled: Any, config: Config) -> Any:
-        serialized, made = ffi.new("wasm_byte_vec_t *"), ffi.new("wasmtime_module_t **")
+        serialized, made = ffi.new(C.BYTE_VEC), ffi.new(C.MODULE_SLOT)
         error = lib.wasmtime_module_serialize(compiled, serialized)
         if not error:
             data = take_bytes(serialized)
@@ -118,7 +118,7 @@ class Module:
     @cached_property
     def imports(self) -> tuple[ImportType, ...]:
         """What it needs, without tags (see `tag_imports`)."""
-        vector, found = ffi.new("wasm_importtype_vec_t *"), []
+        vector, found = ffi.new(C.IMPORTTYPE_VEC), []
         lib.wasmtime_module_imports(next(iter(self._compiled.values())), vector)
         tables = iter(self._table_bounds)
         for i in range(vector.size):
@@ -133,7 +133,7 @@ class Module:
     @cached_property
     def all_exports(self) -> tuple[tuple[str, ExternType | None], ...]:
         """Name and type of each export, None for a tag."""
-        vector, found = ffi.new("wasm_exporttype_vec_t *"), []
+        vector, found = ffi.new(C.EXPORTTYPE_VEC), []
         lib.wasmtime_module_exports(next(iter(self._compiled.values())), vector)
         tables = (self._table_bounds[index] for index in sections.exported_tables(self.wasm).values())
         for i in range(vector.size):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from interp.engines.wasmtime_library import NULL, ffi, lib, take_bytes, take_error, text_of
+from interp.engines.wasmtime_library import NULL, C, ffi, lib, take_bytes, take_error, text_of
 from interp.errors import (
     BacktraceFrame,
     Exhaustion,
@@ -146,7 +146,7 @@ def link_error(text: str, imports: tuple[ImportType, ...]) -> Exception:
 
 def take_trap(store: Store, trap: Any) -> WasmError:
     """What to raise for an owned wasm_trap_t, which is freed."""
-    code = ffi.new("uint8_t *")
+    code = ffi.new(C.UINT8)
     if not lib.wasmtime_trap_code(trap, code):
         code = None
     text = _message(trap)
@@ -167,14 +167,14 @@ def take_trap(store: Store, trap: Any) -> WasmError:
 
 def _message(trap: Any) -> str:
     """The text of a trap, its cause in the last lines."""
-    vector = ffi.new("wasm_byte_vec_t *")
+    vector = ffi.new(C.BYTE_VEC)
     lib.wasm_trap_message(trap, vector)
     return take_bytes(vector).decode("utf-8", "replace").rstrip("\0")
 
 
 def _backtrace(trap: Any) -> tuple[tuple[BacktraceFrame, ...], list[int]]:
     """The active functions, innermost first (Wasmtime keeps the innermost 20), and where their bodies start."""
-    vector = ffi.new("wasm_frame_vec_t *")
+    vector = ffi.new(C.FRAME_VEC)
     lib.wasm_trap_trace(trap, vector)
     frames, starts = [], []
     for i in range(vector.size):

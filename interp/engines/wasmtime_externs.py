@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from interp.engines.wasmtime_errors import failure, of_error
-from interp.engines.wasmtime_library import NULL, ffi, lib, take_error
+from interp.engines.wasmtime_library import NULL, C, ffi, lib, take_error
 from interp.engines.wasmtime_types import FUNC_EXTERN, GLOBAL_EXTERN, MEMORY_EXTERN, TABLE_EXTERN, functype_of
 from interp.engines.wasmtime_values import Codec, Signature, codec, signature
 from interp.errors import Trap, TrapKind
@@ -55,9 +55,9 @@ class CallBuffers:
     __slots__ = ("args", "reads", "trap", "vals", "writes")
 
     def __init__(self, plan: Signature) -> None:
-        self.args = ffi.new("wasmtime_val_t[]", len(plan.params))
-        self.vals = ffi.new("wasmtime_val_t[]", len(plan.results))
-        self.trap = ffi.new("wasm_trap_t **")
+        self.args = ffi.new(C.VALS, len(plan.params))
+        self.vals = ffi.new(C.VALS, len(plan.results))
+        self.trap = ffi.new(C.TRAP_SLOT)
         self.writes = [(each.write, self.args[i].of) for i, each in enumerate(plan.params)]
         self.reads = [(each.read, self.vals[i].of) for i, each in enumerate(plan.results)]
         for i, each in enumerate(plan.params):
@@ -183,7 +183,7 @@ class Memory(Extern):
         """Grow by n pages: the old size, or None."""
         if not 0 <= n < SIZE_END:
             return None
-        old = ffi.new("uint64_t *")
+        old = ffi.new(C.UINT64)
         with self.store as context:
             error = lib.wasmtime_memory_grow(context, self.handle, n, old)
         if error:
@@ -221,7 +221,7 @@ class Table(Extern):
     def get(self, i: int) -> Any:
         """Element i.  Raises Trap(TABLE_OUT_OF_BOUNDS)."""
         with self.store as context:
-            val = ffi.new("wasmtime_val_t *")
+            val = ffi.new(C.VAL)
             if not 0 <= i < SIZE_END or not lib.wasmtime_table_get(context, self.handle, i, val):
                 raise Trap(TrapKind.TABLE_OUT_OF_BOUNDS)
             return read_and_unroot(self.store, self._codec, val)
@@ -236,7 +236,7 @@ class Table(Extern):
     def grow(self, n: int, ref: Any) -> int | None:
         """Grow by n elements `ref`: the old size, or None."""
         with self.store as context, Written(self.store, self._codec, ref) as val:
-            old = ffi.new("uint64_t *")
+            old = ffi.new(C.UINT64)
             if not 0 <= n < SIZE_END:
                 return None
             error = lib.wasmtime_table_grow(context, self.handle, n, val, old)
@@ -266,7 +266,7 @@ class Global(Extern):
     def value(self) -> Any:
         """The value, which may be set if the type is mutable (TypeError otherwise)."""
         with self.store as context:
-            val = ffi.new("wasmtime_val_t *")
+            val = ffi.new(C.VAL)
             lib.wasmtime_global_get(context, self.handle, val)
             return read_and_unroot(self.store, self._codec, val)
 
@@ -285,7 +285,7 @@ class Written:
 
     def __init__(self, store: Store, how: Codec, value: Any) -> None:
         self.codec = how
-        self.val = ffi.new("wasmtime_val_t *")
+        self.val = ffi.new(C.VAL)
         self.val.kind = how.kind
         how.write(store, self.val.of, value)
 

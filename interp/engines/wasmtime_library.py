@@ -223,6 +223,40 @@ ffi.cdef(DECLARATIONS)
 lib: Any = ffi.dlopen(str(library_path()))
 NULL: Any = ffi.NULL
 
+for _function in dir(lib):
+    getattr(lib, _function)
+
+
+class C:
+    """C types. Like the functions above they are resolved once, at import: that takes time and stack of Python's."""
+
+    FINALIZER = ffi.typeof("finalizer_t")
+    HOST_FUNCTION = ffi.typeof("host_function_t")
+    ADDRESS = ffi.typeof("uintptr_t")
+    UINT64 = ffi.typeof("uint64_t *")
+    UINT8 = ffi.typeof("uint8_t *")
+    BYTE_VEC = ffi.typeof("wasm_byte_vec_t *")
+    EXPORTTYPE_VEC = ffi.typeof("wasm_exporttype_vec_t *")
+    FRAME_VEC = ffi.typeof("wasm_frame_vec_t *")
+    IMPORTTYPE_VEC = ffi.typeof("wasm_importtype_vec_t *")
+    MEMORYTYPE_SLOT = ffi.typeof("wasm_memorytype_t **")
+    TRAP_SLOT = ffi.typeof("wasm_trap_t **")
+    VALTYPES = ffi.typeof("wasm_valtype_t *[]")
+    VALTYPE_VEC = ffi.typeof("wasm_valtype_vec_t *")
+    EXTERN = ffi.typeof("wasmtime_extern_t *")
+    EXTERNS = ffi.typeof("wasmtime_extern_t[]")
+    FUNC = ffi.typeof("wasmtime_func_t *")
+    GLOBAL = ffi.typeof("wasmtime_global_t *")
+    MEMORY = ffi.typeof("wasmtime_memory_t *")
+    TABLE = ffi.typeof("wasmtime_table_t *")
+    MODULE_SLOT = ffi.typeof("wasmtime_module_t **")
+    VAL = ffi.typeof("wasmtime_val_t *")
+    VALS = ffi.typeof("wasmtime_val_t[]")
+    VALTYPE = ffi.typeof("wasmtime_valtype_t *")
+    INSTANCE = ffi.typeof("wasmtime_instance_t *")
+    TEXT_SLOT = ffi.typeof("char **")
+    SIZE = ffi.typeof("size_t *")
+
 
 def take_bytes(vector: Any) -> bytes:
     """The contents of an owned wasm_byte_vec_t, which is freed."""
@@ -238,7 +272,7 @@ def text_of(vector: Any) -> str:
 
 def take_error(error: Any) -> str:
     """The text of an owned wasmtime_error_t, which is freed."""
-    vector = ffi.new("wasm_byte_vec_t *")
+    vector = ffi.new(C.BYTE_VEC)
     lib.wasmtime_error_message(error, vector)
     lib.wasmtime_error_delete(error)
     return take_bytes(vector).decode("utf-8", "replace")

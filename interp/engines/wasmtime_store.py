@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from interp.engine import PAGE, Limits
 from interp.engines.wasmtime_errors import CALL_STACK_TRAP, failure, link_error
 from interp.engines.wasmtime_externs import Extern, Func, Global, Memory, Table, Written, raise_error
-from interp.engines.wasmtime_library import NULL, ffi, lib, take_error
+from interp.engines.wasmtime_library import NULL, C, ffi, lib, take_error
 from interp.engines.wasmtime_ticker import ticks
 from interp.engines.wasmtime_types import (
     FUNC_EXTERN,
@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 
 IN_USE = "the store is in use by another thread"
 MAX_SIZE = (1 << 63) - 1
-SHORT_TRACEBACK = 100
-"""Python frames within which a RecursionError is due to nested calls, and not to a host function's own recursion."""
+HEADROOM = 12
+"""Python frames that must be free when WebAssembly is entered: `call_host`, its error handler and the making of an
+error have to be able to run."""
+
+ROOM_AFTER_RECURSION = 50
 
 _thread = threading.local()
 """`raised`: what a host function raised, while WebAssembly frames of this thread are unwound."""
@@ -55,7 +58,7 @@ class HostFunction:
     def call(self, args: Any, results: Any) -> None:
         """Read arguments, call, write results. What the function raises passes."""
         store, codecs = self.store, self.plan.results
-        returned = self._run([each.read(store, args[i].of) for i, each in enumerate(self.plan.params)])
+        returned = self.function(*[each.read(store, args[i].of) for i, each in enumerate(self.plan.params)])
         if store.deadline is not None and monotonic() > store.deadline:
             raise Exhaustion(ExhaustionKind.DEADLINE)
         if len(codecs) == 1:
@@ -70,33 +73,21 @@ class HostFunction:
             each.write(store, results[i].of, value)
             results[i].kind = each.kind
 
-    def _run(self, args: list[Any]) -> Any:
-        try:
-            return self.function(*args)
-        except RecursionError as error:
-            if self.store.depth > 1 and _is_short(error.__traceback__):
-                raise Exhaustion(ExhaustionKind.CALL_STACK) from error
-            raise
-
-
-def _is_short(traceback: TracebackType | None) -> bool:
-    for _ in range(SHORT_TRACEBACK):
-        if traceback is None:
-            return True
-        traceback = traceback.tb_next
-    return False
-
 
 def _keep_raised(_: Any, raised: BaseException, traceback: TracebackType | None) -> Any:
-    """Keep what a host function raised, KeyboardInterrupt too, for the caller; the trap returned unwinds up to it."""
-    _thread.raised = raised.with_traceback(traceback)
+    """Keep what a host function raised, KeyboardInterrupt too, for the caller; the trap returned unwinds up to it.
+
+    A RecursionError is a host function's own only if Python's stack has room again: it was unwound up to here.
+    """
+    raised = raised.with_traceback(traceback)
+    if isinstance(raised, RecursionError) and not has_headroom(ROOM_AFTER_RECURSION):
+        cause, raised = raised, Exhaustion(ExhaustionKind.CALL_STACK)
+        raised.__cause__ = cause
+    _thread.raised = raised
     return lib.wasmtime_trap_new_code(CALL_STACK_TRAP)
 
 
-@ffi.callback(  # type: ignore[untyped-decorator]
-    "wasm_trap_t *(void *, wasmtime_caller_t *, const wasmtime_val_t *, size_t, wasmtime_val_t *, size_t)",
-    onerror=_keep_raised,
-)
+@ffi.callback(C.HOST_FUNCTION, onerror=_keep_raised)  # type: ignore[untyped-decorator]
 def call_host(env: Any, _caller: Any, args: Any, _nargs: int, results: Any, _nresults: int) -> Any:
     """What Wasmtime calls for every host function; `env` says for which."""
     ffi.from_handle(env).call(args, results)
@@ -109,8 +100,13 @@ def headroom(frames: int) -> None:
         headroom(frames - 1)
 
 
-HEADROOM = 3
-"""Python frames that must be free when WebAssembly is entered, so that `call_host` and its error handler can run."""
+def has_headroom(frames: int) -> bool:
+    """Whether Python can nest so many more frames."""
+    try:
+        headroom(frames)
+    except RecursionError:
+        return False
+    return True
 
 
 class Instance:
@@ -145,7 +141,7 @@ class Store:
         self._others: dict[tuple[int, ...], Extern] = {}
         self._objects: dict[int, Any] = {}
         self._ids = count(1)
-        self._forget = ffi.callback("void(size_t)", self._objects.__delitem__)
+        self._forget = ffi.callback(C.FINALIZER, self._objects.__delitem__)
         self._pointer = lib.wasmtime_store_new(self.c_engine, NULL, NULL)
         self.context = lib.wasmtime_store_context(self._pointer)
         pages, elements = limits.max_memory_pages, limits.max_table_elements
@@ -172,8 +168,6 @@ class Store:
         try:
             headroom(HEADROOM)
         except RecursionError as error:
-            if not self.depth:
-                raise
             raise Exhaustion(ExhaustionKind.CALL_STACK) from error
         if not self._lock.acquire(False):
             raise RuntimeError(IN_USE)
@@ -221,7 +215,7 @@ class Store:
             raise TypeError(f"a callable is needed, not {type(function).__name__}")
         with self as context:
             handle = ffi.new_handle(HostFunction(self, functype, function))
-            c_type, made = new_functype(self.c_engine, functype), ffi.new("wasmtime_func_t *")
+            c_type, made = new_functype(self.c_engine, functype), ffi.new(C.FUNC)
             lib.wasmtime_func_new(context, c_type, call_host, handle, NULL, made)
             lib.wasm_functype_delete(c_type)
             self._handles.append(handle)
@@ -230,7 +224,7 @@ class Store:
     def mem_alloc(self, memtype: MemType, /) -> Memory:
         """A memory of zeros.  Raises Exhaustion, Invalid.  Spec: appendix/embedding#memories"""
         with self as context:
-            c_type, made = new_memtype(memtype), ffi.new("wasmtime_memory_t *")
+            c_type, made = new_memtype(memtype), ffi.new(C.MEMORY)
             error = lib.wasmtime_memory_new(context, c_type, made)
             lib.wasm_memorytype_delete(c_type)
             raise_error(error)
@@ -253,7 +247,7 @@ class Store:
         """A global.  Raises TypeError.  Spec: appendix/embedding#globals"""
         how = codec(globaltype.valtype)
         with self as context, Written(self, how, value) as val:
-            c_type, made = new_globaltype(self.c_engine, globaltype), ffi.new("wasmtime_global_t *")
+            c_type, made = new_globaltype(self.c_engine, globaltype), ffi.new(C.GLOBAL)
             error = lib.wasmtime_global_new(context, c_type, val, made)
             lib.wasm_globaltype_delete(c_type)
             raise_error(error)
@@ -264,7 +258,7 @@ class Store:
         """Raises Unlinkable | Trap | Exhaustion.  Spec: appendix/embedding#module-instances"""
         cells = self._link(module, externs)
         compiled = module.compiled(self.config)
-        instance, trap = ffi.new("wasmtime_instance_t *"), ffi.new("wasm_trap_t **")
+        instance, trap = ffi.new(C.INSTANCE), ffi.new(C.TRAP_SLOT)
         depth = self.enter()
         try:
             self._modules[module] = None
@@ -279,7 +273,7 @@ class Store:
 
     def _link(self, module: Module, externs: Sequence[Any]) -> Any:
         """The externs as an array for Wasmtime, which checks their types. Raises Unlinkable, TypeError, ValueError."""
-        cells = ffi.new("wasmtime_extern_t[]", len(externs))
+        cells = ffi.new(C.EXTERNS, len(externs))
         for i, extern in enumerate(externs):
             if not isinstance(extern, Extern):
                 raise TypeError(f"not an extern of this engine: {extern!r}")
@@ -299,7 +293,7 @@ class Store:
         return cells
 
     def _exports(self, module: Module, instance: Any) -> dict[str, Extern]:
-        name, size, cell = ffi.new("char **"), ffi.new("size_t *"), ffi.new("wasmtime_extern_t *")
+        name, size, cell = ffi.new(C.TEXT_SLOT), ffi.new(C.SIZE), ffi.new(C.EXTERN)
         found = {}
         for i, (exported, externtype) in enumerate(module.all_exports):
             lib.wasmtime_instance_export_nth(self.context, instance, i, name, size, cell)
@@ -328,10 +322,10 @@ class Store:
 
     def func_of(self, value: Any, functype: FuncType | None = None) -> Func:
         """The one Func that stands for a wasmtime_func_t."""
-        key = int(ffi.cast("uintptr_t", value.funcref))
+        key = int(ffi.cast(C.ADDRESS, value.funcref))
         func = self._funcs.get(key)
         if func is None:
-            func = self._funcs[key] = Func(self, ffi.new("wasmtime_func_t *", value), functype)
+            func = self._funcs[key] = Func(self, ffi.new(C.FUNC, value), functype)
         return func
 
     def own_func(self, value: Any) -> Any:
@@ -366,7 +360,7 @@ class Store:
 
     def drop_exception(self) -> bool:
         """Forget an exception of WebAssembly that nothing caught; whether there was one."""
-        val = ffi.new("wasmtime_val_t *")
+        val = ffi.new(C.VAL)
         val.kind = EXNREF_KIND
         if not lib.wasmtime_context_take_exception(self.context, ffi.addressof(val.of, "ref")):
             return False
@@ -382,8 +376,4 @@ class Store:
         return -1
 
 
-HANDLES = {
-    GLOBAL_EXTERN: "wasmtime_global_t *",
-    TABLE_EXTERN: "wasmtime_table_t *",
-    MEMORY_EXTERN: "wasmtime_memory_t *",
-}
+HANDLES = {GLOBAL_EXTERN: C.GLOBAL, TABLE_EXTERN: C.TABLE, MEMORY_EXTERN: C.MEMORY}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from interp.engines.wasmtime_library import NULL, ffi, lib, take_error
+from interp.engines.wasmtime_library import NULL, C, ffi, lib, take_error
 from interp.errors import Invalid
 from interp.syntax.types import (
     V128,
@@ -55,7 +55,7 @@ FUNC_EXTERN, GLOBAL_EXTERN, TABLE_EXTERN, MEMORY_EXTERN = range(4)
 
 def valtype_of(pointer: Any) -> ValType:
     """The value type that a wasm_valtype_t stands for."""
-    scratch = ffi.new("wasmtime_valtype_t *")
+    scratch = ffi.new(C.VALTYPE)
     lib.wasmtime_valtype_new(pointer, scratch)
     if scratch.kind < REFERENCE_KIND:
         number: ValType = NUMERIC[scratch.kind]
@@ -81,7 +81,7 @@ def globaltype_of(pointer: Any) -> GlobalType:
 
 def memtype_of(pointer: Any) -> MemType:
     """The memory type that a wasm_memorytype_t stands for."""
-    maximum = ffi.new("uint64_t *")
+    maximum = ffi.new(C.UINT64)
     bounded = lib.wasmtime_memorytype_maximum(pointer, maximum)
     limits = Limits(lib.wasmtime_memorytype_minimum(pointer), maximum[0] if bounded else None)
     return MemType(AddrType.I64 if lib.wasmtime_memorytype_is64(pointer) else AddrType.I32, limits)
@@ -89,7 +89,7 @@ def memtype_of(pointer: Any) -> MemType:
 
 def new_valtype(engine: Any, t: ValType) -> Any:
     """A wasm_valtype_t, which the caller owns. Raises ValueError for a type that cannot be made from outside."""
-    scratch = ffi.new("wasmtime_valtype_t *")
+    scratch = ffi.new(C.VALTYPE)
     if t in NUMERIC:
         scratch.kind = NUMERIC.index(t)
         return lib.wasmtime_valtype_to_wasm(engine, scratch)
@@ -114,8 +114,8 @@ def new_functype(engine: Any, functype: FuncType) -> Any:
     vectors = []
     for types in (functype.params, functype.results):
         pointers = [new_valtype(engine, t) for t in types]
-        vector = ffi.new("wasm_valtype_vec_t *")
-        lib.wasm_valtype_vec_new(vector, len(pointers), ffi.new("wasm_valtype_t *[]", pointers))
+        vector = ffi.new(C.VALTYPE_VEC)
+        lib.wasm_valtype_vec_new(vector, len(pointers), ffi.new(C.VALTYPES, pointers))
         vectors.append(vector)
     return lib.wasm_functype_new(*vectors)
 
@@ -127,7 +127,7 @@ def new_globaltype(engine: Any, globaltype: GlobalType) -> Any:
 
 def new_memtype(memtype: MemType) -> Any:
     """A wasm_memorytype_t, which the caller owns. Raises Invalid."""
-    limits, made = memtype.limits, ffi.new("wasm_memorytype_t **")
+    limits, made = memtype.limits, ffi.new(C.MEMORYTYPE_SLOT)
     bounded = limits.max is not None
     is_64 = memtype.addrtype is AddrType.I64
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from interp.engines.wasmtime_library import ffi, lib
+from interp.engines.wasmtime_library import C, ffi, lib
 from interp.execution.values import F32NaN, fbits
 from interp.syntax.types import AbsHeapType, DefType, FuncType, NumType, RefType, ValType
 
@@ -55,10 +55,10 @@ class Reference:
     def __init__(self, store: Store, kind: int, union: Any) -> None:
         self.store = store
         self.kind = kind
-        borrowed = ffi.new("wasmtime_val_t *")
+        borrowed = ffi.new(C.VAL)
         borrowed.kind = kind
         borrowed.of.ref = union.ref
-        self.val = ffi.gc(ffi.new("wasmtime_val_t *"), lib.wasmtime_val_unroot)
+        self.val = ffi.gc(ffi.new(C.VAL), lib.wasmtime_val_unroot)
         lib.wasmtime_val_clone(borrowed, self.val)
 
     def __repr__(self) -> str:
@@ -138,7 +138,7 @@ def _reference_write(t: RefType, kind: int) -> Write:
             raise TypeError(f"{t} is needed, not {type(value).__name__}")
         if value.store is not store:
             raise ValueError("the reference belongs to another store")
-        copy = ffi.new("wasmtime_val_t *")
+        copy = ffi.new(C.VAL)
         lib.wasmtime_val_clone(value.val, copy)
         union.ref = copy.of.ref
 

@@ -114,7 +114,10 @@ def endless(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The command, running a script that does not end in a worker, as the leader of a process group."""
     (tmp_path / "endless.wast").write_text(ENDLESS)
     arguments = [sys.executable, "-m", "conformance", str(tmp_path / "endless.wast"), "--jobs", "1"]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, env=environment
+    )
     try:
         _wait_for(lambda: "spawn_main" in _group(process.pid))
         yield process

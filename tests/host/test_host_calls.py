@@ -1,13 +1,17 @@
 """Calls between actors and providers: one at a time, never a deadlock, whoever calls whom from whichever thread."""
 
+import inspect
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
 from host_support import TEST_CAPABILITY, Identities, ScriptedProvider, call_script, eventually, in_thread
 
 from host import Actor, AuthorizationFailure, CallRefused, Host, HostError, InvocationFailure, ProviderError
+from host.turns import RESERVED_FRAMES
 
 MakeHost = Callable[..., Host]
 
@@ -325,23 +329,37 @@ def test_the_deepest_allowed_chain_fits_the_interpreters_stack(host_on_engine: H
     assert still_well(host_on_engine, actors)
 
 
-def test_a_used_up_interpreter_stack_leaves_nobody_stuck(make_host: MakeHost, identities: Identities) -> None:
-    import sys
+@contextmanager
+def room_on_the_stack(frames: int) -> Iterator[None]:
+    """Leave the interpreter about so many frames."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + frames)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
-    host = make_host(configure=lambda builder: builder.with_max_call_depth(1000))
-    actors = actors_that_know_each_other(identities, 40)
+
+def test_calls_that_nest_too_deep_for_the_stack_are_refused(host_on_engine: Host, identities: Identities) -> None:
+    actors = actors_that_know_each_other(identities, 32)
+    add_all(host_on_engine, actors)
+    operation, payload = nested(actors, "echo", b"deep")
+    for frames in range(RESERVED_FRAMES + 60, 400, 20):
+        with pytest.raises(InvocationFailure) as caught, room_on_the_stack(frames):
+            host_on_engine.call_actor(actors[0].public_key, operation, payload)
+        assert "cannot be called: the calls nest too deep" in caught.value.message
+        assert still_well(host_on_engine, actors)
+
+
+def test_a_used_up_stack_leaves_nobody_stuck(make_host: MakeHost, identities: Identities) -> None:
+    """Wherever the interpreter gives up, turns are passed on and instances go on."""
+    host = make_host("reference")
+    actors = actors_that_know_each_other(identities, 3)
     add_all(host, actors)
     operation, payload = nested(actors, "echo", b"deep")
-    limit = sys.getrecursionlimit()
-    depth = len(__import__("inspect").stack())
-    for room in range(60, 400, 7):
-        sys.setrecursionlimit(depth + room)
-        try:
+    for frames in range(20, 120, 3):
+        with suppress(InvocationFailure, RecursionError), room_on_the_stack(frames):
             host.call_actor(actors[0].public_key, operation, payload)
-        except (InvocationFailure, RecursionError):
-            pass
-        finally:
-            sys.setrecursionlimit(limit)
         assert still_well(host, actors)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -57,7 +58,9 @@ def address(served: tuple[HttpServerProvider, Actors]) -> tuple[str, int]:
 
 @pytest.fixture
 def client(address: tuple[str, int]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{address[1]}", timeout=10) as client:
+    # A bare context, so that not every test loads the certificates that none of them needs.
+    no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with httpx.Client(base_url=f"http://127.0.0.1:{address[1]}", timeout=10, verify=no_tls) as client:
         yield client
 
 
@@ -126,7 +129,7 @@ def test_request_targets(address: tuple[str, int], actors: Actors, target: str, 
         (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"400 Bad Request"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", b"400 Bad Request"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nA B: c\r\n\r\n", b"400 Bad Request"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 30_000 + b"\r\n\r\n", b"400 Bad Request"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000, b"400 Bad Request"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400 Bad Request"),
     ],
 )

@@ -11,8 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from interp.engine import Engine, Limits, load_engine
 from interp.errors import Exhaustion, ExhaustionKind, Rejected, Trap
@@ -104,6 +102,7 @@ FAILING_GUESTS = [
     ("unknown_import", InitFailed, "unknown import wapc.__host_magic"),
     ("unknown_wasi_import", InitFailed, "unknown import wasi_snapshot_preview1.fd_teleport"),
     ("wrong_wasi_import", InitFailed, "import wasi_snapshot_preview1.fd_close has type [i64] -> [i32], but it is"),
+    ("long_import", InitFailed, "unknown import env.\\x1b" + "x" * 195 + "\n"),
     ("imported_memory", InitFailed, "unknown import env.memory"),
     ("old_host_call", InitFailed, "import wapc.__host_call has type [i32 i32 i32 i32 i32 i32] -> [i32], but it is"),
     ("abort_otherwise", InitFailed, "unknown import env.abort"),
@@ -118,7 +117,7 @@ def test_modules_that_cannot_be_guests(
     with pytest.raises(InitFailed) as caught:
         WapcHost(engine, guest(name), limits=limits)
     assert type(caught.value) is error
-    assert str(caught.value).startswith(f"Initialization failed: {text}")
+    assert f"{caught.value}\n".startswith(f"Initialization failed: {text}")
 
 
 @pytest.mark.parametrize(
@@ -388,14 +387,22 @@ def test_a_directory_that_cannot_be_opened(engine: Engine, guest: Guests, tmp_pa
         WapcHost(engine, guest("echo"), wasi=params)
 
 
-def test_no_file_descriptor_is_left_open(engine: Engine, guest: Guests, tmp_path: Path) -> None:
+def times_open(directory: Path) -> int:
+    """How often this process has the directory open."""
     descriptors = Path("/proc/self/fd")
     if not descriptors.is_dir():
         pytest.skip("needs /proc to count open descriptors")
+    found = 0
+    for descriptor in descriptors.iterdir():
+        with suppress(FileNotFoundError):
+            found += descriptor.readlink() == directory
+    return found
+
+
+def test_no_file_descriptor_is_left_open(engine: Engine, guest: Guests, tmp_path: Path) -> None:
     params = WasiParams(preopens={"/": tmp_path})
-    before = len(list(descriptors.iterdir()))
     with WapcHost(engine, guest("exit_in_call"), wasi=params) as host:
-        for _ in range(5):
+        for _ in range(3):
             with pytest.raises(GuestCallFailure):
                 host.call("exit")
             host.call("count")
@@ -404,7 +411,8 @@ def test_no_file_descriptor_is_left_open(engine: Engine, guest: Guests, tmp_path
             host.replace_module(guest("exit_in_call"))
             with pytest.raises(InitFailed):
                 WapcHost(engine, guest("start_trap"), wasi=params)
-    assert len(list(descriptors.iterdir())) == before
+            assert times_open(tmp_path) == 1
+    assert times_open(tmp_path) == 0
 
 
 def test_an_unknown_engine(guest: Guests) -> None:
@@ -422,48 +430,3 @@ def test_an_unknown_engine(guest: Guests) -> None:
 def test_errors_survive_pickling(error: WapcError) -> None:
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (type(copy), str(copy), copy.text) == (type(error), str(error), error.text)
-
-
-U32 = st.integers(0, 2**32 - 1) | st.sampled_from([0, 1, 0x10000, 0x3FFFF, 0x40000, 2**31, 2**32 - 1])
-ARGUMENTS = {
-    Step.REQUEST: 2,
-    Step.RESPONSE: 2,
-    Step.ERROR: 2,
-    Step.HOST_CALL: 8,
-    Step.RESPONSE_LEN: 0,
-    Step.HOST_RESPONSE: 1,
-    Step.ERROR_LEN: 0,
-    Step.HOST_ERROR: 1,
-    Step.LOG: 2,
-    Step.TRAP: 0,
-    Step.GROW: 1,
-    Step.ANSWER: 0,
-    Step.CALLS: 0,
-}
-STEPS = st.lists(
-    st.sampled_from(sorted(ARGUMENTS)).flatmap(
-        lambda step: st.tuples(st.just(step), st.lists(U32, min_size=ARGUMENTS[step], max_size=ARGUMENTS[step]))
-    ),
-    max_size=12,
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, returned=U32, answers=st.booleans())
-def test_whatever_a_guest_does_is_a_response_or_a_wapc_error(
-    steps: list[tuple[Step, list[int]]], returned: int, answers: bool, engine: Engine, guest: Guests
-) -> None:
-    script = Script()
-    for step, arguments in steps:
-        script.step(step, *arguments)
-
-    def host_call(_binding: str, _namespace: str, operation: str, payload: bytes) -> bytes:
-        if not answers:
-            raise ValueError(operation)
-        return payload
-
-    limits = Limits(fuel=100_000, deadline_seconds=20, max_memory_pages=64)
-    with WapcHost(engine, guest("puppet"), host_call, limits=limits, console_log=lambda *_: None) as host:
-        with suppress(WapcError):
-            assert isinstance(host.call("run", script.returns(returned)), bytes)
-        assert host.call("run", Script().respond(b"alive").returns(1)) == b"alive"
