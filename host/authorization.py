@@ -6,12 +6,14 @@ The core rule: an actor may call itself, and what its claims list under capabili
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from host.actor import Actor
 from host.entities import CapabilityEntity, Entity, target_entity
 from host.errors import AuthorizationFailure
-from host.logs import log, printable
+from host.logs import printable, sparing
 from wascap import ActorMetadata, Claims, Token, WascapError, inspect
 
 
@@ -98,21 +100,22 @@ def _denial(
 ) -> AuthorizationFailure:
     role = "Provider" if claims.metadata.provider else "Actor"
     text = f"{role} {claims.subject} attempted to call {operation} on {namespace},{binding} - {reason}"
-    log.warning("%s", printable(text))
+    sparing.log(logging.WARNING, "%s", printable(text))
     return AuthorizationFailure(text)
 
 
 def _may_load(authorizer: Authorizer, claims: Claims[ActorMetadata]) -> bool:
-    try:
-        return authorizer.can_load(claims) is True
-    except Exception:
-        log.exception("The authorizer failed, so that %s is refused", claims.subject)
-        return False
+    return _is_true(lambda: authorizer.can_load(claims), claims)
 
 
 def _may_invoke(authorizer: Authorizer, claims: Claims[ActorMetadata], target: Entity, operation: str) -> bool:
+    return _is_true(lambda: authorizer.can_invoke(claims, target, operation), claims)
+
+
+def _is_true(question: Callable[[], bool], claims: Claims[ActorMetadata]) -> bool:
     try:
-        return authorizer.can_invoke(claims, target, operation) is True
-    except Exception:
-        log.exception("The authorizer failed, so that a call of %s is refused", claims.subject)
+        return question() is True
+    except Exception as error:
+        failure = printable(f"{type(error).__name__}: {error}")
+        sparing.log(logging.ERROR, "The authorizer failed, so %s is refused: %s", printable(claims.subject), failure)
         return False

@@ -120,14 +120,10 @@ class Bindings:
         """
         with self._core.turns.of(("binding", binding.key), f"The binding of {binding.actor}"):
             log.info("Attempting to bind actor %s to %s", binding.actor, printable(binding.provider_title))
-            is_new = binding.key not in self._bound
-            if is_new:
-                self._being_bound.add(binding.key)
+            self._being_bound.add(binding.key)
             try:
                 self._tell_provider(binding, OP_BIND_ACTOR, payload)
-                if loaded is None or not self._record(binding, loaded, is_new, still_possible):
-                    self._tell_provider(binding, OP_REMOVE_ACTOR, _removal(binding))
-                    raise MiscHostError("the actor or the provider was removed meanwhile")
+                self._record(binding, loaded, still_possible)
             except HostError as error:
                 raise CapabilityProviderError(
                     f"Failed to configure {binding.provider_title} - {reason(error)}"
@@ -161,18 +157,21 @@ class Bindings:
         target = CapabilityEntity(*binding.provider_key)
         self._core.call(provider_subject(*binding.provider_key), SYSTEM, target, operation, payload)
 
-    def _record(
-        self, binding: Binding, loaded: LoadedProvider, is_new: bool, still_possible: Callable[[], bool]
-    ) -> bool:
-        if is_new:
-            loaded.serve_actor(binding.actor)
-        with self._lock:
-            if still_possible():
+    def _record(self, binding: Binding, loaded: LoadedProvider | None, still_possible: Callable[[], bool]) -> None:
+        """Serve the private subject and note the binding, or tell the provider that nothing comes of it."""
+        try:
+            if loaded is not None and binding.key not in self._bound:
+                loaded.serve_actor(binding.actor)
+            with self._lock:
+                if loaded is None or not still_possible():
+                    raise MiscHostError("the actor or the provider was removed meanwhile")
                 self._bound[binding.key] = binding
-                return True
-        if is_new:
+        except HostError:
+            with self._lock:
+                self._bound.pop(binding.key, None)
             self._core.bus.remove(_private_subject(binding))
-        return False
+            self._tell_provider(binding, OP_REMOVE_ACTOR, _removal(binding))
+            raise
 
 
 def configure_actor(core: HostCore, public_key: str, payload: bytes) -> None:

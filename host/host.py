@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -18,7 +19,7 @@ from host.codec.extras import CAPABILITY as EXTRAS
 from host.core import SYSTEM, HostCore
 from host.entities import DEFAULT_BINDING, ActorEntity, CapabilityEntity, is_actor_key
 from host.errors import CapabilityProviderError, HostError, MiscHostError
-from host.loaded import LoadedProvider, LoadedProviders
+from host.loaded import LoadedProvider, LoadedProviders, ProviderKey
 from host.logs import log, printable
 from host.manifest import Manifest
 from host.manifest_application import apply
@@ -86,7 +87,7 @@ class Host:
         Raises DuplicateActor, AuthorizationFailure (its token, or the authorizer), WapcFailure (its module),
         CapabilityProviderError (binding to the extras), CallRefused, HostShutDown.
         """
-        with self._core.gate, self._core.turns.of(("actor", actor.public_key), f"Actor {actor.public_key}"):
+        with self._core.gate, self._changing_actor(actor.public_key):
             self._actors.start(actor)
             try:
                 self._bind_extras(actor)
@@ -96,7 +97,7 @@ class Host:
 
     def remove_actor(self, public_key: str) -> None:
         """Take an actor out: calls under way finish, its bindings go. Raises NoSuchActor, CallRefused, HostShutDown."""
-        with self._core.gate, self._core.turns.of(("actor", public_key), f"Actor {public_key}"):
+        with self._core.gate, self._changing_actor(public_key):
             self._stop_actor(public_key)
 
     def replace_actor(self, actor: Actor) -> None:
@@ -106,7 +107,7 @@ class Host:
         Raises NoSuchActor, AuthorizationFailure, WapcFailure, CallRefused, HostShutDown: the old module serves on.
         """
         public_key = actor.public_key
-        with self._core.gate, self._core.turns.of(("actor", public_key), f"Actor {public_key}"):
+        with self._core.gate, self._changing_actor(public_key):
             self._actors.replace(actor)
             self._bindings.unbind_all(
                 lambda binding: binding.actor == public_key and binding.capability_id not in actor.capabilities
@@ -121,12 +122,13 @@ class Host:
         with self._core.gate:
             check_binding_name(binding)
             loaded = LoadedProvider(self._core, provider, binding)
-            self._providers.start(loaded, lambda actor: self._bindings.may_dispatch(loaded.key, actor))
+            with self._changing_provider(loaded.key):
+                self._providers.start(loaded, lambda actor: self._bindings.may_dispatch(loaded.key, actor))
 
     def remove_capability(self, capability_id: str, binding: str = DEFAULT_BINDING) -> None:
         """Take a provider out: its bindings go, calls under way finish, then it is stopped. One of the same kind may be
         added afterwards and be bound anew. Raises CapabilityProviderError (there is none), HostShutDown."""
-        with self._core.gate:
+        with self._core.gate, self._changing_provider((capability_id, binding)):
             loaded = self._providers.find((capability_id, binding))
             if loaded is None:
                 raise CapabilityProviderError("No such capability")
@@ -235,6 +237,13 @@ class Host:
         finally:
             self._finished.set()
 
+    def _changing_actor(self, public_key: str) -> AbstractContextManager[None]:
+        return self._core.turns.of(("actor", public_key), f"Changing actor {public_key}")
+
+    def _changing_provider(self, key: ProviderKey) -> AbstractContextManager[None]:
+        capability_id, binding = key
+        return self._core.turns.of(("provider", key), f"Changing capability provider {binding},{capability_id}")
+
     def _remove_everything(self) -> None:
         for actor in self._actors.all():
             _attempt(self._stop_actor, actor.public_key)
@@ -246,8 +255,9 @@ class Host:
         self._bindings.unbind_all(lambda binding: binding.actor == public_key)
 
     def _stop_provider(self, loaded: LoadedProvider) -> None:
+        if not self._providers.forget(loaded):
+            return
         log.info("Terminating native capability provider %s", printable(loaded.title))
-        self._providers.forget(loaded)
         self._bindings.unbind_all(lambda binding: binding.provider_key == loaded.key)
         loaded.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import traceback
 from collections.abc import Callable
@@ -15,12 +16,12 @@ from host.codec.core import (
     SYSTEM_ACTOR,
     CapabilityDescriptor,
 )
-from host.core import HostCore
+from host.core import SYSTEM, HostCore
 from host.entities import ActorEntity, CapabilityEntity, is_capability_id
 from host.errors import AuthorizationFailure, CapabilityProviderError, HostCallFailure, HostError, MiscHostError
 from host.gate import Gate
 from host.invocation import Invocation
-from host.logs import log, printable
+from host.logs import log, printable, sparing
 from host.providers.base import BAD_DISPATCH, CapabilityProvider, ProviderError
 from host.subjects import actor_subject, bound_subject, provider_subject
 
@@ -96,6 +97,8 @@ class LoadedProvider:
     def _perform_root(self, invocation: Invocation) -> bytes:
         if invocation.operation not in CORE_OPERATIONS:
             raise MiscHostError("Attempted to invoke binding-required operation on unbound provider")
+        if invocation.origin != SYSTEM:
+            raise AuthorizationFailure(f"{invocation.operation} is an operation of the host alone")
         return self._handle_call(SYSTEM_ACTOR, invocation)
 
     def _perform_bound(self, actor: ActorEntity, invocation: Invocation) -> bytes:
@@ -184,10 +187,13 @@ class LoadedProviders:
         )
         log.info("Native capability provider '(%s,%s)' ready", printable(binding), printable(capability_id))
 
-    def forget(self, loaded: LoadedProvider) -> None:
-        """Take a provider out of the table."""
+    def forget(self, loaded: LoadedProvider) -> bool:
+        """Take a provider out of the table; False if it was not there."""
         with self._lock:
-            self._loaded.pop(loaded.key, None)
+            is_there = self._loaded.get(loaded.key) is loaded
+            if is_there:
+                del self._loaded[loaded.key]
+            return is_there
 
 
 def _describe(provider: CapabilityProvider) -> CapabilityDescriptor:
@@ -219,4 +225,6 @@ def _log_failure(title: str, operation: str, error: Exception) -> None:
     where = "; ".join(
         f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
     )
-    log.error("%s failed at %s with %s at %s", *map(printable, (title, operation, type(error).__name__, where)))
+    sparing.log(
+        logging.ERROR, "%s failed at %s with %s at %s", *map(printable, (title, operation, type(error).__name__, where))
+    )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from collections.abc import Callable
 
 log = logging.getLogger("wascc.host")
 
@@ -19,3 +22,37 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+class Sparing:
+    """Logs at most `lines` lines within `seconds`: for what a guest can make happen as often as it likes.
+
+    How many lines were left out is said with the next line that is not. `clock` tells the time in seconds.
+    """
+
+    def __init__(self, lines: int = 20, seconds: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lines = lines
+        self._seconds = seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._since = clock()
+        self._written = 0
+        self._left_out = 0
+
+    def log(self, level: int, message: str, *arguments: object) -> None:
+        """Log a line to the host's log, or leave it out; `message` is formatted as by the logging library."""
+        with self._lock:
+            now = self._clock()
+            if now - self._since >= self._seconds:
+                self._since, self._written = now, 0
+            if self._written >= self._lines:
+                self._left_out += 1
+                return
+            self._written += 1
+            left_out, self._left_out = self._left_out, 0
+        if left_out:
+            log.warning("%d lines were left out here", left_out)
+        log.log(level, message, *arguments)
+
+
+sparing = Sparing()

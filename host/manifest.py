@@ -8,27 +8,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
 
 from host.entities import DEFAULT_BINDING
 from host.errors import HostError, InputOutputError
 from host.logs import printable
-from host.manifest_text import Document, Form, NotText, Problem, UnreadableText, read
+from host.manifest_text import Document, Form, NotText, Problem, UnreadableText, read, write_yaml
 
 MAX_MANIFEST_BYTES = 1024 * 1024
 """Longest manifest file that is read."""
+MAX_SHOWN_PROBLEMS = 100
+"""How many problems the text of an error shows."""
 
 _YAML_SUFFIXES = {".yaml", ".yml", ""}
-_NEVER_WRAP = 2**31
 
 
 class ManifestError(HostError):
     """A manifest says something that it cannot mean; `problems` lists everything that is wrong with `file`."""
 
     def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(_shown(file, problem) for problem in problems))
+        lines = [_shown(file, problem) for problem in problems[:MAX_SHOWN_PROBLEMS]]
+        if len(problems) > MAX_SHOWN_PROBLEMS:
+            lines.append(f"and {len(problems) - MAX_SHOWN_PROBLEMS} more problems")
+        super().__init__("\n".join(lines))
         self.file = file
         self.problems = problems
 
@@ -140,7 +143,7 @@ class Manifest(_Entry):
 
     def to_yaml(self) -> str:
         """The manifest as YAML, fields in their order, what is unset left out."""
-        return yaml.safe_dump(self._fields(), sort_keys=False, allow_unicode=True, width=_NEVER_WRAP)
+        return write_yaml(self._fields())
 
     def to_json(self) -> str:
         """The manifest as JSON, fields in their order, what is unset left out."""

@@ -17,17 +17,24 @@ import yaml
 
 MAX_DEPTH = 32
 """How deep lists and mappings may nest; a manifest needs four levels."""
-MAX_CHARACTERS = 4 * 1024 * 1024
-"""How much text a manifest may hold once aliases and variables are replaced; each value counts one more."""
+MAX_CHARACTERS = 2 * 1024 * 1024
+"""How much text a manifest may hold once aliases and variables are replaced; each value counts VALUE_COST more."""
+VALUE_COST = 16
 
 Form = Literal["yaml", "json"]
 FieldPath = tuple[str | int, ...]
 
+_NEVER_WRAP = 2**31
 _YAML = "tag:yaml.org,2002:"
-_TEXT = {_YAML + "str", _YAML + "value"}
-_NOT_TEXT = {_YAML + "int": "number", _YAML + "float": "number", _YAML + "bool": "truth value"} | {
-    _YAML + "timestamp": "date"
-}
+_NOT_TEXT = {_YAML + "int": "number", _YAML + "float": "number", _YAML + "bool": "truth value"}
+_CORE_SCHEMA = (
+    ("null", r"~|null|Null|NULL|"),
+    ("bool", r"true|True|TRUE|false|False|FALSE"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"),
+)
+"""What is no text although it has no quotes, by YAML 1.2; the library's own rules, of YAML 1.1, take `on` for a truth
+value, `12:30` for a number and `2020-10-30` for a date."""
 _VARIABLE = re.compile(r"\$\{([^}:\s=]*)(?::([^}]*))?\}")
 _JSON_TOKEN = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+)')
 _JSON_WORDS = {"true": _YAML + "bool", "false": _YAML + "bool", "null": _YAML + "null"}
@@ -102,19 +109,50 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's own, which stops where nesting gets too deep."""
+    """PyYAML's own, which stops where there is too much or nesting gets too deep."""
 
     depth = 0
+    nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
+        self.nodes += 1
         if self.depth > MAX_DEPTH:
             raise _too_deep(self.line + 1)
+        if self.nodes > MAX_CHARACTERS // VALUE_COST:
+            raise _too_much(self.line + 1)
         try:
             node: yaml.Node | None = super().compose_node(parent, index)
             return node
         finally:
             self.depth -= 1
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's own, which puts in quotes whatever either version of YAML would take for something else than text."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """Text in double quotes where it has signs that the other styles lose."""
+        style = None if text.isprintable() else '"'
+        node: yaml.ScalarNode = self.represent_scalar(_YAML + "str", text, style)
+        return node
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _kind, _pattern in _CORE_SCHEMA:
+    for _class in (_Loader, _Dumper):
+        _class.add_implicit_resolver(_YAML + _kind, re.compile(rf"(?:{_pattern})\Z"), None)
+_Dumper.add_representer(str, _Dumper.represent_text)
+
+
+def write_yaml(value: object) -> str:
+    """Mappings, lists and texts as YAML that `read` gives back as they are, fields in their order."""
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_NEVER_WRAP)
+    return text
+
+
+def _too_much(line: int) -> UnreadableText:
+    return UnreadableText(line, f"holds more than {MAX_CHARACTERS} characters")
 
 
 def _too_deep(line: int | None) -> UnreadableText:
@@ -198,7 +236,7 @@ class _Conversion:
         return self._document
 
     def _value(self, node: yaml.Node, path: FieldPath) -> object:
-        self._spend(1, node)
+        self._spend(VALUE_COST, node)
         if len(path) >= MAX_DEPTH:
             raise _too_deep(node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode) and node.tag == _YAML + "map":
@@ -206,7 +244,7 @@ class _Conversion:
         if isinstance(node, yaml.SequenceNode) and node.tag == _YAML + "seq":
             return [self._item(item, (*path, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode):
-            if node.tag in _TEXT:
+            if node.tag == _YAML + "str":
                 text = self._expanded(node.value)
                 self._spend(len(text), node)
                 return text
@@ -224,7 +262,7 @@ class _Conversion:
     def _mapping(self, node: yaml.MappingNode, path: FieldPath) -> dict[str, object]:
         values: dict[str, object] = {}
         for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag not in _TEXT:
+            if not isinstance(key, yaml.ScalarNode) or key.tag != _YAML + "str":
                 self._complain(key, path, "has a name that is not text; put it in quotes")
                 continue
             name = key.value
@@ -238,7 +276,7 @@ class _Conversion:
     def _spend(self, characters: int, node: yaml.Node) -> None:
         self._room -= characters
         if self._room < 0:
-            raise UnreadableText(node.start_mark.line + 1, f"holds more than {MAX_CHARACTERS} characters")
+            raise _too_much(node.start_mark.line + 1)
 
     def _complain(self, node: yaml.Node, path: FieldPath, text: str) -> None:
         self._document.problems.append(Problem(path, node.start_mark.line + 1, text))

@@ -175,12 +175,11 @@ class RunningActors:
 
     def stop(self, public_key: str) -> None:
         """Take the actor out: calls under way finish, new ones find nobody. Raises NoSuchActor."""
-        with self._lock:
-            running = self._running.pop(public_key, None)
-        if running is None:
-            raise no_such_actor()
+        running = self.get(public_key)
         log.info("Terminating actor %s", public_key)
         self._core.bus.remove(actor_subject(public_key))
+        with self._lock:
+            self._running.pop(public_key, None)
         running.retire()
 
     def replace(self, actor: Actor) -> None:

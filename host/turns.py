@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -89,10 +90,10 @@ class Turn:
         """Take the turn, after `seconds` of waiting at most; pair it with `leave`. Raises CallRefused."""
         chain = current_chain()
         if chain.held and _is_stack_nearly_used():
-            raise CallRefused(f"{self.label} cannot be called: the calls nest too deep for the interpreter's stack")
+            raise CallRefused(f"{self.label} is refused: the calls nest too deep for the interpreter's stack")
         with _graph:
             if len(chain.held) >= self._patience.max_depth:
-                raise CallRefused(f"{self.label} cannot be called: {self._patience.max_depth} nested calls at most")
+                raise CallRefused(f"{self.label} is refused: {self._patience.max_depth} nested calls at most")
             if self._holder is None:
                 self._holder = chain
                 chain.held.append(self)
@@ -170,7 +171,7 @@ class Turns:
         self._lock = threading.Lock()
         self._turns: dict[object, tuple[Turn, int]] = {}
 
-    def of(self, key: object, label: str) -> _KeyedTurn:
+    def of(self, key: object, label: str) -> AbstractContextManager[None]:
         """The turn of `key`; `label` names it in errors."""
         return _KeyedTurn(self, key, label)
 
@@ -187,7 +188,7 @@ class Turns:
                 self._turns[key] = (turn, users - 1)
 
 
-class _KeyedTurn:
+class _KeyedTurn(AbstractContextManager[None]):
     def __init__(self, turns: Turns, key: object, label: str) -> None:
         self._turns = turns
         self._key = key

@@ -43,7 +43,9 @@ def test_imports_go_one_way(package: str) -> None:
         for name in imports(path):
             top = name.partition(".")[0]
             if top in PACKAGES and top != package:
-                assert name in allowed or top in allowed & {"wapc", "wascap"}, f"{path.relative_to(ROOT)} imports {name}"
+                assert name in allowed or top in allowed & {"wapc", "wascap"}, (
+                    f"{path.relative_to(ROOT)} imports {name}"
+                )
 
 
 @pytest.mark.parametrize("package", [*PACKAGES, "tests"])

@@ -9,7 +9,7 @@ WebAssembly 3.0 is switched on, other proposals are off. What is particular to t
 - Only a deadline, not a KeyboardInterrupt, ends WebAssembly that runs on its own; the interrupt is raised at the next
   host function or when the call returns.
 - Backtraces hold the innermost 20 functions.
-- Tags cannot be imported, and v128 values cannot be passed to Python or from there.
+- Tags cannot be imported. v128 values are ints of 128 bits in Python, references to garbage-collected objects opaque.
 """
 
 from __future__ import annotations

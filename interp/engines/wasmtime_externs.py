@@ -98,7 +98,7 @@ class Func(Extern):
         """Call it: None, one value, or a tuple. Raises Trap | Exhaustion | UncaughtException, TypeError."""
         plan = self._plan
         if plan is None:
-            plan = self._plan = self._checked_plan()
+            plan = self._plan = signature(self.type)
         n = len(plan.params)
         if len(args) != n:
             raise TypeError(f"{n} arguments are needed, {len(args)} are given")
@@ -134,12 +134,6 @@ class Func(Extern):
         if len(values) > 1:
             return values
         return values[0] if values else None
-
-    def _checked_plan(self) -> Signature:
-        plan = signature(self.type)
-        if plan.refused:
-            raise TypeError(f"{plan.refused} values cannot be passed between Python and engine 'wasmtime'")
-        return plan
 
 
 class Memory(Extern):

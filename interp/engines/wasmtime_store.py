@@ -139,9 +139,9 @@ class Store:
         self._modules: dict[Module, None] = {}
         self._funcs: WeakValueDictionary[int, Func] = WeakValueDictionary()
         self._others: dict[tuple[int, ...], Extern] = {}
-        self._objects: dict[int, Any] = {}
+        self.objects: dict[int, Any] = {}
         self._ids = count(1)
-        self._forget = ffi.callback(C.FINALIZER, self._objects.__delitem__)
+        self._forget = ffi.callback(C.FINALIZER, self.objects.__delitem__)
         self._pointer = lib.wasmtime_store_new(self.c_engine, NULL, NULL)
         self.context = lib.wasmtime_store_context(self._pointer)
         pages, elements = limits.max_memory_pages, limits.max_table_elements
@@ -339,14 +339,14 @@ class Store:
     def root_object(self, value: Any, ref: Any) -> None:
         """Write an externref that stands for a Python object. Raises Exhaustion(MEMORY)."""
         number = next(self._ids)
-        self._objects[number] = value
+        self.objects[number] = value
         if not lib.wasmtime_externref_new(self.context, number, self._forget, ref):
-            self._objects.pop(number, None)
+            self.objects.pop(number, None)
             raise Exhaustion(ExhaustionKind.MEMORY)
 
-    def host_object(self, ref: Any) -> Any:
-        """The Python object that an externref stands for."""
-        return self._objects[lib.wasmtime_externref_data(self.context, ref)]
+    def host_number(self, ref: Any) -> int:
+        """Which of `objects` an externref stands for; 0 if it is none of the host's."""
+        return int(lib.wasmtime_externref_data(self.context, ref))
 
     def has_raised(self) -> bool:
         """Whether a host function raised something that has not been passed on yet."""

@@ -1,7 +1,7 @@
 """Values between Python and Wasmtime's C interface, by the rules of `interp.engine`.
 
 Each value type has a `Codec`: its kind in a wasmtime_val_t, and how its union is written and read. f32 is written and
-read by its bits if it is a NaN, since conversions between double and float quiet NaNs.
+read by its bits if it is a NaN, since conversions between double and float quiet NaNs. v128 is an i128 in Python.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from interp.engines.wasmtime_library import C, ffi, lib
-from interp.execution.values import F32NaN, fbits
-from interp.syntax.types import AbsHeapType, DefType, FuncType, NumType, RefType, ValType
+from interp.execution.values import MASK, F32NaN, fbits, ibytes, inv_ibytes
+from interp.syntax.types import V128, AbsHeapType, DefType, FuncType, NumType, RefType, ValType
 
 if TYPE_CHECKING:
     from interp.engines.wasmtime_store import Store
@@ -34,6 +34,9 @@ TOPS = {
 }
 
 
+NAMES = {EXTERNREF_KIND: "externref", ANYREF_KIND: "anyref", EXNREF_KIND: "exnref"}
+
+
 @dataclass(frozen=True, slots=True)
 class Codec:
     """`kind` is the wasmtime_valkind_t; `write(store, union, value)` raises TypeError; `read(store, union)`.
@@ -48,7 +51,10 @@ class Codec:
 
 
 class Reference:
-    """A reference to an object of the garbage-collected heap: opaque, but it can be passed back to its store."""
+    """A reference to an object of the garbage-collected heap: opaque, but it can be passed back to its store.
+
+    As an externref it is such an object that the module made one (`extern.convert_any`).
+    """
 
     __slots__ = ("kind", "store", "val")
 
@@ -62,7 +68,13 @@ class Reference:
         lib.wasmtime_val_clone(borrowed, self.val)
 
     def __repr__(self) -> str:
-        return f"<{'exnref' if self.kind == EXNREF_KIND else 'anyref'} {id(self):#x}>"
+        return f"<{NAMES[self.kind]} {id(self):#x}>"
+
+    def copy_to(self, union: Any) -> None:
+        """Write one more root of it."""
+        copy = ffi.new(C.VAL)
+        lib.wasmtime_val_clone(self.val, copy)
+        union.ref = copy.of.ref
 
 
 def number_from_host(t: NumType, value: Any) -> Any:
@@ -102,7 +114,14 @@ def _read_f32(_: Store, union: Any) -> float:
     return number if number == number else F32NaN(union.u32)  # noqa: PLR0124 — false for a NaN only
 
 
-NUMBERS = {
+def _write_v128(_: Store, union: Any, value: Any) -> None:
+    if type(value) is not int or not 0 <= value <= MASK[128]:
+        raise TypeError(f"{V128} is an int of 128 bits, not {value!r:.60}")
+    union.v128 = ibytes(128, value)
+
+
+NUMBERS: dict[ValType, Codec] = {
+    V128: Codec(4, _write_v128, lambda _, union: inv_ibytes(128, bytes(union.v128))),
     NumType.I32: Codec(0, _write_i32, lambda _, union: union.i32),
     NumType.I64: Codec(1, _write_i64, lambda _, union: union.i64),
     NumType.F32: Codec(2, _write_f32, _read_f32),
@@ -117,7 +136,8 @@ def _read_funcref(store: Store, union: Any) -> Any:
 def _read_externref(store: Store, union: Any) -> Any:
     if not union.ref.store_id:
         return None
-    return store.host_object(ffi.addressof(union, "ref"))
+    number = store.host_number(ffi.addressof(union, "ref"))
+    return store.objects[number] if number else Reference(store, EXTERNREF_KIND, union)
 
 
 def _write_funcref(store: Store, union: Any, value: Any) -> None:
@@ -125,7 +145,10 @@ def _write_funcref(store: Store, union: Any, value: Any) -> None:
 
 
 def _write_externref(store: Store, union: Any, value: Any) -> None:
-    store.root_object(value, ffi.addressof(union, "ref"))
+    if isinstance(value, Reference) and value.kind == EXTERNREF_KIND and value.store is store:
+        value.copy_to(union)
+    else:
+        store.root_object(value, ffi.addressof(union, "ref"))
 
 
 def _reference_read(kind: int) -> Read:
@@ -138,9 +161,7 @@ def _reference_write(t: RefType, kind: int) -> Write:
             raise TypeError(f"{t} is needed, not {type(value).__name__}")
         if value.store is not store:
             raise ValueError("the reference belongs to another store")
-        copy = ffi.new(C.VAL)
-        lib.wasmtime_val_clone(value.val, copy)
-        union.ref = copy.of.ref
+        value.copy_to(union)
 
     return write
 
@@ -168,21 +189,14 @@ def _of_reference(t: RefType) -> Codec:
     return Codec(kind, _nullable(t, _reference_write(t, kind)), _reference_read(kind), rooted=True)
 
 
-def _unsupported(t: ValType) -> Codec:
-    def refuse(*_: Any) -> Any:
-        raise TypeError(f"{t} values cannot come from Python, nor go there")
-
-    return Codec(0, refuse, refuse)
-
-
 @lru_cache(maxsize=256)
 def codec(t: ValType) -> Codec:
-    """How values of a type are passed."""
-    if isinstance(t, NumType):
+    """How values of a type are passed. Raises ValueError for what is not the type of a value."""
+    if t in NUMBERS:
         return NUMBERS[t]
-    if isinstance(t, RefType) and (isinstance(t.heaptype, AbsHeapType | DefType)):
+    if isinstance(t, RefType) and isinstance(t.heaptype, AbsHeapType | DefType):
         return _of_reference(t)
-    return _unsupported(t)
+    raise ValueError(f"{t} is not the type of a value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,19 +207,15 @@ class Signature:
     results: tuple[Codec, ...]
     rooted_params: tuple[int, ...]
     rooted_results: tuple[int, ...]
-    refused: str
-    """The type that cannot be passed, or nothing."""
 
 
 @lru_cache(maxsize=1024)
 def signature(functype: FuncType) -> Signature:
     """How functions of a type are called."""
     params, results = tuple(map(codec, functype.params)), tuple(map(codec, functype.results))
-    refused = [t for t in (*functype.params, *functype.results) if not isinstance(t, NumType | RefType)]
     return Signature(
         params,
         results,
         tuple(i for i, each in enumerate(params) if each.rooted),
         tuple(i for i, each in enumerate(results) if each.rooted),
-        str(refused[0]) if refused else "",
     )

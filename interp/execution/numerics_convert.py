@@ -122,7 +122,7 @@ def promote(M: int, N: int, z: float) -> float:
 def demote(M: int, N: int, z: float) -> float:
     """demote_M,N(z): the f32 nearest to z, ties to even.  z an f64, M == 64, N == 32.
     Spec: exec/numerics#op-demote"""
-    return round_f32(z) if z == z else canonical_nan(N)
+    return round_f32(z)
 
 
 def reinterpret(from_type: str, to_type: str, c: int | float) -> int | float:

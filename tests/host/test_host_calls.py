@@ -312,7 +312,7 @@ def test_chains_are_only_so_deep(make_host: MakeHost, identities: Identities) ->
     operation, payload = nested(actors[:4], "echo", b"four")
     assert host.call_actor(actors[0].public_key, operation, payload) == b"four"
     operation, payload = nested(actors, "echo", b"five")
-    with pytest.raises(InvocationFailure, match=f"Actor {actors[4].public_key} cannot be called: 4 nested calls"):
+    with pytest.raises(InvocationFailure, match=f"Actor {actors[4].public_key} is refused: 4 nested calls"):
         host.call_actor(actors[0].public_key, operation, payload)
     assert still_well(host, actors)
 
@@ -347,7 +347,7 @@ def test_calls_that_nest_too_deep_for_the_stack_are_refused(host_on_engine: Host
     for frames in range(RESERVED_FRAMES + 60, 400, 20):
         with pytest.raises(InvocationFailure) as caught, room_on_the_stack(frames):
             host_on_engine.call_actor(actors[0].public_key, operation, payload)
-        assert "cannot be called: the calls nest too deep" in caught.value.message
+        assert "is refused: the calls nest too deep" in caught.value.message
         assert still_well(host_on_engine, actors)
 
 
@@ -463,6 +463,9 @@ def test_the_subject_of_a_binding_is_for_its_actor_alone(host: Host, identities:
     with pytest.raises(InvocationFailure) as caught:
         host._core.call(root, ActorEntity("system"), target, "Op", b"")
     assert caught.value.answer.endswith("Attempted to invoke binding-required operation on unbound provider")
+    with pytest.raises(InvocationFailure, match="BindActor is an operation of the host alone"):
+        host._core.call(root, ActorEntity(actor.public_key), target, "BindActor", b"")
+    assert host._core.call(root, ActorEntity("system"), target, "BindActor", b"") == b""
 
 
 def test_call_refused_is_what_a_program_can_catch(host: Host, identities: Identities) -> None:

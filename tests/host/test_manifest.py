@@ -1,6 +1,7 @@
 """Manifests as text: fields, errors with their lines, variables, limits, and writing back."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,16 @@ bindings: [{actor: a, capability: b, binding: ~, values: ~}]
     assert manifest.bindings[0].binding_name == "default"
 
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+def test_plain_text_is_text_as_yaml_1_2_has_it() -> None:
+    plain = ["yes", "on", "off", "y", "12:30", "2020-10-30", "0o8", "<<", "=", "1_000", "v1.0", "0b1", "on\n"]
+    text = "actors: []\ncapabilities: []\nbindings: []\nlabels:\n"
+    manifest = Manifest.from_text(text + "".join(f"  {word}: {word}\n" for word in plain[:-1]))
+    assert manifest.labels == {word: word for word in plain[:-1]}
+
+
+texts = st.sampled_from(
+    ["on", "8080", "0o17", "0x1", "1e3", ".inf", "", "~", "null", "true", "12:30", "2020-10-30"]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 names = st.none() | texts
 manifests = st.builds(
     Manifest,
@@ -107,7 +117,7 @@ manifests = st.builds(
 
 
 @given(manifests)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_round_trip(manifest: Manifest) -> None:
     assert Manifest.from_text(manifest.to_json(), "json") == manifest
     assert Manifest.from_text(manifest.to_yaml(), "yaml") == manifest
@@ -131,7 +141,7 @@ bindings:
     values:
       PORT: 8081
       ON: true
-      WHEN: 2020-10-30
+      HEX: 0x10
       RATIO: 0.5
       NOTHING:
 extra: 1
@@ -146,7 +156,7 @@ extra: 1
         (10, "capabilities[2]", "must be a mapping"),
         (15, "bindings[0].values.PORT", f"must be text, not a number; {quote}"),
         (16, "bindings[0].values.ON", f"must be text, not a truth value; {quote}"),
-        (17, "bindings[0].values.WHEN", f"must be text, not a date; {quote}"),
+        (17, "bindings[0].values.HEX", f"must be text, not a number; {quote}"),
         (18, "bindings[0].values.RATIO", f"must be text, not a number; {quote}"),
         (19, "bindings[0].values.NOTHING", "must be text"),
         (20, "extra", "is not a field that manifests have"),
@@ -197,9 +207,9 @@ def test_all_keys_but_labels_are_required() -> None:
         ("actors: []\nactors: []\n", 2, "is given twice"),
         ("capabilities:\n- path: a\n  path: a\n", 3, "is given twice"),
         ("labels:\n  8080: a\n", 2, "has a name that is not text; put it in quotes"),
-        ("labels:\n  on: a\n", 2, "has a name that is not text; put it in quotes"),
+        ("labels:\n  true: a\n", 2, "has a name that is not text; put it in quotes"),
         ("labels:\n  ? [a]\n  : a\n", 2, "has a name that is not text; put it in quotes"),
-        ("labels:\n  <<: {a: b}\n", 2, "has a name that is not text; put it in quotes"),
+        ("labels: {}\n<<: {a: b}\n", 2, "is not a field that manifests have"),
         ("actors:\n- !!binary aGk=\n", 2, "has a tag that is not allowed"),
         ("actors:\n- !!python/object/apply:os.system [ls]\n", 2, "has a tag that is not allowed"),
         ("actors: !mine [a]\n", 1, "has a tag that is not allowed"),
@@ -253,7 +263,7 @@ def test_errors_show_no_values() -> None:
         shown = [str(caught.value), repr(caught.value), str(caught.value.__cause__)]
         assert "hunter2" not in "".join(shown[:2]).replace("hunter2 is not a field", "")
         assert caught.value.__cause__ is None
-        assert caught.value.__suppress_context__
+        assert caught.value.__suppress_context__ or caught.value.__context__ is None
     assert "8081" not in repr(FULL)
     assert "redis" not in repr(FULL)
 
@@ -264,6 +274,14 @@ def test_errors_name_the_file_and_are_one_line_each() -> None:
     lines = str(caught.value).split("\n")
     assert len(lines) == len(caught.value.problems)
     assert all(line.startswith("my\\nfile.yaml, line ") and line.isprintable() for line in lines)
+
+
+def test_of_very_many_problems_the_first_are_shown() -> None:
+    with pytest.raises(ManifestError) as caught:
+        Manifest.from_text("actors: [" + "1, " * 1000 + "]\ncapabilities: []\nbindings: []\n")
+    assert len(caught.value.problems) == 1000
+    assert str(caught.value).endswith("\nand 900 more problems")
+    assert str(caught.value).count("\n") == 100
 
 
 def test_aliases_are_resolved_within_limits() -> None:
@@ -376,9 +394,7 @@ def test_variables_cannot_blow_a_manifest_up() -> None:
 
 
 @given(st.text(max_size=200), st.sampled_from(["yaml", "json"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_text_is_a_manifest_or_a_manifest_error(text: str, form: str) -> None:
-    try:
+    with suppress(ManifestError):
         Manifest.from_text(text, form, variables={"A": "b"})
-    except ManifestError as error:
-        assert error.problems

@@ -395,8 +395,6 @@ def test_clients_that_do_not_finish_their_request(
         b"GET / HTTP/1.1\r\nHost:": b"",
         post + b"Content-Length: 5\r\n\r\nab": b"HTTP/1.1 408 Request Timeout\r\n",
         post + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n": b"HTTP/1.1 408 Request Timeout\r\n",
-        post + b"Content-Length: 99\r\n\r\nab": b"HTTP/1.1 413 Request Entity Too Large\r\n",
-        post + b"Content-Length: 1\r\n\r\na" + post + b"Content-Length: 99\r\n\r\nab": b"HTTP/1.1 200 OK\r\n",
     }
 
     def talk(sent: bytes) -> bytes:
@@ -411,6 +409,54 @@ def test_clients_that_do_not_finish_their_request(
     for received, expected in zip(background.map(talk, cases), cases.values(), strict=True):
         assert received[: received.find(b"\r\n") + 2] == expected
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_refused_body_that_never_ends(provider: HttpServerProvider) -> None:
+    bind(provider, REQUEST_TIMEOUT="1", MAX_BODY_BYTES="10")
+    with connect(provider) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+        def cut_off() -> bool:
+            try:
+                connection.sendall(b"x")
+            except ConnectionError:
+                return True
+            return False
+
+        wait_until(cut_off)
+
+
+def test_nonsense_after_the_answer(provider: HttpServerProvider, caplog: pytest.LogCaptureFixture) -> None:
+    url = bind(provider, MAX_BODY_BYTES="1")
+    with connect(provider) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+        answer = b""
+        while not answer.endswith(b"Request Entity Too Large"):
+            answer += connection.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        connection.sendall(b"this is no chunk\r\n")
+        with suppress(ConnectionResetError):
+            assert connection.recv(1000) == b""
+    assert get(url).status_code == 200
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_stopping_cuts_off_clients_that_do_not_take_their_response(
+    provider: HttpServerProvider, actors: Actors
+) -> None:
+    bind(provider, SHUTDOWN_TIMEOUT="0")
+    size = 30_000_000
+    actors.answer = lambda request: ok(bytes(size))
+    with connect(provider) as lazy:
+        lazy.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert lazy.recv(15) == b"HTTP/1.1 200 OK"
+        remove(provider)
+        taken = 0
+        with suppress(ConnectionResetError):
+            while chunk := lazy.recv(2**20):
+                taken += len(chunk)
+    assert taken < size
 
 
 def test_clients_that_do_not_take_their_response(provider: HttpServerProvider, actors: Actors) -> None:

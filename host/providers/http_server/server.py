@@ -180,11 +180,6 @@ class _Protocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._watch_reading()
-        self._watch_writing()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
         self._watch_writing()
 
     def shutdown(self) -> None:
@@ -193,12 +188,11 @@ class _Protocol(H11Protocol):
         except h11.LocalProtocolError:
             self.transport.abort()
 
-    def _should_upgrade(self) -> bool:
-        # Upgrades are never offered; uvicorn would log two warnings for each client that asks for one.
-        return False
-
     def _watch_reading(self) -> None:
-        """Give the client a time to send what nobody else waits for: a request's head, or a body that is not wanted."""
+        """Give the client a time to send what nobody else waits for: a request's head, or a body that is not wanted.
+
+        A client that then sends nothing at all is left to uvicorn, which ends idle connections.
+        """
         unfinished = self.conn.their_state in (h11.IDLE, h11.SEND_BODY) and self.conn.our_state in (h11.IDLE, h11.DONE)
         if not unfinished and self._reading_timer is not None:
             self._reading_timer.cancel()

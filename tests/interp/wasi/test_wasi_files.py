@@ -10,7 +10,7 @@ from pathlib import Path
 from wasi_support import RESULT, Start, both_snapshots, needs_openat
 
 from interp.wasi import Errno, WasiLimits
-from interp.wasi.abi import UNSTABLE, FdFlags, FileType, OFlags, Snapshot
+from interp.wasi.abi import UNSTABLE, FdFlags, FileType, OFlags, Rights, Snapshot
 
 
 @needs_openat
@@ -73,6 +73,15 @@ def test_open_flags(start: Start, root: Path) -> None:
     only_read = guest.open("file")
     assert [guest.read(int(only_write)), guest.write(int(only_read), b"x")] == [Errno.BADF, Errno.BADF]
     assert guest.raw("fd_filestat_set_size", int(only_read), 0) is Errno.BADF
+
+
+@needs_openat
+def test_nothing_is_opened_when_the_result_has_no_place(start: Start, root: Path) -> None:
+    guest = start(preopens={"/": root})
+    path = guest.text("new")
+    assert guest.raw("path_open", 3, 0, *path, OFlags.CREAT, Rights.FD_WRITE, 0, 0, -1) is Errno.FAULT
+    assert list(root.iterdir()) == []
+    assert guest.create("new") == 4
 
 
 @needs_openat

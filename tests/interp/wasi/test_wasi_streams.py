@@ -108,6 +108,14 @@ def test_buffers_at_hostile_addresses(start: Start) -> None:
     assert out.getvalue() == b""
 
 
+def test_nothing_is_read_when_a_later_buffer_is_bad(start: Start) -> None:
+    guest = start(stdin=io.BytesIO(b"input"), limits=WasiLimits(max_transfer_bytes=3))
+    for bad in ((16 * 65536 - 1, 2), (2**32 - 1, 1)):
+        assert guest.raw("fd_read", 0, *guest.iovecs((1024, 3), bad), RESULT) is Errno.FAULT
+    assert guest.raw("fd_read", 0, *guest.iovecs((1024, 3)), -1) is Errno.FAULT
+    assert guest.read(0) == b"inp"
+
+
 def test_one_transfer_moves_only_so_much(start: Start) -> None:
     out = io.BytesIO()
     guest = start(stdout=out, stdin=io.BytesIO(bytes(1000)), limits=WasiLimits(max_transfer_bytes=100))

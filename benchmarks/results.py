@@ -1,0 +1,224 @@
+"""The records of a report: raw samples, in the order of the rounds, with what was measured and how.
+
+Everything that a table shows is computed from these samples (`benchmarks.tables`), nothing is stored twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from benchmarks.estimates import Estimate, break_even, estimate, paired_ratio, percentile
+from benchmarks.timing import Timed
+
+MICROSECOND = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Seconds for one operation of a subject (an engine, say), one sample for each round; a sample is the mean of
+    `loops` operations."""
+
+    subject: str
+    samples: tuple[float, ...]
+    loops: int = 1
+
+    @property
+    def estimate(self) -> Estimate:
+        """The median."""
+        return estimate(self.samples)
+
+
+def series(subject: str, timed: Timed) -> Series:
+    """The series of what was timed."""
+    return Series(subject, timed.samples, timed.loops)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The same operation of several subjects, sampled in the same rounds."""
+
+    operation: str
+    series: tuple[Series, ...]
+
+    def of(self, subject: str) -> Series | None:
+        """The series of a subject, None if it has none."""
+        return next((each for each in self.series if each.subject == subject), None)
+
+    def speedup(self, subject: str, baseline: str) -> Estimate | None:
+        """How many times faster a subject is than the baseline; None if one of them is not there."""
+        fast, slow = self.of(subject), self.of(baseline)
+        return None if fast is None or slow is None else paired_ratio(slow.samples, fast.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLoad:
+    """One engine loading a module, once in each round: seconds for each phase, and for each of the first calls of that
+    round's instance. The last ones are the steady state."""
+
+    engine: str
+    phases: tuple[Series, ...]
+    calls: tuple[tuple[float, ...], ...]
+
+    def phase(self, name: str) -> Series | None:
+        """The samples of a phase (`Phase`), None if this engine does not have it."""
+        return next((each for each in self.phases if each.subject == name), None)
+
+
+class Phase(StrEnum):
+    """The phases of loading a module, by the names that reports have for them."""
+
+    DECODE = "decode"
+    VALIDATE = "validate"
+    COMPILE = "compile"
+    INSTANTIATE = "instantiate"
+    FIRST_CALL = "first call"
+    STEADY_CALL = "steady call"
+
+
+LOADING = (Phase.COMPILE, Phase.INSTANTIATE)
+"""The phases that come one after the other; the parts of COMPILE are timed on their own as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """Loading one module of `size` bytes; `call` says what is called in it, or why nothing is."""
+
+    module: str
+    size: int
+    call: str
+    engines: tuple[EngineLoad, ...]
+
+    def of(self, engine: str) -> EngineLoad | None:
+        """What one engine took."""
+        return next((each for each in self.engines if each.engine == engine), None)
+
+    def comparison(self, phase: Phase) -> Comparison:
+        """One phase of all engines that have it."""
+        found = [(each.engine, each.phase(phase.value)) for each in self.engines]
+        return Comparison(phase.value, tuple(Series(name, s.samples, s.loops) for name, s in found if s is not None))
+
+    def loading(self) -> Comparison:
+        """From the bytes of the module to an instance that can be called."""
+        parts = [self.comparison(phase) for phase in LOADING]
+        return Comparison("load", sums(parts))
+
+    def break_even(self, engine: str, baseline: str) -> Estimate | None:
+        """After how many calls the engine has made up for loading longer than the baseline (`break_even_of`)."""
+        return break_even_of(self.loading(), self.comparison(Phase.STEADY_CALL), engine, baseline)
+
+
+def sums(parts: Sequence[Comparison]) -> tuple[Series, ...]:
+    """The series of those subjects that have all parts, each sample the sum of one round."""
+    first, *others = parts
+    found: list[Series] = []
+    for series in first.series:
+        rest = [part.of(series.subject) for part in others]
+        columns = [series.samples, *[each.samples for each in rest if each is not None]]
+        if len(columns) == len(parts):
+            found.append(Series(series.subject, tuple(map(sum, zip(*columns, strict=True)))))
+    return tuple(found)
+
+
+def break_even_of(load: Comparison, call: Comparison, engine: str, baseline: str) -> Estimate | None:
+    """After how many calls the engine is ahead of the baseline, infinity for never; None if that was not measured."""
+    found = (load.of(baseline), call.of(baseline), load.of(engine), call.of(engine))
+    columns = [each.samples for each in found if each is not None]
+    if len(columns) < len(found):
+        return None
+    return estimate([break_even(*sample) for sample in zip(*columns, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class CallsResult:
+    """Calls of the counter actor through `WapcHost.call`, by engine."""
+
+    operations: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a load generator saw of one server for `seconds`: the latency of each answer in microseconds, and the
+    seconds of processor time that the generator itself took."""
+
+    seconds: float
+    latencies: tuple[int, ...]
+    generator_seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Answers per second."""
+        return len(self.latencies) / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCase:
+    """One server, loaded over so many connections: one window for each round. `engine` and `store` are empty for the
+    trivial server."""
+
+    server: str
+    engine: str
+    store: str
+    connections: int
+    windows: tuple[Window, ...]
+
+    def rate(self) -> Estimate:
+        """Answers per second."""
+        return estimate([window.rate for window in self.windows])
+
+    def latency(self, fraction: float) -> Estimate:
+        """Seconds within which this fraction of the answers came, the median of the rounds."""
+        return estimate([percentile(window.latencies, fraction) * MICROSECOND for window in self.windows])
+
+    def generator_share(self) -> Estimate:
+        """How much of one core the load generator took."""
+        return estimate([window.generator_seconds / window.seconds for window in self.windows])
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResult:
+    """Requests over HTTP to the counter actor, and to a server that does nothing else."""
+
+    cases: tuple[HttpCase, ...]
+
+    def case(self, server: str, connections: int) -> HttpCase | None:
+        """One server at one number of connections."""
+        return next((c for c in self.cases if (c.server, c.connections) == (server, connections)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class BusResult:
+    """One operation of a provider, called in different ways; `baseline` calls its handler directly."""
+
+    operation: str
+    baseline: str
+    calls: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class KernelResult:
+    """One kernel, called with `argument`. `instructions` are executed in one call; None if nobody counted. `load` is
+    compiling and instantiating it."""
+
+    name: str
+    argument: int
+    instructions: int | None
+    load: Comparison
+    call: Comparison
+
+    def instructions_per_second(self, engine: str) -> Estimate | None:
+        """How fast an engine executes it; None if that is not known."""
+        series, count = self.call.of(engine), self.instructions
+        return None if series is None or count is None else series.estimate.map(lambda seconds: count / seconds)
+
+    def break_even(self, engine: str, baseline: str) -> Estimate | None:
+        """After how many calls the engine has made up for loading longer than the baseline (`break_even_of`)."""
+        return break_even_of(self.load, self.call, engine, baseline)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelsResult:
+    """All kernels."""
+
+    kernels: tuple[KernelResult, ...]

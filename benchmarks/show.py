@@ -1,0 +1,172 @@
+"""Reports for people: tables for a terminal, and the README's table in Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.estimates import CONFIDENCE, Estimate
+from benchmarks.report import Report
+from benchmarks.results import Phase
+from benchmarks.summary import BREAK_EVEN, GENERATOR, LOADING, Name, Row, Unit, rows
+
+TITLES = {
+    Name.CALLS: "Calls of the counter actor through WapcHost.call",
+    Name.BUS: "A call of a provider",
+    Name.KERNELS: "Kernels",
+    Name.HTTP: "The counter actor over HTTP, in wascc up",
+}
+
+NO_CELL = "–"
+SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands with commas."""
+    if not math.isfinite(value):
+        return "∞"
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}"
+
+
+def scaled(value: float, unit: Unit) -> tuple[float, str]:
+    """The factor and the symbol with which a value of this size is shown."""
+    if unit is Unit.SECONDS:
+        return next(((scale, name) for scale, name in SCALES if abs(value) >= scale), SCALES[-1])
+    return (1.0, {Unit.PER_SECOND: "/s", Unit.FACTOR: "×", Unit.CALLS: ""}[unit])
+
+
+def cell(estimate: Estimate, unit: Unit, interval: bool = True) -> str:
+    """An estimate as text, with its interval."""
+    scale, symbol = scaled(estimate.median, unit)
+    median = f"{number(estimate.median / scale)}{'' if unit is Unit.FACTOR or not symbol else ' '}{symbol}"
+    if unit is Unit.PER_SECOND:
+        median = f"{number(estimate.median)}/s"
+    if not interval:
+        return median
+    return f"{median} [{number(estimate.low / scale)}–{number(estimate.high / scale)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table of texts: the first column names the rows."""
+
+    title: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+def grid(title: str, found: Sequence[Row], *, transposed: bool = False, interval: bool = True) -> Grid:
+    """Quantities down and subjects across, or the other way round; a column of speed-ups where there are some."""
+    quantities = list(dict.fromkeys(row.quantity for row in found))
+    subjects = list(dict.fromkeys(row.subject for row in found))
+    cells = {(row.quantity, row.subject): cell(row.estimate, row.unit, interval) for row in found}
+    if transposed:
+        lines = [(s, *[cells.get((q, s), NO_CELL) for q in quantities]) for s in subjects]
+        return Grid(title, ("", *quantities), tuple(lines))
+    faster = list(dict.fromkeys(row.subject for row in found if row.speedup is not None))
+    speedups = {(r.quantity, r.subject): cell(r.speedup, Unit.FACTOR, interval) for r in found if r.speedup is not None}
+    lines = [
+        (q, *[cells.get((q, s), NO_CELL) for s in subjects], *[speedups.get((q, s), NO_CELL) for s in faster])
+        for q in quantities
+    ]
+    return Grid(title, ("", *subjects, *[f"{subject} is faster by" for subject in faster]), tuple(lines))
+
+
+def grids(report: Report) -> list[Grid]:
+    """A table for each benchmark, and for each module that was loaded."""
+    found = rows(report)
+    made = [
+        grid(
+            f"Loading {load.module} ({load.size:,} bytes); called: {load.call}",
+            [row for row in found if row.benchmark is Name.LOAD and row.group == load.module],
+        )
+        for load in report.load
+    ]
+    for name, title in TITLES.items():
+        of_name = [row for row in found if row.benchmark is name]
+        if of_name:
+            made.append(grid(title, of_name, transposed=name is Name.HTTP))
+    return made
+
+
+def confidence_line(report: Report) -> str:
+    """What the brackets mean."""
+    intervals = [row.estimate.confidence for row in rows(report)]
+    reached = min(intervals, default=CONFIDENCE)
+    note = "" if reached >= CONFIDENCE else f"; with so few rounds it is {reached:.0%} in places"
+    return f"median [interval of {CONFIDENCE:.0%} confidence{note}]"
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the tables, what was left out, and the machine."""
+    for made in grids(report):
+        table = Table(title=made.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for index, name in enumerate(made.header):
+            table.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
+        for line in made.lines:
+            table.add_row(*line)
+        console.print(table, markup=False)
+    console.print(confidence_line(report), markup=False)
+    for skipped in report.skipped:
+        console.print(f"Left out: {skipped.what}: {skipped.reason}", markup=False)
+    if report.fingerprint.busy:
+        console.print("Other programs were running: the numbers are worse than they could be, and less certain.")
+    console.print(report.fingerprint.line(), markup=False)
+    console.print(report.fingerprint.packages_line(), markup=False)
+
+
+def markdown(report: Report) -> str:
+    """The README's table: the most telling rows, and what they were measured on."""
+    engines = report.engines
+    lines = [_markdown_line(["", *engines]), _markdown_line(["---", *["---:"] * len(engines)])]
+    found = headline(report)
+    for label in dict.fromkeys(label for label, _ in found):
+        cells = {row.subject: row for text, row in found if text == label}
+        texts = [cell(cells[e].estimate, cells[e].unit, interval=False) if e in cells else NO_CELL for e in engines]
+        lines.append(_markdown_line([label, *texts]))
+    rounds = f"Medians of up to {report.rounds} rounds"
+    fingerprint = report.fingerprint
+    notes = [f"{rounds}, measured on {fingerprint.line()}.", f"{fingerprint.packages_line()}."]
+    return "\n".join([*lines, "", *notes])
+
+
+def headline(report: Report) -> list[tuple[str, Row]]:
+    """The rows of the README's table, each with its label; the subjects are engines."""
+    found: list[tuple[str, Row]] = []
+    everything = rows(report)
+    for load in report.load:
+        of_load = [row for row in everything if row.benchmark is Name.LOAD and row.group == load.module]
+        wanted = {LOADING: "load", Phase.STEADY_CALL: "call", BREAK_EVEN: BREAK_EVEN}
+        found += [(f"{load.module}: {wanted[row.quantity]}", row) for row in of_load if row.quantity in wanted]
+    for row in everything:
+        if row.benchmark is Name.CALLS:
+            found.append((f"counter actor: {row.quantity}", row))
+        elif row.benchmark is Name.KERNELS and row.quantity.endswith(")"):
+            found.append((f"kernel {row.quantity}", row))
+        elif row.benchmark is Name.KERNELS and row.unit is Unit.FACTOR:
+            found.append((f"kernels: {row.quantity}", row))
+    return found + _http_headline(report, everything)
+
+
+def _http_headline(report: Report, everything: Iterable[Row]) -> list[tuple[str, Row]]:
+    servers = {case.server: case for case in report.http.cases} if report.http is not None else {}
+    found: list[tuple[str, Row]] = []
+    for row in everything:
+        case = servers.get(row.subject) if row.benchmark is Name.HTTP else None
+        if case is not None and case.engine and not row.quantity.startswith(GENERATOR):
+            engine_row = Row(row.benchmark, row.group, row.quantity, case.engine, row.unit, row.estimate)
+            found.append((f"HTTP, {case.store}: {row.quantity}", engine_row))
+    order = list(dict.fromkeys(label for label, _ in found))
+    return sorted(found, key=lambda item: order.index(item[0]))
+
+
+def _markdown_line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |"

@@ -1,0 +1,172 @@
+"""What a report says: its samples as medians with intervals, one row for each quantity and subject.
+
+Tables, the JSON summary and the README's table are all made of these rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from benchmarks.bus import BUS
+from benchmarks.estimates import Estimate, geometric_mean_of_medians, paired_difference
+from benchmarks.report import Report
+from benchmarks.results import BusResult, Comparison, HttpCase, KernelsResult, LoadResult, Phase
+
+
+class Unit(StrEnum):
+    """Units of quantities."""
+
+    SECONDS = "s"
+    PER_SECOND = "1/s"
+    FACTOR = "x"
+    CALLS = "calls"
+
+
+class Name(StrEnum):
+    """The benchmarks, in the order in which they run."""
+
+    LOAD = "load"
+    CALLS = "calls"
+    BUS = "bus"
+    KERNELS = "kernels"
+    HTTP = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One quantity of one subject. `group` is the module that was loaded, where there may be several; `speedup` is how
+    many times faster than the baseline the subject is, None for the baseline itself and where that says nothing."""
+
+    benchmark: Name
+    group: str
+    quantity: str
+    subject: str
+    unit: Unit
+    estimate: Estimate
+    speedup: Estimate | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as JSON data; infinity, which JSON does not have, as null."""
+        shown = {name: getattr(self, name) for name in ("benchmark", "group", "quantity", "subject", "unit")}
+        numbers = {name: getattr(self.estimate, name) for name in ("median", "low", "high", "confidence", "count")}
+        return {**shown, **{name: value if math.isfinite(value) else None for name, value in numbers.items()}}
+
+
+LOADING = "compile and instantiate"
+BREAK_EVEN = "calls to break even"
+GEOMETRIC_MEAN = "geometric mean of the speed-ups"
+REQUESTS, P50, P99, GENERATOR = "requests", "p50", "p99", "generator's processor"
+ADDED = "added"
+
+PERCENTILES = {P50: 0.50, P99: 0.99}
+
+
+def rows(report: Report) -> list[Row]:
+    """Every row of a report."""
+    found: list[Row] = []
+    for load in report.load:
+        found += load_rows(load, report.baseline)
+    if report.calls is not None:
+        for operation in report.calls.operations:
+            found += comparison_rows(Name.CALLS, operation, report.baseline, per_second=True)
+    if report.bus is not None:
+        found += bus_rows(report.bus)
+    if report.kernels is not None:
+        found += kernel_rows(report.kernels, report.engines)
+    if report.http is not None:
+        for case in report.http.cases:
+            found += http_rows(case)
+    return found
+
+
+def comparison_rows(
+    name: Name, comparison: Comparison, baseline: str, *, group: str = "", quantity: str = "", per_second: bool = False
+) -> Iterator[Row]:
+    """One row for each subject."""
+    for series in comparison.series:
+        subject, seconds = series.subject, series.estimate
+        speedup = None if subject == baseline else comparison.speedup(subject, baseline)
+        value, unit = (seconds.map(_inverse), Unit.PER_SECOND) if per_second else (seconds, Unit.SECONDS)
+        yield Row(name, group, quantity or comparison.operation, subject, unit, value, speedup)
+
+
+def load_rows(load: LoadResult, baseline: str) -> Iterator[Row]:
+    """The phases, loading as a whole, and when it pays."""
+    for phase in Phase:
+        yield from comparison_rows(Name.LOAD, load.comparison(phase), baseline, group=load.module)
+    loading = load.loading()
+    yield from comparison_rows(Name.LOAD, loading, baseline, group=load.module, quantity=LOADING)
+    for series in loading.series:
+        calls = load.break_even(series.subject, baseline)
+        if series.subject != baseline and calls is not None:
+            yield Row(Name.LOAD, load.module, BREAK_EVEN, series.subject, Unit.CALLS, calls)
+
+
+def bus_rows(bus: BusResult) -> Iterator[Row]:
+    """Each way of calling, and what it adds to the direct one."""
+    direct = bus.calls.of(bus.baseline)
+    for series in bus.calls.series:
+        yield Row(Name.BUS, "", series.subject, bus.operation, Unit.SECONDS, series.estimate)
+        if direct is not None and series is not direct:
+            added = paired_difference(series.samples, direct.samples)
+            yield Row(Name.BUS, "", series.subject, ADDED, Unit.SECONDS, added)
+
+
+def kernel_rows(kernels: KernelsResult, engines: tuple[str, ...]) -> Iterator[Row]:
+    """The kernels, instructions per second, when compiling pays, and the geometric mean of the ratios."""
+    baseline = engines[0]
+    for kernel in kernels.kernels:
+        yield from comparison_rows(Name.KERNELS, kernel.call, baseline, quantity=f"{kernel.name}({kernel.argument})")
+    for kernel in kernels.kernels:
+        for engine in engines:
+            speed = kernel.instructions_per_second(engine)
+            if speed is not None:
+                yield Row(Name.KERNELS, "", f"{kernel.name}: instructions", engine, Unit.PER_SECOND, speed)
+    for kernel in kernels.kernels:
+        for engine in engines[1:]:
+            calls = kernel.break_even(engine, baseline)
+            if calls is not None:
+                yield Row(Name.KERNELS, "", f"{kernel.name}: {BREAK_EVEN}", engine, Unit.CALLS, calls)
+    for engine in engines[1:]:
+        mean = mean_speedup(kernels, engine, baseline)
+        if mean is not None:
+            yield Row(Name.KERNELS, "", GEOMETRIC_MEAN, engine, Unit.FACTOR, mean)
+
+
+def mean_speedup(kernels: KernelsResult, engine: str, baseline: str) -> Estimate | None:
+    """The geometric mean of an engine's speed-ups over all kernels; None if it did not run all of them."""
+    ratios: list[list[float]] = []
+    for kernel in kernels.kernels:
+        slow, fast = kernel.call.of(baseline), kernel.call.of(engine)
+        if slow is None or fast is None:
+            return None
+        ratios.append([a / b for a, b in zip(slow.samples, fast.samples, strict=True)])
+    return geometric_mean_of_medians(ratios) if ratios else None
+
+
+def http_rows(case: HttpCase) -> Iterator[Row]:
+    """Answers per second, latencies, and how busy the generator was."""
+    suffix = f", {connections_text(case.connections)}"
+    yield Row(Name.HTTP, "", REQUESTS + suffix, case.server, Unit.PER_SECOND, case.rate())
+    for name, fraction in PERCENTILES.items():
+        yield Row(Name.HTTP, "", name + suffix, case.server, Unit.SECONDS, case.latency(fraction))
+    yield Row(Name.HTTP, "", GENERATOR + suffix, case.server, Unit.FACTOR, case.generator_share())
+
+
+def connections_text(count: int) -> str:
+    """`1 connection`, `32 connections`."""
+    return f"{count} connection{'' if count == 1 else 's'}"
+
+
+def bus_overhead(bus: BusResult) -> Estimate | None:
+    """What the bus adds to the direct call, in seconds, without signatures."""
+    direct, over_bus = bus.calls.of(bus.baseline), bus.calls.of(BUS)
+    return None if direct is None or over_bus is None else paired_difference(over_bus.samples, direct.samples)
+
+
+def _inverse(value: float) -> float:
+    return 1 / value if value else math.inf

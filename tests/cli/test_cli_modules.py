@@ -1,0 +1,154 @@
+"""`wascc invoke`, `validate` and `dump`: results on stdout, one clear line of error on stderr."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests_support import parse, wascc
+
+from interp import ENGINES
+
+WASCC = Path(sys.executable).parent / "wascc"
+ENGINE_NAMES = sorted(ENGINES)
+
+MODULE = """(module
+  (func $fib (export "fib") (param i32) (result i32)
+    (if (result i32) (i32.lt_s (local.get 0) (i32.const 2)) (then (local.get 0))
+      (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))
+                     (call $fib (i32.sub (local.get 0) (i32.const 2)))))))
+  (func $spin (export "spin") (loop (br 0)))
+  (func $trap (export "trap") (param f32 i64) (result i64 f32) (i64.div_s (local.get 1) (i64.const 0)) (local.get 0))
+  (func (export "two") (param f32 i64) (result i64 f32) (local.get 1) (local.get 0))
+  (func $deep (export "deep") (call $deep))
+  (memory (export "memory") 1))"""
+
+HELLO = """(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "hello\\n")
+  (func (export "_start")
+    (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 6))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (call $proc_exit (i32.const 7))))"""
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("modules") / "module.wasm"
+    path.write_bytes(parse(MODULE))
+    return path
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+@pytest.mark.parametrize(
+    ("args", "printed"),
+    [
+        (["fib", "12"], "144\n"),
+        (["two", "1.5", "0xffffffffffffffff"], "-1\n1.5\n"),
+        (["two", "nan:0x200000", "--", "-5"], "-5\nnan:0x200000\n"),
+        (["two", "--json", "inf", "7"], '{"results": ["7", "inf"]}\n'),
+    ],
+)
+def test_invoke_prints_results(module: Path, engine: str, args: list[str], printed: str) -> None:
+    done = wascc("invoke", "--engine", engine, module, *args)
+    assert (done.stdout, done.stderr, done.returncode) == (printed, "", 0)
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["trap", "1", "2"], "integer divide by zero in trap (function 2) at byte 0x"),
+        (["deep"], "call stack exhausted in deep (function 4)"),
+        (["spin", "--deadline", "0.2"], "deadline exceeded in spin (function 1)"),
+        (["spin", "--fuel", "1000"], "fuel exhausted in spin (function 1)"),
+        (["fib"], "1 arguments are needed (i32), 0 are given"),
+        (["fib", "x"], "'x' is no i32"),
+        (["fib", "4294967296"], "'4294967296' is no i32"),
+        (["nothing"], "no function is exported as 'nothing'; there are: fib, spin, trap, two, deep"),
+        (["memory"], "no function is exported as 'memory'"),
+    ],
+)
+def test_invoke_says_what_is_wrong(module: Path, engine: str, args: list[str], message: str) -> None:
+    done = wascc("invoke", "--engine", engine, module, *args)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_a_wasi_command_prints_and_exits(tmp_path: Path, engine: str) -> None:
+    path = tmp_path / "hello.wasm"
+    path.write_bytes(parse(HELLO))
+    done = wascc("invoke", "--engine", engine, path, "_start")
+    assert (done.stdout, done.stderr, done.returncode) == ("hello\n", "", 7)
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_ctrl_c_ends_an_endless_loop(module: Path, engine: str) -> None:
+    process = subprocess.Popen([WASCC, "invoke", "--engine", engine, module, "spin"], stderr=subprocess.PIPE, text=True)
+    time.sleep(1.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "unexpected end"),
+        (b"(module)", "magic header not detected"),
+        (b"\0asm\1\0\0\0\1\xff", "unexpected end"),
+        (parse("(module (func (result i32)))"), "type mismatch"),
+    ],
+    ids=["empty", "text", "truncated", "invalid"],
+)
+def test_validate_refuses(tmp_path: Path, engine: str, content: bytes, message: str) -> None:
+    path = tmp_path / "m.wasm"
+    path.write_bytes(content)
+    done = wascc("validate", "--engine", engine, path)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    if engine == "reference":
+        assert message in done.stderr
+
+
+def test_validate_and_dump(module: Path) -> None:
+    assert wascc("validate", module).stdout == f"{module}: valid (0 imports, 6 exports)\n"
+    assert json.loads(wascc("validate", "--json", module).stdout) == {"valid": True, "imports": 0, "exports": 6}
+    dumped = wascc("dump", module).stdout
+    assert "function 0 fib [i32] -> [i32]" in dumped
+    assert "  call 0" in dumped
+    data = json.loads(wascc("dump", "--json", "--function", "two", module).stdout)
+    assert [i["text"] for i in data["functions"][0]["instructions"]] == ["local.get 1", "local.get 0"]
+
+
+@pytest.mark.parametrize("command", [["validate"], ["dump"], ["invoke", "f"]])
+def test_missing_files_and_folders_are_one_line(tmp_path: Path, command: list[str]) -> None:
+    for path, message in ((tmp_path / "none.wasm", "No such file or directory"), (tmp_path, "Is a directory")):
+        done = wascc(command[0], path, *command[1:])
+        assert done.returncode == 1
+        assert done.stderr == f"error: {path}: {message}\n"
+
+
+def test_a_closed_pipe_is_no_error(module: Path) -> None:
+    done = subprocess.run(
+        ["/bin/bash", "-c", f"{WASCC} dump {module} | head -1"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stderr == ""
+
+
+def test_wrong_usage_is_exit_code_2(module: Path) -> None:
+    for args in (["nothing"], ["invoke"], ["invoke", str(module)], ["validate", "--engine", "v8", str(module)]):
+        done = wascc(*args)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
