@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgpack
 
-from benchmarks.errors import BenchmarkError, check_output
-from host.codec import decode, encode
+from benchmarks.errors import BenchmarkError, WrongOutputError, check_output
+from host.codec import CodecError, decode, decode_empty, encode
 from host.codec.core import OP_HEALTH_REQUEST, HealthRequest
 from host.codec.http import OP_HANDLE_REQUEST, Request, Response
 from host.codec.keyvalue import CAPABILITY, OP_ADD
@@ -35,6 +35,14 @@ def counter_wasm() -> bytes:
 def body(count: int) -> bytes:
     """What the actor answers to the request that makes the counter `count`."""
     return b'{"counter":%d}' % count
+
+
+def check_health(answer: bytes) -> None:
+    """Check an answer to HEALTH, which has no content. Raises WrongOutputError."""
+    try:
+        decode_empty(answer)
+    except CodecError as error:
+        raise WrongOutputError(f"health of the counter actor: {error}") from error
 
 
 class Counters:

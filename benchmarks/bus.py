@@ -70,7 +70,9 @@ class Rig:
         self._entity = ActorEntity(self.actor)
         self._subject = bound_subject(CAPABILITY, DEFAULT_BINDING, self.actor)
         self._target = CapabilityEntity(CAPABILITY, DEFAULT_BINDING)
-        self._claims = Claims(key.public_key, self.actor, ActorMetadata(capabilities=(CAPABILITY,)))
+        self._claims = Claims(
+            issuer=key.public_key, subject=self.actor, metadata=ActorMetadata(capabilities=(CAPABILITY,))
+        )
 
     def handler(self) -> bytes:
         """Call the provider itself."""

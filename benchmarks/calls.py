@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from benchmarks.actor import HANDLE_REQUEST, HEALTH, Counters, counter_wasm
-from benchmarks.errors import check_output
+from benchmarks.actor import HANDLE_REQUEST, HEALTH, Counters, check_health, counter_wasm
 from benchmarks.results import CallsResult, Comparison, series
 from benchmarks.timing import Effort, Progress, time_all
 from interp.engine import Engine
@@ -27,7 +26,7 @@ def measure_calls(
         operations: dict[tuple[str, str], Callable[[], bytes]] = {}
         for name, guest in guests.items():
             counters[name].check(guest.call(*HANDLE_REQUEST))
-            check_output("health of the counter actor", guest.call(*HEALTH), b"")
+            check_health(guest.call(*HEALTH))
             for operation, payload in (HANDLE_REQUEST, HEALTH):
                 operations[operation, name] = partial(guest.call, operation, payload)
         timed = time_all(operations, effort, progress)

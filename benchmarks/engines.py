@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import TYPE_CHECKING
 
 from benchmarks.report import Skipped
 from benchmarks.results import Phase
@@ -11,6 +12,9 @@ from interp.binary.modules import decode
 from interp.engine import Engine, EngineUnavailable, load_engine
 from interp.engines.embedding import PureEngine
 from interp.validation.modules import validate
+
+if TYPE_CHECKING:
+    import wasmtime
 
 FrontEnd = tuple[tuple[Phase, Callable[[], object]], ...]
 
@@ -48,7 +52,7 @@ def _wasmtime_validate(wasm: bytes) -> None:
 
 
 @cache
-def _wasmtime_engine() -> object:
+def _wasmtime_engine() -> wasmtime.Engine:
     import wasmtime  # noqa: PLC0415 (an extra)
 
     from interp.engines.wasmtime import FEATURES  # noqa: PLC0415 (an extra)

@@ -42,13 +42,13 @@ def coverage(count: int, rank: int) -> float:
     1 <= rank <= (count + 1) / 2. The number of samples below the median has a binomial distribution.
     """
     below = sum(math.comb(count, outside) for outside in range(rank))
-    return max(0.0, 1 - 2 * below / 2**count)
+    return max(0.0, 1 - 2 * below / (1 << count))
 
 
 def median_rank(count: int) -> int:
     """The greatest rank whose interval still has the wanted confidence; 1, all samples, if none has."""
     tails = accumulate(math.comb(count, outside) for outside in range((count + 1) // 2))
-    return max(1, sum(1 - 2 * tail / 2**count >= CONFIDENCE for tail in tails))
+    return max(1, sum(1 - 2 * tail / (1 << count) >= CONFIDENCE for tail in tails))
 
 
 def estimate(samples: Sequence[float]) -> Estimate:

@@ -32,7 +32,7 @@ class Process:
     """A process with pipes on stdin and stdout, of which stderr is kept. Used as a context manager it is stopped."""
 
     def __init__(self, command: Sequence[str], folder: Path) -> None:
-        self._errors: IO[bytes] = TemporaryFile()
+        self._errors: IO[bytes] = TemporaryFile()  # noqa: SIM115 (closed by `stop`)
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         try:
             # In a session of its own, so that Ctrl-C reaches us alone and we can stop everything in order.

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from benchmarks.actor import COUNTER, HANDLE_REQUEST, HEALTH, Counters, counter_wasm
+from benchmarks.actor import HANDLE_REQUEST, HEALTH, Counters, counter_wasm
 from benchmarks.errors import BenchmarkError
 from interp.arguments import parse_arguments
 from interp.cli import CommandError, instantiate, read_module
@@ -74,7 +74,7 @@ class CounterProgram:
     """The counter actor, whose host calls are answered in memory."""
 
     wasm: bytes
-    name: str = COUNTER.name
+    name: str = "counter actor"
     call: str = HANDLE_REQUEST[0]
     startable: bool = True
 
@@ -162,12 +162,12 @@ def program_of(path: Path, call: str | None, engine: Engine) -> Program:
     module = engine.compile(wasm)
     if any(export.name == GUEST_CALL for export in module.exports):
         operation, *payload = words or (HEALTH[0],)
-        return GuestProgram(path.name, wasm, operation, " ".join(payload).encode() if words else HEALTH[1])
-    program = PlainProgram(path.name, wasm, " ".join(words) or "nothing", words)
+        return GuestProgram(str(path), wasm, operation, " ".join(payload).encode() if words else HEALTH[1])
+    program = PlainProgram(str(path), wasm, " ".join(words) or "nothing", words)
     try:
         program.start(engine, module).close()
     except CommandError as error:
         if words:
             raise
-        return PlainProgram(path.name, wasm, f"nothing: {error}", words, startable=False)
+        return PlainProgram(str(path), wasm, f"nothing: {error}", words, startable=False)
     return program

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,10 +63,6 @@ class Report:
         if not report.engines:
             raise BenchmarkError("the report names no engine")
         return report
-
-    def json_text(self) -> str:
-        """The report as a JSON text: one line, because most of it are samples."""
-        return json.dumps(self.to_json(), separators=(",", ":"))
 
 
 def _adapter() -> TypeAdapter[Report]:

@@ -119,7 +119,14 @@ def _window(generator: Generator, target: Target, connections: int, seconds: flo
 
 def _start_trivial(folder: Path, running: ExitStack) -> Target:
     def command(port: int) -> list[str]:
-        options = {"host": HOST, "port": str(port), "http": "h11", "ws": "none", "lifespan": "off", "log-level": "error"}
+        options = {
+            "host": HOST,
+            "port": str(port),
+            "http": "h11",
+            "ws": "none",
+            "lifespan": "off",
+            "log-level": "error",
+        }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         application = "benchmarks.trivial_server:application"
         return [sys.executable, "-m", "uvicorn", application, *words, "--no-access-log"]

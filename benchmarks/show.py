@@ -40,18 +40,15 @@ def scaled(value: float, unit: Unit) -> tuple[float, str]:
     """The factor and the symbol with which a value of this size is shown."""
     if unit is Unit.SECONDS:
         return next(((scale, name) for scale, name in SCALES if abs(value) >= scale), SCALES[-1])
-    return (1.0, {Unit.PER_SECOND: "/s", Unit.FACTOR: "×", Unit.CALLS: ""}[unit])
+    return {Unit.PER_SECOND: (1.0, "/s"), Unit.FACTOR: (1.0, "×"), Unit.SHARE: (0.01, "%"), Unit.CALLS: (1.0, "")}[unit]
 
 
 def cell(estimate: Estimate, unit: Unit, interval: bool = True) -> str:
     """An estimate as text, with its interval."""
     scale, symbol = scaled(estimate.median, unit)
-    median = f"{number(estimate.median / scale)}{'' if unit is Unit.FACTOR or not symbol else ' '}{symbol}"
-    if unit is Unit.PER_SECOND:
-        median = f"{number(estimate.median)}/s"
-    if not interval:
-        return median
-    return f"{median} [{number(estimate.low / scale)}–{number(estimate.high / scale)}]"
+    blank = " " if unit is Unit.SECONDS else ""
+    median = f"{number(estimate.median / scale)}{blank}{symbol}"
+    return f"{median} [{number(estimate.low / scale)}–{number(estimate.high / scale)}]" if interval else median
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +78,19 @@ def grid(title: str, found: Sequence[Row], *, transposed: bool = False, interval
 
 
 def grids(report: Report) -> list[Grid]:
-    """A table for each benchmark, and for each module that was loaded."""
-    found = rows(report)
-    made = [
+    """A table for each benchmark; of loading, one for each module; of HTTP, one for each number of connections."""
+    titles = {load.module: f"Loading {load.module} ({load.size:,} bytes); called: {load.call}" for load in report.load}
+    groups: dict[tuple[Name, str], list[Row]] = {}
+    for row in rows(report):
+        groups.setdefault((row.benchmark, row.group), []).append(row)
+    return [
         grid(
-            f"Loading {load.module} ({load.size:,} bytes); called: {load.call}",
-            [row for row in found if row.benchmark is Name.LOAD and row.group == load.module],
+            titles[group] if name is Name.LOAD else f"{TITLES[name]}{f', {group}' if group else ''}",
+            found,
+            transposed=name is Name.HTTP,
         )
-        for load in report.load
+        for (name, group), found in groups.items()
     ]
-    for name, title in TITLES.items():
-        of_name = [row for row in found if row.benchmark is name]
-        if of_name:
-            made.append(grid(title, of_name, transposed=name is Name.HTTP))
-    return made
 
 
 def confidence_line(report: Report) -> str:
@@ -161,9 +157,9 @@ def _http_headline(report: Report, everything: Iterable[Row]) -> list[tuple[str,
     found: list[tuple[str, Row]] = []
     for row in everything:
         case = servers.get(row.subject) if row.benchmark is Name.HTTP else None
-        if case is not None and case.engine and not row.quantity.startswith(GENERATOR):
+        if case is not None and case.engine and row.quantity != GENERATOR:
             engine_row = Row(row.benchmark, row.group, row.quantity, case.engine, row.unit, row.estimate)
-            found.append((f"HTTP, {case.store}: {row.quantity}", engine_row))
+            found.append((f"HTTP, {case.store}, {row.group}: {row.quantity}", engine_row))
     order = list(dict.fromkeys(label for label, _ in found))
     return sorted(found, key=lambda item: order.index(item[0]))
 

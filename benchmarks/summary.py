@@ -5,13 +5,13 @@ Tables, the JSON summary and the README's table are all made of these rows.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from benchmarks.bus import BUS
 from benchmarks.estimates import Estimate, geometric_mean_of_medians, paired_difference
 from benchmarks.report import Report
 from benchmarks.results import BusResult, Comparison, HttpCase, KernelsResult, LoadResult, Phase
@@ -23,6 +23,7 @@ class Unit(StrEnum):
     SECONDS = "s"
     PER_SECOND = "1/s"
     FACTOR = "x"
+    SHARE = "1"
     CALLS = "calls"
 
 
@@ -38,8 +39,8 @@ class Name(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One quantity of one subject. `group` is the module that was loaded, where there may be several; `speedup` is how
-    many times faster than the baseline the subject is, None for the baseline itself and where that says nothing."""
+    """One quantity of one subject. `group` is the module that was loaded, or the number of connections. `speedup` is
+    how many times faster than the baseline the subject is, None for the baseline and where that says nothing."""
 
     benchmark: Name
     group: str
@@ -59,7 +60,7 @@ class Row:
 LOADING = "compile and instantiate"
 BREAK_EVEN = "calls to break even"
 GEOMETRIC_MEAN = "geometric mean of the speed-ups"
-REQUESTS, P50, P99, GENERATOR = "requests", "p50", "p99", "generator's processor"
+REQUESTS, P50, P99, GENERATOR = "requests", "p50", "p99", "generator's core"
 ADDED = "added"
 
 PERCENTILES = {P50: 0.50, P99: 0.99}
@@ -150,11 +151,11 @@ def mean_speedup(kernels: KernelsResult, engine: str, baseline: str) -> Estimate
 
 def http_rows(case: HttpCase) -> Iterator[Row]:
     """Answers per second, latencies, and how busy the generator was."""
-    suffix = f", {connections_text(case.connections)}"
-    yield Row(Name.HTTP, "", REQUESTS + suffix, case.server, Unit.PER_SECOND, case.rate())
+    group = connections_text(case.connections)
+    yield Row(Name.HTTP, group, REQUESTS, case.server, Unit.PER_SECOND, case.rate())
     for name, fraction in PERCENTILES.items():
-        yield Row(Name.HTTP, "", name + suffix, case.server, Unit.SECONDS, case.latency(fraction))
-    yield Row(Name.HTTP, "", GENERATOR + suffix, case.server, Unit.FACTOR, case.generator_share())
+        yield Row(Name.HTTP, group, name, case.server, Unit.SECONDS, case.latency(fraction))
+    yield Row(Name.HTTP, group, GENERATOR, case.server, Unit.SHARE, case.generator_share())
 
 
 def connections_text(count: int) -> str:
@@ -162,10 +163,10 @@ def connections_text(count: int) -> str:
     return f"{count} connection{'' if count == 1 else 's'}"
 
 
-def bus_overhead(bus: BusResult) -> Estimate | None:
-    """What the bus adds to the direct call, in seconds, without signatures."""
-    direct, over_bus = bus.calls.of(bus.baseline), bus.calls.of(BUS)
-    return None if direct is None or over_bus is None else paired_difference(over_bus.samples, direct.samples)
+def json_text(report: Report) -> str:
+    """The report as a JSON text on one line, since most of it are samples, with its rows as `summary`."""
+    data = {**report.to_json(), "summary": [row.to_json() for row in rows(report)]}
+    return json.dumps(data, separators=(",", ":"), allow_nan=False)
 
 
 def _inverse(value: float) -> float:

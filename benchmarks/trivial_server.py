@@ -1,6 +1,6 @@
 """An ASGI application that does nothing but answer: what HTTP costs without a host and an actor behind it.
 
-    python -m uvicorn benchmarks.trivial_server:application
+python -m uvicorn benchmarks.trivial_server:application
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from host.actor import Actor
@@ -170,7 +171,8 @@ class Bindings:
             with self._lock:
                 self._bound.pop(binding.key, None)
             self._core.bus.remove(_private_subject(binding))
-            self._tell_provider(binding, OP_REMOVE_ACTOR, _removal(binding))
+            with suppress(HostError):
+                self._tell_provider(binding, OP_REMOVE_ACTOR, _removal(binding))
             raise
 
 

@@ -126,7 +126,11 @@ class HostBuilder:
         log.info("Initialized Message Bus (%s)", bus.description)
         log.info("Host ID is %s (v%s)", core.host_id, distribution_version())
         host = Host(core, self._labels, self._provider_source)
-        host.add_capability(find_provider(EXTRAS, self._provider_source))
+        try:
+            host.add_capability(find_provider(EXTRAS, self._provider_source))
+        except BaseException:
+            host.shutdown()
+            raise
         return host
 
 

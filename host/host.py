@@ -177,7 +177,7 @@ class Host:
         with self._core.gate:
             self._actors.get(public_key)
             return self._core.call(
-                actor_subject(public_key), SYSTEM, ActorEntity(public_key), operation, bytes(payload)
+                actor_subject(public_key), SYSTEM, ActorEntity(public_key), operation, bytes(memoryview(payload))
             )
 
     def apply_manifest(self, manifest: Manifest) -> None:

@@ -140,7 +140,8 @@ class ActorDispatcher:
             if not self._may_dispatch(actor):
                 name = f"{self._origin.binding},{self._origin.capability_id}"
                 raise AuthorizationFailure(f"Provider {name} attempted to call {operation} on {actor}, not bound to it")
-            return self._core.call(actor_subject(actor), self._origin, ActorEntity(actor), operation, bytes(payload))
+            message = bytes(memoryview(payload))
+            return self._core.call(actor_subject(actor), self._origin, ActorEntity(actor), operation, message)
 
 
 class LoadedProviders:

@@ -337,7 +337,7 @@ LIMITS = (
         "infinite loop",
         Script().error(b"not this text").step(Step.LOOP).returns(1),
         "guest code interrupted, execution deadline exceeded",
-        limits=Limits(deadline_seconds=0.1),
+        limits=Limits(deadline_seconds=0.3),
         calls=1,
     ),
     _failing(

@@ -66,8 +66,10 @@ def native_stack() -> int:
     """Bytes of stack that every thread may be expected to have."""
     small = sys.platform == "win32" or (sys.platform == "linux" and "CS_GNU_LIBC_VERSION" not in os.confstr_names)
     sizes = [SMALL_NATIVE_STACK if small else NATIVE_STACK]
-    if threading.stack_size():
-        sizes.append(threading.stack_size())
+    chosen = threading.stack_size()
+    if chosen:
+        threading.stack_size(chosen)  # asking has reset it
+        sizes.append(chosen)
     if sys.platform != "win32":
         import resource  # noqa: PLC0415 — there is none on Windows
 
@@ -211,7 +213,7 @@ class Engine:
 
     def config(self, limits: Limits) -> Config:
         """What code for a store with these limits has to be compiled for."""
-        stack = min(max(limits.max_call_depth * BYTES_PER_CALL, MIN_STACK), native_stack() // 2)
+        stack = max(MIN_STACK, min(limits.max_call_depth * BYTES_PER_CALL, native_stack() // 2))
         return Config(limits.fuel is not None, limits.deadline_seconds is not None, stack)
 
     def configured(self, config: Config) -> Any:
@@ -230,6 +232,8 @@ class Engine:
         lib.wasmtime_config_consume_fuel_set(settings, config.fuel)
         lib.wasmtime_config_epoch_interruption_set(settings, config.deadline)
         lib.wasmtime_config_max_wasm_stack_set(settings, config.stack)
+        # Never used, but Wasmtime aborts the process if it is smaller than the stack above.
+        lib.wasmtime_config_async_stack_size_set(settings, 2 * config.stack)
         made = ffi.gc(lib.wasm_engine_new_with_config(settings), lib.wasm_engine_delete)
         if config.deadline:
             self.ticker.add(made)

@@ -43,8 +43,11 @@ MALFORMED = re.compile(
     )""",
     re.VERBOSE,
 )
-OFFSET = re.compile(r"(?: \(at offset 0x(?P<hexadecimal>[0-9a-f]+)\)|\bat offset (?P<decimal>\d+): )")
-FUNCTION = re.compile(r"wasm\[0\]::function\[(\d+)\]")
+PARSING = re.compile(r"failed to parse WebAssembly module\s+Caused by:(.*) \(at offset 0x([0-9a-f]+)\)\s*\Z", re.DOTALL)
+COMPILING = re.compile(
+    r"failed to compile: wasm\[0\]::function\[(\d+)\].*Invalid input WebAssembly code at offset (\d+):(.*)\Z", re.DOTALL
+)
+"""The two forms of errors about a module. Names from the module may be anywhere before the greedy `.*`s end."""
 
 TRAP_KINDS = {
     1: TrapKind.MEMORY_OUT_OF_BOUNDS,
@@ -100,17 +103,15 @@ CALL_STACK_TRAP = 0
 
 def rejection(text: str) -> Rejected:
     """Malformed or Invalid, from the text of the error that compiling gave."""
-    function = FUNCTION.search(text)
-    cause = text.rpartition("Caused by:\n")[2].strip()
-    offset = OFFSET.search(cause)
-    message = OFFSET.sub("", cause[offset.start() :] if offset and offset["decimal"] else cause)
-    message = re.sub(r"\s+", " ", message).strip()
-    at = (
-        None if offset is None else int(offset["hexadecimal"] or offset["decimal"], 16 if offset["hexadecimal"] else 10)
-    )
+    function, offset, message = None, None, text
+    if found := PARSING.match(text):
+        message, offset = found[1], int(found[2], 16)
+    elif found := COMPILING.match(text):
+        function, offset, message = int(found[1]), int(found[2]), found[3]
+    message = " ".join(message.split())
     if MALFORMED.match(message):
-        return Malformed(message, at or 0)
-    return Invalid(message, function=int(function[1]) if function else None, offset=at)
+        return Malformed(message, offset or 0)
+    return Invalid(message, function=function, offset=offset)
 
 
 def failure(store: Store, error: Any, trap_slot: Any) -> BaseException:
