@@ -8,7 +8,7 @@ from functools import partial
 from statistics import median
 from time import perf_counter
 
-from benchmarks.engines import front_end
+from benchmarks.engines import FrontEnd, front_end
 from benchmarks.errors import check_output
 from benchmarks.programs import Program
 from benchmarks.results import EngineLoad, LoadResult, Phase, Series
@@ -62,7 +62,7 @@ def _checked_samplers(
                     check_output(f"{program.name} on {name}", answers[-1], answers[0])
                     running.check()
                     calls = _calls_for(running.call, spare_seconds) if running.repeatable else 1
-        samplers[name] = partial(_sample, engine, program, calls)
+        samplers[name] = partial(_sample, engine, program, front_end(engine, program.wasm), calls)
     return samplers
 
 
@@ -70,8 +70,8 @@ def _calls_for(call: Callable[[], object], seconds: float) -> int:
     return max(MIN_CALLS, min(MAX_CALLS, int(seconds / time_once(call))))
 
 
-def _sample(engine: Engine, program: Program, calls: int) -> _Round:
-    phases = {phase: time_once(part) for phase, part in front_end(engine, program.wasm)}
+def _sample(engine: Engine, program: Program, parts: FrontEnd, calls: int) -> _Round:
+    phases = {phase: time_once(part) for phase, part in parts}
     begin = perf_counter()
     module = engine.compile(program.wasm)
     compiled = perf_counter()

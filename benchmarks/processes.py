@@ -134,6 +134,10 @@ class Server:
         """The last line that it wrote to stderr."""
         return self._process.last_error()
 
+    def terminate(self) -> None:
+        """Ask it to end; leaving the context waits for that."""
+        self._process.popen.terminate()
+
     def wait(self) -> None:
         """Wait until it accepts connections; where it ended instead, start it anew on another port.
 

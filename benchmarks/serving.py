@@ -83,6 +83,9 @@ def measure_http(
         for engine in engines:
             targets += [_start_host(folder, running, engine, store, module) for store in stores]
         for target in targets:
+            # Called before any of them is waited for, so that all end at the same time.
+            running.callback(target.server.terminate)
+        for target in targets:
             target.server.wait()
             target.check()
         cases = {(target.name, count): target for target in targets for count in connections}

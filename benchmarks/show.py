@@ -23,7 +23,11 @@ TITLES = {
 }
 
 NO_CELL = "–"
-SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+SCALES = {
+    Unit.SECONDS: ((1.0, " s"), (1e-3, " ms"), (1e-6, " µs"), (1e-9, " ns")),
+    Unit.PER_SECOND: ((1e6, " M/s"), (1.0, "/s")),
+}
+"""Factors and the symbols behind the number, the largest first."""
 
 
 def number(value: float) -> str:
@@ -38,16 +42,15 @@ def number(value: float) -> str:
 
 def scaled(value: float, unit: Unit) -> tuple[float, str]:
     """The factor and the symbol with which a value of this size is shown."""
-    if unit is Unit.SECONDS:
-        return next(((scale, name) for scale, name in SCALES if abs(value) >= scale), SCALES[-1])
-    return {Unit.PER_SECOND: (1.0, "/s"), Unit.FACTOR: (1.0, "×"), Unit.SHARE: (0.01, "%"), Unit.CALLS: (1.0, "")}[unit]
+    if unit in SCALES:
+        return next(((scale, name) for scale, name in SCALES[unit] if abs(value) >= scale), SCALES[unit][-1])
+    return {Unit.FACTOR: (1.0, "×"), Unit.SHARE: (0.01, "%"), Unit.CALLS: (1.0, "")}[unit]
 
 
 def cell(estimate: Estimate, unit: Unit, interval: bool = True) -> str:
     """An estimate as text, with its interval."""
     scale, symbol = scaled(estimate.median, unit)
-    blank = " " if unit is Unit.SECONDS else ""
-    median = f"{number(estimate.median / scale)}{blank}{symbol}"
+    median = f"{number(estimate.median / scale)}{symbol}"
     return f"{median} [{number(estimate.low / scale)}–{number(estimate.high / scale)}]" if interval else median
 
 

@@ -57,6 +57,9 @@ class Row:
         return {**shown, **{name: value if math.isfinite(value) else None for name, value in numbers.items()}}
 
 
+MACHINE = "reference"
+"""The engine that executes the instructions of a program one by one, so that they can be counted."""
+
 LOADING = "compile and instantiate"
 BREAK_EVEN = "calls to break even"
 GEOMETRIC_MEAN = "geometric mean of the speed-ups"
@@ -123,10 +126,9 @@ def kernel_rows(kernels: KernelsResult, engines: tuple[str, ...]) -> Iterator[Ro
     for kernel in kernels.kernels:
         yield from comparison_rows(Name.KERNELS, kernel.call, baseline, quantity=f"{kernel.name}({kernel.argument})")
     for kernel in kernels.kernels:
-        for engine in engines:
-            speed = kernel.instructions_per_second(engine)
-            if speed is not None:
-                yield Row(Name.KERNELS, "", f"{kernel.name}: instructions", engine, Unit.PER_SECOND, speed)
+        speed = kernel.instructions_per_second(MACHINE)
+        if speed is not None:
+            yield Row(Name.KERNELS, "", f"{kernel.name}: instructions", MACHINE, Unit.PER_SECOND, speed)
     for kernel in kernels.kernels:
         for engine in engines[1:]:
             calls = kernel.break_even(engine, baseline)

@@ -18,12 +18,9 @@ from host.logs import log, printable
 from host.plugins import InstalledProviders, ProviderSource, find_provider
 from host.providers.base import distribution_version
 from host.turns import Patience, Turns
-from interp import ENGINES, Engine, EngineUnavailable, Limits, load_engine
+from interp import DEFAULT_ENGINE, Engine, Limits, load_engine
 from wapc import DEFAULT_LIMITS
 from wascap import KeyPair, KeyType
-
-PREFERRED_ENGINES = ("compiled", "wasmtime", "reference")
-"""A host that is told no engine takes the first of these that is there."""
 
 DEFAULT_SHUTDOWN_SECONDS = 10.0
 
@@ -42,7 +39,7 @@ class HostBuilder:
     def __init__(self) -> None:
         self._labels = intrinsic_labels()
         self._authorizer: Authorizer = AllowAll()
-        self._engine: str | Engine | None = None
+        self._engine: str | Engine = DEFAULT_ENGINE
         self._limits = DEFAULT_LIMITS
         self._patience = Patience()
         self._shutdown_seconds = DEFAULT_SHUTDOWN_SECONDS
@@ -61,7 +58,7 @@ class HostBuilder:
         return self
 
     def with_engine(self, engine: str | Engine) -> Self:
-        """Run actors on this engine, or on the one of this name; by default the first of PREFERRED_ENGINES."""
+        """Run actors on this engine, or on the one of this name; by default DEFAULT_ENGINE."""
         self._engine = engine
         return self
 
@@ -107,9 +104,8 @@ class HostBuilder:
 
     def build(self) -> Host:
         """Start a host with a new key, and load the extras provider. Raises EngineUnavailable, HostError."""
-        engine = self._engine if self._engine is not None else _preferred_engine()
         settings = Settings(
-            load_engine(engine) if isinstance(engine, str) else engine,
+            load_engine(self._engine) if isinstance(self._engine, str) else self._engine,
             self._limits,
             self._patience,
             self._shutdown_seconds,
@@ -142,16 +138,6 @@ def intrinsic_labels() -> dict[str, str]:
         HOSTCORE_OS: _SYSTEMS.get(sys.platform, sys.platform),
         HOSTCORE_OS_FAMILY: _FAMILIES.get(os.name, os.name),
     }
-
-
-def _preferred_engine() -> Engine:
-    for name in PREFERRED_ENGINES:
-        if name in ENGINES:
-            try:
-                return load_engine(name)
-            except EngineUnavailable:
-                continue
-    raise EngineUnavailable("no engine is installed")
 
 
 def _positive(number: float) -> float:

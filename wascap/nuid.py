@@ -14,4 +14,9 @@ def new_nuid() -> str:
 
     Protocol: docs/wascap.md#claims
     """
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_CHARACTERS))
+    number = secrets.randbelow(len(_ALPHABET) ** _CHARACTERS)
+    characters = []
+    for _ in range(_CHARACTERS):
+        number, index = divmod(number, len(_ALPHABET))
+        characters.append(_ALPHABET[index])
+    return "".join(characters)

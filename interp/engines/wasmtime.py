@@ -4,19 +4,18 @@ WebAssembly 3.0 is switched on, other proposals are off. What is particular to t
 
 - A unit of fuel is about one instruction, and metering costs time, so modules are compiled anew for stores with fuel,
   and likewise for stores with a deadline. Compiled forms are kept with the module.
-- `max_call_depth` is stack space: `BYTES_PER_CALL` for each call, at most half of a thread's native stack. Nested calls
-  from host functions are counted exactly.
+- `max_call_depth` is stack space (see `wasmtime_stack`). Nested calls from host functions are counted exactly.
 - Only a deadline, not a KeyboardInterrupt, ends WebAssembly that runs on its own; the interrupt is raised at the next
   host function or when the call returns.
+- A host function that blocks is not ended by a deadline, but what it returns to is.
 - Backtraces hold the innermost 20 functions.
+- References to objects of the host and of modules live in a heap of the store, one more memory for `max_memory_pages`.
 - Tags cannot be imported. v128 values are ints of 128 bits in Python, references to garbage-collected objects opaque.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import sys
 import threading
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +25,7 @@ from interp.engine import Limits
 from interp.engines import wasmtime_sections as sections
 from interp.engines.wasmtime_errors import rejection
 from interp.engines.wasmtime_library import C, ffi, lib, take_bytes, take_error, text_of
+from interp.engines.wasmtime_stack import stack_for
 from interp.engines.wasmtime_store import Store
 from interp.engines.wasmtime_ticker import Ticker
 from interp.engines.wasmtime_types import functype_of, globaltype_of, memtype_of, valtype_of
@@ -42,16 +42,6 @@ FEATURES = {
     "compact_imports": False, "stack_switching": False, "component_model": False,
 }  # fmt: skip
 
-BYTES_PER_CALL = 128
-"""Stack space allowed for one call; a small function takes 16 to 64 bytes, one with many locals several hundred."""
-
-MIN_STACK = 16384
-NATIVE_STACK = 8 << 20
-SMALL_NATIVE_STACK = 1 << 20
-UNLIMITED_NATIVE_STACK = 2 << 20
-"""Stack of a thread by default: with glibc and on macOS; on Windows and with other C libraries; with glibc if the limit
-of the process is `unlimited`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -60,22 +50,6 @@ class Config:
     fuel: bool
     deadline: bool
     stack: int
-
-
-def native_stack() -> int:
-    """Bytes of stack that every thread may be expected to have."""
-    small = sys.platform == "win32" or (sys.platform == "linux" and "CS_GNU_LIBC_VERSION" not in os.confstr_names)
-    sizes = [SMALL_NATIVE_STACK if small else NATIVE_STACK]
-    chosen = threading.stack_size()
-    if chosen:
-        threading.stack_size(chosen)  # asking has reset it
-        sizes.append(chosen)
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415 — there is none on Windows
-
-        soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
-        sizes.append(UNLIMITED_NATIVE_STACK if soft == resource.RLIM_INFINITY else soft)
-    return min(sizes)
 
 
 class Module:
@@ -213,8 +187,7 @@ class Engine:
 
     def config(self, limits: Limits) -> Config:
         """What code for a store with these limits has to be compiled for."""
-        stack = max(MIN_STACK, min(limits.max_call_depth * BYTES_PER_CALL, native_stack() // 2))
-        return Config(limits.fuel is not None, limits.deadline_seconds is not None, stack)
+        return Config(limits.fuel is not None, limits.deadline_seconds is not None, stack_for(limits.max_call_depth))
 
     def configured(self, config: Config) -> Any:
         """The wasm_engine_t of a configuration, made once."""

@@ -39,7 +39,7 @@ MALFORMED = re.compile(
       | control\ frames\ remain | operators\ remaining | integer\ (?:too\ large|representation)
       | data\ count\ (?:is|and|section) | function\ and\ code\ section | function\ section\ (?:is|has)
       | too\ many\ locals | string\ size | size\ out\ of\ bounds
-      | .*(?:support\ is\ not\ enabled|must\ be\ enabled|exceptions\ .*enabled|required\ for\ exact)
+      | [^`]*(?:support\ is\ not\ enabled|must\ be\ enabled|exceptions\ .*enabled|required\ for\ exact)
     )""",
     re.VERBOSE,
 )
@@ -47,7 +47,7 @@ PARSING = re.compile(r"failed to parse WebAssembly module\s+Caused by:(.*) \(at 
 COMPILING = re.compile(
     r"failed to compile: wasm\[0\]::function\[(\d+)\].*Invalid input WebAssembly code at offset (\d+):(.*)\Z", re.DOTALL
 )
-"""The two forms of errors about a module. Names from the module may be anywhere before the greedy `.*`s end."""
+"""The two forms of errors about a module. What matters comes last, after names that the module chose."""
 
 TRAP_KINDS = {
     1: TrapKind.MEMORY_OUT_OF_BOUNDS,
@@ -131,7 +131,7 @@ def of_error(text: str) -> Exception:
     """What to raise for an error that is no trap."""
     cause = text.rpartition("Caused by:\n")[2].strip()
     for part, kind in EXHAUSTION_TEXTS:
-        if part in text:
+        if part in cause:
             return Exhaustion(kind)
     return TypeError(cause) if WRONG_TYPE.search(cause) else WasmError(cause)
 

@@ -27,21 +27,17 @@ SIZE_END = 1 << 64
 class Extern:
     """Common part: the store, and the C structure that names the instance in it."""
 
-    __slots__ = ("__weakref__", "handle", "store")
+    __slots__ = ("__weakref__", "_type", "handle", "store")
     kind: int
     field: str
 
-    def __init__(self, store: Store, handle: Any) -> None:
+    def __init__(self, store: Store, handle: Any, externtype: Any) -> None:
         self.store = store
         self.handle = handle
+        self._type = externtype
 
     def __repr__(self) -> str:
-        return f"<wasmtime {type(self).__name__}: {self.type}>"
-
-    @property
-    def type(self) -> Any:
-        """The external type."""
-        raise NotImplementedError
+        return f"<wasmtime {type(self).__name__}: {self._type or 'not asked yet'}>"
 
     def put(self, cell: Any) -> None:
         """Write a wasmtime_extern_t."""
@@ -75,12 +71,11 @@ def unroot(vals: Any, indexes: tuple[int, ...]) -> None:
 class Func(Extern):
     """func.  Spec: appendix/embedding#functions"""
 
-    __slots__ = ("_plan", "_spare", "_type")
+    __slots__ = ("_plan", "_spare")
     kind, field = FUNC_EXTERN, "func"
 
     def __init__(self, store: Store, handle: Any, functype: FuncType | None = None) -> None:
-        super().__init__(store, handle)
-        self._type = functype
+        super().__init__(store, handle, functype)
         self._plan: Signature | None = None
         self._spare: CallBuffers | None = None
 
@@ -92,7 +87,8 @@ class Func(Extern):
                 pointer = lib.wasmtime_func_type(self.store.context, self.handle)
             self._type = functype_of(pointer)
             lib.wasm_functype_delete(pointer)
-        return self._type
+        functype: FuncType = self._type
+        return functype
 
     def __call__(self, *args: Any) -> Any:
         """Call it: None, one value, or a tuple. Raises Trap | Exhaustion | UncaughtException, TypeError."""
@@ -104,26 +100,29 @@ class Func(Extern):
             raise TypeError(f"{n} arguments are needed, {len(args)} are given")
         store = self.store
         depth = store.enter()
+        # One set of buffers is kept; a nested call, or one from a signal handler, finds it taken and makes its own.
+        # It comes back only from a call that ended well, so nothing of another one can be left in it.
+        buffers, self._spare = self._spare, None
         try:
-            # One set of buffers is kept; a nested call, or one from a signal handler, finds it taken and makes its own.
-            buffers, self._spare = self._spare or CallBuffers(plan), None
-            try:
-                for (write, union), arg in zip(buffers.writes, args, strict=False):
-                    write(store, union, arg)
-                error = func_call(
-                    store.context, self.handle, buffers.args, n, buffers.vals, len(buffers.reads), buffers.trap
-                )
-                if error or buffers.trap[0]:
-                    raise failure(store, error, buffers.trap)
-                if len(buffers.reads) == 1 and not plan.rooted_results:
-                    read, union = buffers.reads[0]
-                    return read(store, union)
-                return self._results(plan, buffers)
-            finally:
-                if plan.rooted_params:
-                    unroot(buffers.args, plan.rooted_params)
-                self._spare = buffers
+            if buffers is None:
+                buffers = CallBuffers(plan)
+            for (write, union), arg in zip(buffers.writes, args, strict=False):
+                write(store, union, arg)
+            error = func_call(
+                store.context, self.handle, buffers.args, n, buffers.vals, len(buffers.reads), buffers.trap
+            )
+            if error or buffers.trap[0]:
+                raise failure(store, error, buffers.trap)
+            if len(buffers.reads) == 1 and not plan.rooted_results:
+                read, union = buffers.reads[0]
+                result = read(store, union)
+            else:
+                result = self._results(plan, buffers)
+            self._spare = buffers
+            return result
         finally:
+            if plan.rooted_params and buffers is not None:
+                unroot(buffers.args, plan.rooted_params)
             store.leave(depth)
 
     def _results(self, plan: Signature, buffers: CallBuffers) -> Any:
@@ -139,12 +138,9 @@ class Func(Extern):
 class Memory(Extern):
     """mem.  Spec: appendix/embedding#memories"""
 
-    __slots__ = ("_type",)
+    __slots__ = ()
     kind, field = MEMORY_EXTERN, "memory"
-
-    def __init__(self, store: Store, handle: Any, memtype: MemType) -> None:
-        super().__init__(store, handle)
-        self._type = memtype
+    _type: MemType
 
     @property
     def type(self) -> MemType:
@@ -193,12 +189,12 @@ class Memory(Extern):
 class Table(Extern):
     """table.  Spec: appendix/embedding#tables"""
 
-    __slots__ = ("_codec", "_type")
+    __slots__ = ("_codec",)
     kind, field = TABLE_EXTERN, "table"
+    _type: TableType
 
     def __init__(self, store: Store, handle: Any, tabletype: TableType) -> None:
-        super().__init__(store, handle)
-        self._type = tabletype
+        super().__init__(store, handle, tabletype)
         self._codec = codec(tabletype.reftype)
 
     @property
@@ -243,12 +239,12 @@ class Table(Extern):
 class Global(Extern):
     """global.  Spec: appendix/embedding#globals"""
 
-    __slots__ = ("_codec", "_type")
+    __slots__ = ("_codec",)
     kind, field = GLOBAL_EXTERN, "global"
+    _type: GlobalType
 
     def __init__(self, store: Store, handle: Any, globaltype: GlobalType) -> None:
-        super().__init__(store, handle)
-        self._type = globaltype
+        super().__init__(store, handle, globaltype)
         self._codec = codec(globaltype.valtype)
 
     @property

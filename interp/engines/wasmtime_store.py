@@ -14,6 +14,7 @@ from interp.engine import PAGE, Limits
 from interp.engines.wasmtime_errors import CALL_STACK_TRAP, failure, link_error
 from interp.engines.wasmtime_externs import Extern, Func, Global, Memory, Table, Written, raise_error
 from interp.engines.wasmtime_library import NULL, C, ffi, lib, take_error
+from interp.engines.wasmtime_stack import native_stack
 from interp.engines.wasmtime_ticker import ticks
 from interp.engines.wasmtime_types import (
     FUNC_EXTERN,
@@ -40,9 +41,22 @@ HEADROOM = 12
 error have to be able to run."""
 
 ROOM_AFTER_RECURSION = 50
+"""Python frames that are free again after a recursion of the host's own was unwound."""
 
-_thread = threading.local()
-"""`raised`: what a host function raised, while WebAssembly frames of this thread are unwound."""
+
+class ThreadState(threading.local):
+    """What this thread is doing in WebAssembly, of whichever store.
+
+    `raised`: what a host function raised, while WebAssembly frames are unwound. `position` and `top`: address on the
+    native stack of the innermost active host call, and an upper bound of where the outermost store was entered.
+    """
+
+    raised: BaseException | None = None
+    position = 0
+    top = 0
+
+
+_thread = ThreadState()
 
 
 class HostFunction:
@@ -55,23 +69,34 @@ class HostFunction:
         self.plan = signature(functype)
         self.function = function
 
-    def call(self, args: Any, results: Any) -> None:
+    def call(self, position: int, args: Any, results: Any) -> None:
         """Read arguments, call, write results. What the function raises passes."""
-        store, codecs = self.store, self.plan.results
-        returned = self.function(*[each.read(store, args[i].of) for i, each in enumerate(self.plan.params)])
+        store, outer = self.store, _thread.position
+        values = [each.read(store, args[i].of) for i, each in enumerate(self.plan.params)]
+        try:
+            if not outer:
+                _thread.top = position + store.config.stack
+            _thread.position = position
+            returned = self.function(*values)
+        finally:
+            _thread.position = outer
         if store.deadline is not None and monotonic() > store.deadline:
             raise Exhaustion(ExhaustionKind.DEADLINE)
-        if len(codecs) == 1:
-            returned = (returned,)
-        elif not codecs:
-            if returned is not None:
-                raise TypeError(f"the host function has no result, but returned {type(returned).__name__}")
-            return
-        elif not isinstance(returned, tuple | list) or len(returned) != len(codecs):
-            raise TypeError(f"the host function must return {len(codecs)} values")
-        for i, (each, value) in enumerate(zip(codecs, returned, strict=True)):
+        for i, (each, value) in enumerate(zip(self.plan.results, self._results(returned), strict=True)):
             each.write(store, results[i].of, value)
             results[i].kind = each.kind
+
+    def _results(self, returned: Any) -> Sequence[Any]:
+        n = len(self.plan.results)
+        if n == 1:
+            return (returned,)
+        if not n:
+            if returned is not None:
+                raise TypeError(f"the host function has no result, but returned {type(returned).__name__}")
+            return ()
+        if not isinstance(returned, tuple | list) or len(returned) != n:
+            raise TypeError(f"the host function must return {n} values")
+        return returned
 
 
 def _keep_raised(_: Any, raised: BaseException, traceback: TracebackType | None) -> Any:
@@ -88,9 +113,9 @@ def _keep_raised(_: Any, raised: BaseException, traceback: TracebackType | None)
 
 
 @ffi.callback(C.HOST_FUNCTION, onerror=_keep_raised)  # type: ignore[untyped-decorator]
-def call_host(env: Any, _caller: Any, args: Any, _nargs: int, results: Any, _nresults: int) -> Any:
-    """What Wasmtime calls for every host function; `env` says for which."""
-    ffi.from_handle(env).call(args, results)
+def call_host(env: Any, caller: Any, args: Any, _nargs: int, results: Any, _nresults: int) -> Any:
+    """What Wasmtime calls for every host function; `env` says for which, `caller` is on the native stack."""
+    ffi.from_handle(env).call(int(ffi.cast(C.ADDRESS, caller)), args, results)
     return NULL
 
 
@@ -122,7 +147,11 @@ class Instance:
 
 
 class Store:
-    """store, and what it may use. `depth` counts calls into it that are active, `deadline` is when they must end."""
+    """store, and what it may use.
+
+    `depth` counts calls into it that are active, `deadline` is when they must end (in time.monotonic's seconds),
+    `objects` holds what its externrefs stand for.
+    """
 
     def __init__(self, engine: Engine, limits: Limits) -> None:
         self.engine = engine
@@ -132,6 +161,7 @@ class Store:
         self.depth = 0
         self.deadline: float | None = None
         self._ticking = False
+        self._stack_budget = max(native_stack() * 3 // 4, self.config.stack)
         self._metered = limits.fuel is not None or limits.deadline_seconds is not None
         self._max_depth = min(MAX_REENTRY, limits.max_call_depth)
         self._lock = threading.RLock()
@@ -172,12 +202,14 @@ class Store:
         if not self._lock.acquire(False):
             raise RuntimeError(IN_USE)
         depth = self.depth
-        if depth or self._metered:
+        if depth or self._metered or _thread.position:
             try:
                 self._budget(depth)
             except BaseException:
                 self._lock.release()
                 raise
+        if not depth:
+            _thread.raised = None
         self.depth = depth + 1
         return depth
 
@@ -189,7 +221,9 @@ class Store:
         self._lock.release()
 
     def _budget(self, depth: int) -> None:
-        if depth >= self._max_depth:
+        # In a store that is active already, Wasmtime itself sees to the stack.
+        used = _thread.top - _thread.position if _thread.position and not depth else 0
+        if depth >= self._max_depth or used + self.config.stack > self._stack_budget:
             raise Exhaustion(ExhaustionKind.CALL_STACK)
         if not depth:
             self._refill()
@@ -204,8 +238,9 @@ class Store:
             raise_error(lib.wasmtime_context_set_fuel(self.context, self.limits.fuel))
         seconds = self.limits.deadline_seconds
         if seconds is not None:
-            self.engine.ticker.begin()
-            self._ticking = True
+            if not self._ticking:
+                self.engine.ticker.begin()
+                self._ticking = True
             self.deadline = monotonic() + seconds
             lib.wasmtime_context_set_epoch_deadline(self.context, ticks(seconds))
 
@@ -228,7 +263,7 @@ class Store:
             error = lib.wasmtime_memory_new(context, c_type, made)
             lib.wasm_memorytype_delete(c_type)
             raise_error(error)
-            memory: Memory = self._other(Memory, made, memtype, made.owner.instance, made.index)
+            memory: Memory = self._other(Memory, made[0], memtype, made.owner.instance, made.index)
             return memory
 
     def table_alloc(self, tabletype: TableType, ref: Any, /) -> Table:
@@ -251,7 +286,7 @@ class Store:
             error = lib.wasmtime_global_new(context, c_type, val, made)
             lib.wasm_globaltype_delete(c_type)
             raise_error(error)
-            global_: Global = self._other(Global, made, globaltype, made.a, made.b, made.c)
+            global_: Global = self._other(Global, made[0], globaltype, made.a, made.b, made.c)
             return global_
 
     def instantiate(self, module: Module, externs: Sequence[Any], /) -> Instance:
@@ -316,7 +351,7 @@ class Store:
         """The one extern that stands for a table, memory or global."""
         extern = self._others.get((made.kind, *key))
         if extern is None:
-            handle = ffi.new(HANDLES[made.kind], value if ffi.typeof(value).kind == "struct" else value[0])
+            handle = ffi.new(HANDLES[made.kind], value)
             extern = self._others[made.kind, *key] = made(self, handle, externtype)
         return extern
 
@@ -350,12 +385,11 @@ class Store:
 
     def has_raised(self) -> bool:
         """Whether a host function raised something that has not been passed on yet."""
-        return getattr(_thread, "raised", None) is not None
+        return _thread.raised is not None
 
     def take_raised(self) -> BaseException | None:
         """What a host function raised, once."""
-        raised: BaseException | None = getattr(_thread, "raised", None)
-        _thread.raised = None
+        raised, _thread.raised = _thread.raised, None
         return raised
 
     def drop_exception(self) -> bool:

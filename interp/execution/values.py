@@ -87,7 +87,8 @@ def inv_signed_(N: int, j: int) -> int:
 
 
 def fbits(N: int, z: float) -> int:
-    """fbits_N(z): the bit pattern, 0 <= result < 2**N.  z an fN, N in {32, 64}.  Spec: exec/numerics#aux-fbits"""
+    """fbits_N(z): the bit pattern, 0 <= result < 2**N.  z an fN, N in {32, 64}; as an f32, a NaN that is no F32NaN
+    stands for the quiet NaN that a processor makes of it.  Spec: exec/numerics#aux-fbits"""
     if N == 64:
         return _unpack_u64(_pack_f64(z))[0]
     if z == z or not isinstance(z, F32NaN):

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from host import Host, HostBuilder
+from host import Actor, Host, HostBuilder
 from interp.engine import ENGINES
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
-from host_support import FAST_ENGINE, Identities, loaded_engine
+from host_support import FAST_ENGINE, TEST_CAPABILITY, Identities, loaded_engine
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +50,20 @@ def host(make_host: Callable[..., Host]) -> Host:
 def host_on_engine(request: pytest.FixtureRequest, make_host: Callable[..., Host]) -> Host:
     """A host on each engine in turn."""
     return make_host(request.param)
+
+
+@pytest.fixture
+def eager_switching() -> Iterator[None]:
+    """Threads take turns so often that they meet in the middle of everything."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.fixture
+def actor(host: Host, identities: Identities) -> Actor:
+    """An actor in the host that may use the test provider."""
+    added = identities.actor(TEST_CAPABILITY, "wascc:logging", name="Tester", tags=("x", "y"))
+    host.add_actor(added)
+    return added

@@ -179,6 +179,7 @@ def test_no_thread_is_left(make_host: MakeHost, identities: Identities) -> None:
     assert set(threading.enumerate()) <= before
 
 
+@pytest.mark.usefixtures("eager_switching")
 def test_a_shutdown_while_callers_keep_coming(make_host: MakeHost, identities: Identities) -> None:
     """Each call either has its answer or is refused because the host is down; nothing hangs, nothing is lost."""
     host = make_host()
@@ -206,6 +207,7 @@ def test_a_shutdown_while_callers_keep_coming(make_host: MakeHost, identities: I
             assert ended_with == "HostShutDown"
 
 
+@pytest.mark.usefixtures("eager_switching")
 def test_actors_that_are_added_during_a_shutdown_do_not_survive_it(make_host: MakeHost, identities: Identities) -> None:
     actors = [identities.actor() for _ in range(40)]
     host = make_host()

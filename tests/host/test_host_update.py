@@ -174,6 +174,7 @@ def test_the_update_takes_its_turn_and_no_call_is_lost(host: Host, identities: I
     assert [outcome for _, outcome in threads] == [[b"held"], [b"1"], [None], [b"2"]]
 
 
+@pytest.mark.usefixtures("eager_switching")
 def test_updates_under_load(host: Host, identities: Identities) -> None:
     """Every call is answered by one version or another, and in the end by the last."""
     key = identities.key()

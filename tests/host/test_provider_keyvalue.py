@@ -31,6 +31,7 @@ from host.codec.keyvalue import (
 )
 from host.providers.base import ProviderError
 from host.providers.keyvalue import MemoryKeyValueProvider, SqliteKeyValueProvider
+from host.providers.keyvalue.memory import MemoryStorage
 from host.providers.keyvalue.providers import KeyValueProvider
 
 ACTOR = "MACTOR"
@@ -150,6 +151,18 @@ def test_sets(ask: Ask) -> None:
     assert ask("KeyExists", KeyRequest("s")).exists is False
 
 
+@pytest.mark.parametrize("end", [("Del", KeyRequest("k")), ("Set", SetRequest("k", "text", 0))], ids=lambda end: end[0])
+def test_what_was_removed_does_not_come_back(ask: Ask, end: tuple[str, Message]) -> None:
+    for kind, read in (("Push", RangeRequest("k", 0, -1)), ("SetAdd", KeyRequest("k"))):
+        for item in ("old", "older"):
+            ask(kind, ItemRequest("k", item))
+        ask(*end)
+        ask("Del", KeyRequest("k"))
+        assert ask(kind, ItemRequest("k", "new")).new_count == 1
+        assert ask("Range" if kind == "Push" else "SetQuery", read).values == ("new",)
+        ask("Del", KeyRequest("k"))
+
+
 def test_set_replaces_whatever_was_there(ask: Ask) -> None:
     ask("Push", ItemRequest("k", "old"))
     ask("Set", SetRequest("k", "1", 0))
@@ -227,11 +240,13 @@ def test_what_expired_can_become_something_else(ask: Ask, clock: Clock) -> None:
 
 
 def test_setting_again_ends_the_former_time(ask: Ask, clock: Clock) -> None:
+    ask("Set", SetRequest("early", "0", 10))
     for _ in range(1500):
         ask("Set", SetRequest("k", "1", 10))
     ask("Set", SetRequest("k", "2", 0))
     clock.now += 11
     assert ask("Get", KeyRequest("k")).value == "2"
+    assert ask("Get", KeyRequest("early")).exists is False
     ask("Set", SetRequest("other", "3", 5))
     clock.now += 6
     assert ask("Get", KeyRequest("k")).value == "2"
@@ -273,6 +288,14 @@ def test_memory_is_bounded() -> None:
                 ask_of(provider, "SetRemove", ItemRequest("l", "y" * 10_000))
             elif number % 2:
                 ask_of(provider, "Set", SetRequest("l", "short", 0))
+
+
+def test_setting_a_key_again_and_again_takes_no_more_memory() -> None:
+    storage = MemoryStorage(10_000, Clock())
+    for _ in range(5000):
+        with storage.writing() as transaction:
+            transaction.set_string("k", "v", 1000)
+    assert len(storage._expiries) < 1100
 
 
 def test_actors_in_memory_share_one_store() -> None:

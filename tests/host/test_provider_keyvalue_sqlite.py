@@ -17,7 +17,7 @@ from host.codec.core import CapabilityConfiguration
 from host.codec.keyvalue import AddRequest, AddResponse, GetResponse, ItemRequest, KeyRequest, ListResponse, SetRequest
 from host.providers.base import ProviderError
 from host.providers.keyvalue import SqliteKeyValueProvider
-from host.providers.keyvalue.sqlite import APPLICATION_ID
+from host.providers.keyvalue.sqlite import APPLICATION_ID, SqliteStorage
 
 ROOT = Path(__file__).parents[2]
 ADDING_PROGRAM = """
@@ -115,7 +115,9 @@ def test_actors_with_one_path_share_one_store(open_store: Open, path: Path, tmp_
 def test_binding_again_moves_to_another_file(open_store: Open, tmp_path: Path) -> None:
     provider = open_store()
     add(provider, 7)
+    assert (tmp_path / "kv.db-wal").exists()
     bind(provider, "M", PATH=str(tmp_path / "second.db"))
+    assert not (tmp_path / "kv.db-wal").exists(), "the former file is closed"
     assert add(provider) == 1
     with pytest.raises(ProviderError, match="is a folder, not a file"):
         bind(provider, "M", PATH=str(tmp_path))
@@ -218,6 +220,24 @@ def test_a_store_that_another_process_holds_locked(open_store: Open, path: Path)
     other.execute("ROLLBACK")
     other.close()
     assert add(provider) == 4
+
+
+def test_a_transaction_that_fails_leaves_nothing_behind(path: Path) -> None:
+    storage = SqliteStorage(path, "normal", 2**30, 5.0, time.time)
+
+    def fail_after_changes() -> None:
+        with storage.writing() as transaction:
+            transaction.push("list", "item")
+            transaction.set_string("kept", "changed", 0)
+            raise ZeroDivisionError
+
+    with storage.writing() as transaction:
+        transaction.set_string("kept", "value", 0)
+    with pytest.raises(ZeroDivisionError):
+        fail_after_changes()
+    with storage.reading() as transaction:
+        assert (transaction.kind("list"), transaction.string("kept")) == (None, "value")
+    storage.close()
 
 
 def test_many_threads(open_store: Open) -> None:

@@ -1,6 +1,7 @@
 """Turns: order, bounds, and no deadlock, with real threads and no host."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -60,6 +61,21 @@ def test_turn_passes_in_the_order_of_asking() -> None:
         assert outcome == [None]
     assert order == list(range(8))
     assert current_chain().held == []
+
+
+def test_whoever_got_the_turn_by_waiting_can_be_waited_for() -> None:
+    """Having waited is forgotten with the grant: the next one who asks waits too, and is no circle."""
+    turn = Turn("Actor A", Patience())
+    first, second = Holder(), Holder()
+    with turn:
+        first.do(turn.__enter__)
+        assert eventually(lambda: waiting(turn) == 1)
+    assert eventually(lambda: waiting(turn) == 0)
+    second.do(turn.__enter__)
+    assert eventually(lambda: waiting(turn) == 1)
+    first.do(turn.leave)
+    second.do(turn.leave)
+    assert first.end() == second.end() == [None]
 
 
 def test_one_chain_cannot_take_a_turn_twice() -> None:
@@ -143,6 +159,7 @@ def test_a_chain_holds_only_so_many_turns() -> None:
         pass
 
 
+@pytest.mark.usefixtures("eager_switching")
 def test_many_threads_on_few_turns_never_hang_and_never_overlap() -> None:
     """Every thread takes two turns in an order of its own: what is not refused excludes the others."""
     turns = [Turn(f"Actor {number}", Patience(seconds=60)) for number in range(4)]
@@ -155,6 +172,7 @@ def test_many_threads_on_few_turns_never_hang_and_never_overlap() -> None:
         if busy[number]:
             overlaps.append(number)
         busy[number] = True
+        time.sleep(0)
 
     def work(seed: int) -> None:
         for step in range(300):
@@ -181,6 +199,7 @@ def test_many_threads_on_few_turns_never_hang_and_never_overlap() -> None:
         assert outcome == [None]
     assert sum(counts.values()) == 8 * 300
     assert counts["done"] > 0
+    assert counts["refused"] > 0, "the threads never met, so this has tested nothing"
     assert not overlaps
     assert all(turn._holder is None and not turn._queue for turn in turns)
 

@@ -102,6 +102,11 @@ def test_same_bits_tells_zeroes_and_nans_apart() -> None:
         assert not same_bits(N, canonical_nan(N), inv_fbits(N, fbits(N, canonical_nan(N)) + 1))
 
 
+def test_a_plain_nan_has_quiet_f32_bits() -> None:
+    assert fbits(32, math.nan) == 0x7FC00000
+    assert fbits(32, inv_fbits(64, 0xFFF0000040000000)) == 0xFFC00002
+
+
 @given(f32_nan_bits)
 @example(0x7F800001)
 @example(0xFFFFFFFF)

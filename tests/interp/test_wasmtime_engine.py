@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
@@ -13,9 +14,10 @@ import weakref
 
 import pytest
 
-from interp.engine import Limits, load_engine
-from interp.engines.wasmtime import BYTES_PER_CALL, MIN_STACK, native_stack
+from interp.engine import EngineUnavailable, Limits, load_engine
+from interp.engines import wasmtime_library
 from interp.engines.wasmtime_errors import rejection
+from interp.engines.wasmtime_stack import BYTES_PER_CALL, MIN_STACK, native_stack
 from interp.engines.wasmtime_ticker import LINGER, TICK, ticks
 from interp.errors import (
     Exhaustion,
@@ -313,6 +315,22 @@ class TestRejection:
             engine.compile(wasm(f'(module (func (export "{name}")) (func (export "{name}")))'))
 
 
+class TestHostReferences:
+    def test_they_need_memory(self, engine, instantiate):
+        text = """(module (table $t (export "t") 0 externref)
+          (func (export "keep") (param externref) (result i32) (table.grow $t (local.get 0) (i32.const 1))))"""
+        none = instantiate(text, into=engine.store(Limits(max_memory_pages=0)))
+        few = instantiate(text, into=engine.store(Limits(max_memory_pages=1)))
+        with pytest.raises(Exhaustion) as caught:
+            none["keep"]("x")
+        assert caught.value.what is ExhaustionKind.MEMORY
+        with pytest.raises(Exhaustion) as caught:
+            for i in range(100_000):
+                few["keep"](str(i))
+        assert caught.value.what is ExhaustionKind.MEMORY
+        assert few["t"].get(7) == "7"
+
+
 class TestConfigurations:
     def test_one_compilation_for_each_kind_of_store(self, engine, wasm):
         module = engine.compile(wasm('(module (func (export "f") (result i32) (i32.const 3)))'))
@@ -370,6 +388,32 @@ class TestConfigurations:
         finally:
             threading.stack_size(before)
         assert outcome == [ExhaustionKind.CALL_STACK]
+
+    def test_chains_of_stores_share_the_native_stack(self, engine, wasm):
+        module = engine.compile(
+            wasm("""(module (import "h" "f" (func $f))
+              (func $down (export "down") (param i32) (result i32)
+                (if (result i32) (local.get 0)
+                  (then (i32.add (i32.const 1) (call $down (i32.sub (local.get 0) (i32.const 1)))))
+                  (else (call $f) (i32.const 0)))))""")
+        )
+        reached, chain = [], []
+
+        def host(i):
+            reached.append(i)
+            if i + 1 < len(chain):
+                chain[i + 1](60_000)
+
+        for i in range(20):
+            store = engine.store()
+            f = store.func_alloc(FuncType((), ()), functools.partial(host, i))
+            chain.append(store.instantiate(module, [f]).exports["down"])
+        with pytest.raises(Exhaustion) as caught:
+            chain[0](60_000)
+        assert caught.value.what is ExhaustionKind.CALL_STACK
+        assert 2 <= len(reached) < 10
+        assert chain[-1](10) == 10
+        assert reached[-1] == 19
 
 
 class TestClock:
@@ -455,6 +499,12 @@ class TestGarbage:
         del store, f
         gc.collect()
         assert all(ref() is None for ref in gone)
+
+
+def test_another_version_is_refused(monkeypatch):
+    monkeypatch.setattr(wasmtime_library, "version", lambda _: "49.0.1")
+    with pytest.raises(EngineUnavailable, match=r"49\.0\.1 is installed"):
+        wasmtime_library.library_path()
 
 
 def test_without_the_package_the_extra_is_named():

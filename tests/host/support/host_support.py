@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from host import Actor, Dispatcher, ProviderError
-from host.codec.core import CapabilityDescriptor
+from host import Actor, Dispatcher, Host, ProviderError
+from host.codec import decode
+from host.codec.core import CapabilityConfiguration, CapabilityDescriptor
 from interp.engine import EngineUnavailable, load_engine
 from wascap import ActorMetadata, Claims, KeyPair, KeyType, sign
 
@@ -142,3 +143,57 @@ def in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[object
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread, outcome
+
+
+def script(*calls: tuple[str, str, bytes]) -> bytes:
+    return call_script(*(("default", *call) for call in calls))
+
+
+def actors_that_know_each_other(identities: Identities, count: int, *capabilities: str) -> list[Actor]:
+    keys = [identities.key() for _ in range(count)]
+    names = [key.public_key for key in keys]
+    return [identities.actor(*names, *capabilities, key=key) for key in keys]
+
+
+def add_all(host: Host, actors: list[Actor], provider: ScriptedProvider | None = None) -> None:
+    if provider is not None:
+        host.add_capability(provider)
+    for actor in actors:
+        host.add_actor(actor)
+        if provider is not None:
+            host.set_binding(actor.public_key, TEST_CAPABILITY)
+
+
+def nested(chain: list[Actor], operation: str, payload: bytes) -> tuple[str, bytes]:
+    """The call to the first actor of a chain that ends with an operation of the last."""
+    for actor in reversed(chain[1:]):
+        operation, payload = "host", script((actor.public_key, operation, payload))
+    return operation, payload
+
+
+def still_well(host: Host, actors: list[Actor]) -> bool:
+    return all(host.call_actor(actor.public_key, "echo", b"?") == b"?" for actor in actors)
+
+
+class Remembering(ScriptedProvider):
+    """Keeps the configuration of each actor, and answers `Who` with its own name."""
+
+    def __init__(self, name: str = "", capability: str = TEST_CAPABILITY, **operations: Callable[..., bytes]) -> None:
+        super().__init__(capability, **{"Who": lambda provider, actor, payload: name.encode(), **operations})
+        self.bound: dict[str, dict[str, str]] = {}
+        self.history: list[tuple[str, str]] = []
+
+    def handle_call(self, actor: str, operation: str, payload: bytes) -> bytes:
+        if actor == "system" and operation in {"BindActor", "RemoveActor"}:
+            configuration = decode(CapabilityConfiguration, payload)
+            self.history.append((operation, configuration.module))
+            if operation == "BindActor":
+                self.bound[configuration.module] = dict(configuration.values)
+            else:
+                assert configuration.values == {}
+                del self.bound[configuration.module]
+        return super().handle_call(actor, operation, payload)
+
+
+def who(host: Host, actor: Actor, binding: str = "default") -> bytes:
+    return host.call_actor(actor.public_key, "host", call_script((binding, TEST_CAPABILITY, "Who", b"")))

@@ -1,0 +1,247 @@
+"""Reports: to JSON and back, as tables, as Markdown; and the fingerprint of this machine."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import platform
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.estimates import Estimate
+from benchmarks.fingerprint import Fingerprint, take_fingerprint
+from benchmarks.report import Report, Skipped
+from benchmarks.results import (
+    BusResult,
+    CallsResult,
+    Comparison,
+    EngineLoad,
+    HttpCase,
+    HttpResult,
+    KernelResult,
+    KernelsResult,
+    LoadResult,
+    Series,
+    Window,
+)
+from benchmarks.show import cell, markdown, number, show
+from benchmarks.summary import Unit, json_text, rows
+
+MACHINE = Fingerprint(
+    date="2026-01-02T03:04:05+00:00",
+    cpu="Abacus | 9000",
+    architecture="x86_64",
+    cores=4,
+    usable_cores=2,
+    memory_bytes=8 * 2**30,
+    system="Linux",
+    python="CPython 3.11.0",
+    packages={"wascc": "1.0"},
+    load_average=(0.1, 0.2, 0.3),
+)
+
+
+def comparison(name: str, reference: float, wasmtime: float) -> Comparison:
+    return Comparison(
+        name,
+        (Series("reference", (reference,) * 6, 3), Series("wasmtime", tuple(wasmtime * k for k in (1, 1, 1, 1, 1, 2)))),
+    )
+
+
+def engine_load(name: str, *phases: tuple[str, float]) -> EngineLoad:
+    return EngineLoad(name, tuple(Series(phase, (seconds,) * 6) for phase, seconds in phases), ((0.5, 0.25),) * 6)
+
+
+REPORT = Report(
+    MACHINE,
+    ("reference", "wasmtime"),
+    rounds=6,
+    seconds=1.5,
+    skipped=(Skipped("engine abacus", "it needs [beads]"),),
+    load=(
+        LoadResult(
+            "counter actor",
+            12688,
+            "HandleRequest",
+            (
+                engine_load(
+                    "reference", ("decode", 0.01), ("compile", 0.02), ("instantiate", 0.01), ("steady call", 0.005)
+                ),
+                engine_load("wasmtime", ("compile", 0.05), ("instantiate", 0.03), ("steady call", 0.0)),
+            ),
+        ),
+    ),
+    calls=CallsResult((comparison("HandleRequest", 0.004, 0.00005),)),
+    http=HttpResult(
+        (
+            HttpCase("uvicorn alone", "", "", 1, (Window(2.0, (100, 200, 300, 400), 0.5),)),
+            HttpCase("wasmtime, memory", "wasmtime", "memory", 1, (Window(1.0, (1000, 2000), 0.1),)),
+        )
+    ),
+    bus=BusResult("Add", "handler", Comparison("Add", (Series("handler", (1e-6,) * 6), Series("bus", (2.6e-5,) * 6)))),
+    kernels=KernelsResult(
+        (
+            KernelResult("fib", 18, 75_000, comparison("fib", 0.001, 0.003), comparison("fib", 0.1, 0.001)),
+            KernelResult("copy", 10, None, comparison("copy", 0.001, 0.003), comparison("copy", 0.1, 0.004)),
+        )
+    ),
+)
+
+
+def shown(report: Report, width: int = 200) -> str:
+    out = io.StringIO()
+    show(report, Console(file=out, width=width))
+    return out.getvalue()
+
+
+def test_json_and_back() -> None:
+    text = json_text(REPORT)
+    assert Report.from_json(text) == REPORT
+    assert "\n" not in text
+
+
+def test_json_holds_every_sample_and_a_summary() -> None:
+    data = json.loads(json_text(REPORT))
+    assert data["calls"]["operations"][0]["series"][0] == {"subject": "reference", "samples": [0.004] * 6, "loops": 3}
+    assert data["http"]["cases"][0]["windows"][0]["latencies"] == [100, 200, 300, 400]
+    assert len(data["summary"]) == len(rows(REPORT))
+    found = [row for row in data["summary"] if (row["benchmark"], row["subject"]) == ("calls", "wasmtime")]
+    assert [(row["unit"], row["median"], row["count"]) for row in found] == [("1/s", pytest.approx(20000), 6)]
+
+
+finite = st.floats(min_value=0, max_value=1e9)
+
+
+@given(st.lists(finite, min_size=1, max_size=5).map(tuple), st.text(), st.integers(1, 1000), st.none() | finite)
+def test_any_samples_come_back_from_json(samples: tuple[float, ...], name: str, loops: int, load: float | None) -> None:
+    calls = CallsResult((Comparison(name, (Series(name, samples, loops),)),))
+    machine = replace(MACHINE, cpu=name, load_average=None if load is None else (load, load, load))
+    report = Report(machine, (name,), loops, 1.0, calls=calls)
+    assert Report.from_json(json_text(report)) == report
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", "JSON"),
+        ("[]", "no report"),
+        ("{}", "fingerprint"),
+        (json.dumps({**REPORT.to_json(), "format": 99}), "format 99"),
+        (json.dumps({**REPORT.to_json(), "engines": []}), "no engine"),
+        (json.dumps({**REPORT.to_json(), "rounds": "many"}), "rounds"),
+    ],
+)
+def test_other_texts_are_refused(text: str, error: str) -> None:
+    with pytest.raises(BenchmarkError, match=error):
+        Report.from_json(text)
+
+
+def test_the_tables_say_what_was_measured() -> None:
+    text = shown(REPORT)
+    for wanted in (
+        "Loading counter actor (12,688 bytes); called: HandleRequest",
+        "250/s [250–250]",
+        "20,000/s [10,000–20,000]",
+        "80.0× [40.0–80.0]",
+        "25.0 µs [25.0–25.0]",
+        "750,000/s",
+        "uvicorn alone",
+        "Left out: engine abacus: it needs [beads]",
+        "Abacus | 9000, 2 of 4 cores, 8 GiB memory, Linux, CPython 3.11.0, load average 0.10 0.20 0.30",
+    ):
+        assert wanted in text
+    assert "Other programs" not in text
+
+
+def test_a_busy_machine_is_said_to_be_busy() -> None:
+    assert "Other programs" in shown(replace(REPORT, fingerprint=replace(MACHINE, load_average=(0.6, 0, 0))))
+    assert "unknown" in shown(replace(REPORT, fingerprint=replace(MACHINE, load_average=None, memory_bytes=None)))
+
+
+def test_break_even_and_means_are_of_the_samples() -> None:
+    found = {(row.benchmark.value, row.quantity, row.subject): row.estimate.median for row in rows(REPORT)}
+    # 0.08 s to load against 0.03 s; each call saves 0.005 s.
+    assert found["load", "calls to break even", "wasmtime"] == pytest.approx(10)
+    assert found["kernels", "fib: calls to break even", "wasmtime"] == pytest.approx(0.002 / 0.099)
+    assert found["kernels", "geometric mean of the speed-ups", "wasmtime"] == pytest.approx(math.sqrt(100 * 25))
+    assert found["http", "p99", "uvicorn alone"] == pytest.approx(0.0004)
+    assert found["http", "requests", "uvicorn alone"] == 2
+    assert ("kernels", "copy: instructions", "reference") not in found
+
+
+def test_what_never_pays_is_infinite_on_screen_and_null_in_json() -> None:
+    slow = KernelResult("fib", 1, None, comparison("fib", 0.001, 1.0), comparison("fib", 0.1, 0.2))
+    report = replace(REPORT, kernels=KernelsResult((slow,)))
+    assert "∞" in shown(report)
+    (row,) = [row for row in json.loads(json_text(report))["summary"] if row["quantity"] == "fib: calls to break even"]
+    assert row["median"] is None
+
+
+def test_markdown_is_a_table_and_the_machine() -> None:
+    text = markdown(REPORT)
+    table, _, notes = text.partition("\n\n")
+    lines = table.split("\n")
+    assert lines[0] == "|  | reference | wasmtime |"
+    assert lines[1] == "| --- | ---: | ---: |"
+    assert {line.count("|") for line in lines} == {4}
+    assert "| counter actor: HandleRequest | 250/s | 20,000/s |" in lines
+    assert "| HTTP, memory, 1 connection: requests | – | 2.00/s |" in lines
+    assert "Medians of up to 6 rounds, measured on Abacus | 9000" in notes
+    assert "wascc 1.0." in notes
+
+
+def test_a_report_with_nothing_in_it_can_be_shown() -> None:
+    empty = Report(MACHINE, ("reference",), 1, 1.0)
+    assert rows(empty) == []
+    assert "Abacus" in shown(empty)
+    assert markdown(empty).startswith("|  | reference |")
+    assert Report.from_json(json_text(empty)) == empty
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (1.5, Unit.SECONDS, "1.50 s"),
+        (0.0123456, Unit.SECONDS, "12.3 ms"),
+        (1e-6, Unit.SECONDS, "1.00 µs"),
+        (4.2e-10, Unit.SECONDS, "0.420 ns"),
+        (-2e-6, Unit.SECONDS, "-2.00 µs"),
+        (0.0, Unit.SECONDS, "0 ns"),
+        (1234567.0, Unit.PER_SECOND, "1.23 M/s"),
+        (12345.6, Unit.PER_SECOND, "12,346/s"),
+        (0.5, Unit.SHARE, "50.0%"),
+        (2060.0, Unit.FACTOR, "2,060×"),
+        (math.inf, Unit.CALLS, "∞"),
+    ],
+)
+def test_numbers_as_people_read_them(value: float, unit: Unit, expected: str) -> None:
+    assert cell(Estimate(value, value, value, 0.95, 6), unit, interval=False) == expected
+
+
+@given(st.floats(min_value=1e-12, max_value=1e12))
+def test_numbers_keep_three_digits(value: float) -> None:
+    assert float(number(value).replace(",", "")) == pytest.approx(value, rel=0.006)
+
+
+def test_the_fingerprint_of_this_machine() -> None:
+    found = take_fingerprint()
+    assert 1 <= found.usable_cores <= found.cores == os.cpu_count()
+    assert found.cpu
+    assert "\n" not in found.cpu
+    assert found.python.endswith(platform.python_version())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", found.date)
+    assert {"wascc", "msgpack", "uvicorn"} <= set(found.packages)
+    if platform.system() == "Linux":
+        assert found.memory_bytes
+        assert found.memory_bytes > 2**26
+        assert found.load_average is not None
+    assert found.cpu in found.line()
+    assert f"msgpack {found.packages['msgpack']}" in found.packages_line()

@@ -1,0 +1,212 @@
+"""Statistics and timing: what holds for all samples, and values that were worked out elsewhere."""
+
+from __future__ import annotations
+
+import math
+import random
+from statistics import median
+from time import sleep
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.estimates import (
+    CONFIDENCE,
+    break_even,
+    coverage,
+    estimate,
+    geometric_mean_of_medians,
+    median_rank,
+    paired_difference,
+    paired_ratio,
+    percentile,
+)
+from benchmarks.timing import MIN_ROUNDS, Effort, interleaved, loops_for, time_all, time_once
+
+times = st.floats(min_value=1e-9, max_value=1e6)
+samples_of_times = st.lists(times, min_size=1, max_size=40)
+
+
+@given(samples_of_times)
+def test_an_estimate_is_the_median_between_two_samples(samples: list[float]) -> None:
+    found = estimate(samples)
+    assert found.median == median(samples)
+    assert found.low <= found.median <= found.high
+    assert {found.low, found.high} <= set(samples)
+    assert found.count == len(samples)
+    assert 0 <= found.confidence <= 1
+
+
+@given(samples_of_times, st.randoms(use_true_random=False))
+def test_the_order_of_samples_does_not_matter(samples: list[float], source: random.Random) -> None:
+    shuffled = list(samples)
+    source.shuffle(shuffled)
+    assert estimate(samples) == estimate(shuffled)
+
+
+@given(samples_of_times, st.sampled_from([0.25, 0.5, 2.0, 1024.0]))
+def test_an_estimate_scales_with_its_samples(samples: list[float], factor: float) -> None:
+    assert estimate([factor * sample for sample in samples]) == estimate(samples).map(lambda value: factor * value)
+
+
+@given(st.integers(min_value=1, max_value=400))
+def test_the_interval_is_the_shortest_that_has_the_confidence(count: int) -> None:
+    rank = median_rank(count)
+    assert 1 <= rank <= (count + 1) // 2
+    if count < 6:
+        assert rank == 1
+        assert coverage(count, rank) < CONFIDENCE
+    else:
+        assert coverage(count, rank) >= CONFIDENCE
+        next_is_possible = rank + 1 <= (count + 1) // 2
+        assert not next_is_possible or coverage(count, rank + 1) < CONFIDENCE
+
+
+@pytest.mark.parametrize(
+    ("count", "rank", "expected"),
+    [(1, 1, 0.0), (2, 1, 0.5), (5, 1, 0.9375), (6, 1, 0.96875), (10, 2, 0.978515625), (15, 4, 0.96484375)],
+)
+def test_coverage_as_tables_of_the_sign_test_have_it(count: int, rank: int, expected: float) -> None:
+    assert coverage(count, rank) == expected
+
+
+def test_the_interval_holds_the_true_median_as_often_as_it_says() -> None:
+    source = random.Random(7)
+    trials = 2000
+    hits = 0
+    for _ in range(trials):
+        found = estimate([source.lognormvariate(0, 1) for _ in range(11)])
+        hits += found.low <= 1 <= found.high
+    assert found.confidence - 0.02 < hits / trials < found.confidence + 0.02
+
+
+@given(samples_of_times, times)
+def test_the_ratio_of_a_multiple_is_the_factor(samples: list[float], factor: float) -> None:
+    found = paired_ratio([sample * factor for sample in samples], samples)
+    assert found.low == pytest.approx(factor)
+    assert found.high == pytest.approx(factor)
+
+
+def test_paired_samples_cancel_what_slows_both() -> None:
+    slow_rounds = [1.0, 5.0, 2.0, 9.0, 1.0, 3.0]
+    fast, slow = slow_rounds, [2 * x for x in slow_rounds]
+    assert (paired_ratio(slow, fast).low, paired_ratio(slow, fast).high) == (2.0, 2.0)
+    assert paired_difference(slow, fast).median == 2.5
+
+
+@pytest.mark.parametrize("function", [paired_ratio, paired_difference])
+def test_pairs_need_as_many_samples_of_both(function: object) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        function([1.0, 2.0], [1.0])  # type: ignore[operator]
+
+
+def test_no_samples_no_estimate() -> None:
+    with pytest.raises(ValueError, match="no samples"):
+        estimate([])
+
+
+@given(st.lists(times, min_size=1, max_size=60), st.floats(min_value=0, max_value=1))
+def test_a_percentile_is_the_smallest_sample_that_covers_the_fraction(samples: list[float], fraction: float) -> None:
+    found = percentile(samples, fraction)
+    assert found in samples
+    assert sum(sample <= found for sample in samples) >= fraction * len(samples) - 1e-9
+    smaller = [sample for sample in samples if sample < found]
+    assert not smaller or len(smaller) < fraction * len(samples)
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.1, math.nan])
+def test_percentiles_are_of_fractions(fraction: float) -> None:
+    with pytest.raises(ValueError, match="fraction"):
+        percentile([1.0], fraction)
+
+
+quantities_of_times = st.lists(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=6), min_size=1, max_size=4)
+
+
+@given(quantities_of_times)
+def test_a_geometric_mean_lies_between_the_medians_and_in_its_interval(quantities: list[list[float]]) -> None:
+    found = geometric_mean_of_medians(quantities)
+    medians = [median(samples) for samples in quantities]
+    assert min(medians) <= found.median * (1 + 1e-9)
+    assert found.median <= max(medians) * (1 + 1e-9)
+    assert found.low <= found.median <= found.high
+    assert found == geometric_mean_of_medians(quantities)
+
+
+def test_a_geometric_mean_of_known_medians() -> None:
+    found = geometric_mean_of_medians([[2.0, 2.0, 2.0], [8.0, 8.0, 8.0]])
+    assert (found.median, found.low, found.high) == (pytest.approx(4), pytest.approx(4), pytest.approx(4))
+
+
+@pytest.mark.parametrize("quantities", [[], [[]], [[1.0], []], [[0.0]], [[1.0, -1.0]]])
+def test_a_geometric_mean_needs_positive_samples(quantities: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        geometric_mean_of_medians(quantities)
+
+
+@given(times, times, times, times)
+def test_at_the_break_even_point_both_took_as_long(
+    slow_load: float, slow_call: float, fast_load: float, fast_call: float
+) -> None:
+    calls = break_even(slow_load, slow_call, fast_load, fast_call)
+    assert calls >= 0
+    if math.isfinite(calls) and calls > 0:
+        assert slow_load + calls * slow_call == pytest.approx(fast_load + calls * fast_call)
+    elif calls == 0:
+        assert fast_load + fast_call <= slow_load + slow_call
+    else:
+        assert fast_call >= slow_call
+
+
+def test_break_even_points() -> None:
+    assert break_even(1, 3, 5, 1) == 2
+    assert break_even(5, 3, 1, 1) == 0
+    assert break_even(1, 1, 5, 1) == math.inf
+    assert break_even(1, 1, 0, 2) == math.inf
+
+
+def test_rounds_are_interleaved_and_their_order_rotates() -> None:
+    order: list[str] = []
+    reached: list[float] = []
+    samples = interleaved(
+        {name: lambda name=name: order.append(name) or len(order) for name in "abc"},  # type: ignore[func-returns-value,misc]
+        Effort(4, 60.0),
+        reached.append,
+    )
+    assert "".join(order) == "abcbcacababc"
+    assert samples == {"a": (1, 6, 8, 10), "b": (2, 4, 9, 11), "c": (3, 5, 7, 12)}
+    assert reached == [0.25, 0.5, 0.75, 1.0, 1.0]
+
+
+def test_rounds_end_with_the_time_but_not_before_a_few_are_whole() -> None:
+    samples = interleaved({"slow": lambda: sleep(0.01), "fast": lambda: None}, Effort(1000, 0.001))
+    assert {name: len(taken) for name, taken in samples.items()} == {"slow": MIN_ROUNDS, "fast": MIN_ROUNDS}
+
+
+def test_nothing_to_measure_takes_no_time() -> None:
+    assert interleaved({}, Effort(10, 1.0)) == {}
+    assert time_all({}, Effort(10, 1.0)) == {}
+
+
+def test_an_operation_is_repeated_as_often_as_is_said() -> None:
+    calls: list[None] = []
+    assert time_once(lambda: calls.append(None), 17) > 0
+    assert len(calls) == 17
+
+
+def test_short_operations_are_repeated_and_long_ones_are_not() -> None:
+    assert loops_for(lambda: None, 0.002) > 100
+    assert loops_for(lambda: sleep(0.02), 0.002) == 1
+
+
+def test_what_is_timed_keeps_how_often_it_was_repeated() -> None:
+    calls = {"a": 0}
+
+    def operation() -> None:
+        calls["a"] += 1
+
+    timed = time_all({"a": operation}, Effort(3, 0.003))["a"]
+    assert len(timed.samples) == 3
+    assert calls["a"] >= 3 * timed.loops
+    assert all(0 < sample < 1 for sample in timed.samples)
