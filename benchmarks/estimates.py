@@ -63,9 +63,14 @@ def estimate(samples: Sequence[float]) -> Estimate:
 def paired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
     """The ratio of two quantities that were measured in the same rounds, which slow drifts of the machine leave alone.
 
-    Raises ValueError if there are no samples, or not as many of both; ZeroDivisionError.
+    Raises ValueError if there are no samples, or not as many of both.
     """
-    return estimate([a / b for a, b in zip(numerators, denominators, strict=True)])
+    return estimate([ratio(a, b) for a, b in zip(numerators, denominators, strict=True)])
+
+
+def ratio(a: float, b: float) -> float:
+    """a / b for a, b >= 0: infinity where only b is 0, and 1 where both are, too short for the clock."""
+    return a / b if b else math.inf if a else 1.0
 
 
 def paired_difference(minuends: Sequence[float], subtrahends: Sequence[float]) -> Estimate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -65,5 +66,6 @@ class Report:
         return report
 
 
+@cache
 def _adapter() -> TypeAdapter[Report]:
     return TypeAdapter(Report)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from benchmarks.estimates import Estimate, geometric_mean_of_medians, paired_difference
+from benchmarks.estimates import Estimate, geometric_mean_of_medians, paired_difference, ratio
 from benchmarks.report import Report
 from benchmarks.results import BusResult, Comparison, HttpCase, KernelsResult, LoadResult, Phase
 
@@ -141,14 +141,16 @@ def kernel_rows(kernels: KernelsResult, engines: tuple[str, ...]) -> Iterator[Ro
 
 
 def mean_speedup(kernels: KernelsResult, engine: str, baseline: str) -> Estimate | None:
-    """The geometric mean of an engine's speed-ups over all kernels; None if it did not run all of them."""
+    """The geometric mean of an engine's speed-ups over all kernels; None if it did not run all of them, or if one was
+    too short for the clock."""
     ratios: list[list[float]] = []
     for kernel in kernels.kernels:
         slow, fast = kernel.call.of(baseline), kernel.call.of(engine)
         if slow is None or fast is None:
             return None
-        ratios.append([a / b for a, b in zip(slow.samples, fast.samples, strict=True)])
-    return geometric_mean_of_medians(ratios) if ratios else None
+        ratios.append([ratio(a, b) for a, b in zip(slow.samples, fast.samples, strict=True)])
+    measurable = all(0 < value < math.inf for values in ratios for value in values)
+    return geometric_mean_of_medians(ratios) if ratios and measurable else None
 
 
 def http_rows(case: HttpCase) -> Iterator[Row]:

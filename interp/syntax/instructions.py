@@ -61,10 +61,12 @@ class Op:
 
     @property
     def anchor(self) -> str:
-        """Where the specification says what this instruction does: chapter and anchor."""
+        """Where the specification says what this instruction does: page and anchor, signedness left out."""
         if self.sem is not None:
-            return f"exec/numerics#op-{self.sem.__name__.replace('iextend_s', 'iextendn_s')}"
-        return f"exec/instructions#exec-{self.kind.replace('.', '-').replace('_', '-')}"
+            name = self.sem.__name__.removesuffix("_u").removesuffix("_s").replace("_", "-")
+            return f"exec/numerics#op-{name.replace('iextend', 'iextendn')}"
+        kind = f"{self.kind}-val" if self.kind in ("load", "store") else self.kind
+        return f"exec/instructions#exec-{kind.replace('.', '-').replace('_', '-')}"
 
 
 @dataclass(frozen=True, slots=True)

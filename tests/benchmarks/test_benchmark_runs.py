@@ -152,7 +152,7 @@ def test_engines_that_disagree_are_not_timed(engines: dict[str, Engine], module:
             return shared
 
     two = {"reference": engines["reference"], "again": engines["reference"]}
-    with pytest.raises(WrongOutputError, match="on again: expected '1', got '[2-9]"):
+    with pytest.raises(WrongOutputError, match=r"on again: expected '1', got '[2-9]"):
         measure_load(two, OneInstance(), TINY)  # type: ignore[arg-type]
 
 
