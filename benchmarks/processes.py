@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import IO, Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,6 +28,27 @@ ATTEMPTS = 3
 """How often a server is started anew on another port, where somebody else took its port in between."""
 
 ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off SIGINT and SIGTERM, so that what is started inside is also taken note of. Short work only."""
+    received: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        received.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if received:
+            signal.raise_signal(received[0])
 
 
 class Process:
@@ -150,8 +173,9 @@ class Server:
                 if attempts == ATTEMPTS:
                     raise BenchmarkError(f"a server did not start: {self.last_error()}")
                 attempts += 1
-                self._process.stop()
-                self._start()
+                with uninterrupted():
+                    self._process.stop()
+                    self._start()
             with suppress(OSError), socket.create_connection((HOST, self.port), timeout=1):
                 return
             time.sleep(POLL_SECONDS)

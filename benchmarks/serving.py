@@ -16,7 +16,7 @@ import httpx
 from benchmarks.actor import PATH, body, counter_wasm
 from benchmarks.errors import BenchmarkError, check_output
 from benchmarks.load_generator import HOST, Outcome, Task
-from benchmarks.processes import Generator, Server
+from benchmarks.processes import Generator, Server, uninterrupted
 from benchmarks.results import HttpCase, HttpResult, Window
 from benchmarks.timing import MIN_ROUNDS, Effort, Progress, interleaved
 from benchmarks.trivial_server import BODY
@@ -78,13 +78,14 @@ def measure_http(
     module = counter_wasm() if wasm is None else wasm
     with TemporaryDirectory(prefix="wascc-bench-") as name, ExitStack() as running:
         folder = Path(name)
-        generator = running.enter_context(Generator(folder))
-        targets = [_start_trivial(folder, running)]
-        for engine in engines:
-            targets += [_start_host(folder, running, engine, store, module) for store in stores]
-        for target in targets:
-            # Called before any of them is waited for, so that all end at the same time.
-            running.callback(target.server.terminate)
+        with uninterrupted():
+            generator = running.enter_context(Generator(folder))
+            targets = [_start_trivial(folder, running)]
+            for engine in engines:
+                targets += [_start_host(folder, running, engine, store, module) for store in stores]
+            for target in targets:
+                # Called before any of them is waited for, so that all end at the same time.
+                running.callback(target.server.terminate)
         for target in targets:
             target.server.wait()
             target.check()

@@ -107,12 +107,13 @@ def confidence_line(report: Report) -> str:
 def show(report: Report, console: Console) -> None:
     """Print the tables, what was left out, and the machine."""
     for made in grids(report):
-        table = Table(title=made.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        console.print(made.title, style="bold", markup=False, highlight=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(made.header):
             table.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
         for line in made.lines:
             table.add_row(*line)
-        console.print(table, markup=False)
+        console.print(table)
     console.print(confidence_line(report), markup=False)
     for skipped in report.skipped:
         console.print(f"Left out: {skipped.what}: {skipped.reason}", markup=False)

@@ -8,78 +8,26 @@
 Behaviour is described in `docs/host.md`.
 """
 
-from host.actor import Actor
-from host.authorization import Authorizer
-from host.bindings import Binding
-from host.builder import HostBuilder
-from host.bus import Bus, InProcessBus
-from host.entities import ActorEntity, CapabilityEntity, Entity
-from host.errors import (
-    AntiforgeryFailure,
-    AuthorizationFailure,
-    CallRefused,
-    CapabilityProviderError,
-    DuplicateActor,
-    HostCallFailure,
-    HostError,
-    HostShutDown,
-    InputOutputError,
-    InvocationFailure,
-    MiddlewareError,
-    MiscHostError,
-    NoSubscribers,
-    NoSuchActor,
-    PluginError,
-    SerializationFailure,
-    WapcFailure,
-    WascapFailure,
-)
-from host.host import Host
-from host.invocation import Invocation, InvocationResponse, check_antiforgery
-from host.manifest import BindingEntry, CapabilityEntry, Manifest, ManifestError
-from host.plugins import ProviderSource, find_provider
-from host.providers.base import CapabilityProvider, Dispatcher, Provider, ProviderError
+from __future__ import annotations
 
-__all__ = [
-    "Actor",
-    "ActorEntity",
-    "AntiforgeryFailure",
-    "AuthorizationFailure",
-    "Authorizer",
-    "Binding",
-    "BindingEntry",
-    "Bus",
-    "CallRefused",
-    "CapabilityEntity",
-    "CapabilityEntry",
-    "CapabilityProvider",
-    "CapabilityProviderError",
-    "Dispatcher",
-    "DuplicateActor",
-    "Entity",
-    "Host",
-    "HostBuilder",
-    "HostCallFailure",
-    "HostError",
-    "HostShutDown",
-    "InProcessBus",
-    "InputOutputError",
-    "Invocation",
-    "InvocationFailure",
-    "InvocationResponse",
-    "Manifest",
-    "ManifestError",
-    "MiddlewareError",
-    "MiscHostError",
-    "NoSubscribers",
-    "NoSuchActor",
-    "PluginError",
-    "Provider",
-    "ProviderError",
-    "ProviderSource",
-    "SerializationFailure",
-    "WapcFailure",
-    "WascapFailure",
-    "check_antiforgery",
-    "find_provider",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from host.api import *  # noqa: F403
+
+_API = "host.api"
+
+
+def __getattr__(name: str) -> Any:
+    # Loading the whole host takes a moment, and a command that only looks at a module does not need it.
+    if name.startswith("__"):
+        raise AttributeError(name)
+    try:
+        return getattr(import_module(_API), name)
+    except AttributeError:
+        raise AttributeError(f"module 'host' has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return sorted(import_module(_API).__all__)

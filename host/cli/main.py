@@ -18,6 +18,7 @@ ORDER = ("up", "call", "keys", "claims", "invoke", "validate", "dump", "conforma
 """How the help lists the commands; others come after these."""
 
 INTERRUPTED = 130
+COMPLETION_VARIABLE = "_WASCC_COMPLETE"
 
 
 def show_version(wanted: bool) -> None:
@@ -33,11 +34,13 @@ def root(
     """Sign WebAssembly actors, host them securely, and see inside the machine that runs them."""
 
 
-def build_app() -> typer.Typer:
-    """The command with all sub-commands that are installed."""
+def build_app(only: str | None = None) -> typer.Typer:
+    """The command with all sub-commands that are installed, or with one of them if there is one of that name."""
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.callback()(root)
     found = {entry.name: entry for entry in entry_points(group=COMMAND_GROUP)}
+    if only in found:
+        found = {only: found[only]}
     for name in sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)):
         command = found[name].load()
         if isinstance(command, typer.Typer):
@@ -82,7 +85,11 @@ def leave(code: int) -> NoReturn:
 def main() -> None:
     """The console script."""
     try:
-        build_app()(prog_name="wascc")
+        # What completes a command line has to know all commands; otherwise only the one to run is loaded.
+        completing = COMPLETION_VARIABLE in os.environ
+        build_app(None if completing else next(iter(sys.argv[1:]), None))(prog_name="wascc")
+    except SystemExit:
+        raise
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         leave(INTERRUPTED)
