@@ -26,7 +26,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 DEFAULT_ROUNDS, QUICK_ROUNDS = 15, 3
-DEFAULT_SECONDS, QUICK_SECONDS = 90.0, 8.0
+DEFAULT_SECONDS, QUICK_SECONDS = 90.0, 6.0
 
 EngineName = Enum("EngineName", {name: name for name in ENGINES})  # type: ignore[misc]
 BenchmarkName = Enum("BenchmarkName", {name: name for name in BENCHMARKS})  # type: ignore[misc]

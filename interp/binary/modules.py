@@ -226,5 +226,8 @@ class ModuleReader(InstrReader):
 
 
 def decode(wasm: bytes) -> m.Module:
-    """The module that the bytes stand for.  Raises Malformed.  Spec: appendix/embedding#module-decode"""
-    return ModuleReader(bytes(wasm)).read()
+    """The module that the bytes stand for.  Raises Malformed, and TypeError for what is no bytes.
+
+    Spec: appendix/embedding#module-decode
+    """
+    return ModuleReader(bytes(memoryview(wasm))).read()

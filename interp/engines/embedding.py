@@ -18,7 +18,7 @@ from interp.engine import Extern, Limits
 from interp.execution.meter import Meter
 from interp.execution.modules import Executor, instantiate
 from interp.execution.runtime import ExternInst, FuncInst, GlobalInst, MemInst, Store, TableInst
-from interp.execution.values import round_f32, signed_
+from interp.execution.values import number_from_host, signed_
 from interp.syntax.types import (
     AbsHeapType,
     ExportType,
@@ -181,25 +181,6 @@ class PureStore:
         if not isinstance(results, tuple | list) or len(results) != len(types):
             raise TypeError(f"the host function must return {len(types)} values")
         return [self.from_host(t, result) for t, result in zip(types, results, strict=True)]
-
-
-def number_from_host(t: NumType, value: Any) -> Any:
-    """An int of either sign, or a float, as a value of a number type.  Raises TypeError."""
-    N = int(t.value[1:])
-    if t.value[0] == "i":
-        if type(value) is not int and (not isinstance(value, int) or isinstance(value, bool)):
-            raise TypeError(f"{t} is needed, not {type(value).__name__}")
-        if not -(1 << N - 1) <= value < 1 << N:
-            raise TypeError(f"{value} is out of the range of {t}")
-        return value & ((1 << N) - 1)
-    if not isinstance(value, float):
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{t} is needed, not {type(value).__name__}")
-        try:
-            value = float(value)
-        except OverflowError as error:
-            raise TypeError(f"{t} is needed, the integer is too large") from error
-    return round_f32(value) if N == 32 else value
 
 
 class PureExtern:

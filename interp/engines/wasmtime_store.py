@@ -28,7 +28,7 @@ from interp.engines.wasmtime_types import (
 )
 from interp.engines.wasmtime_values import EXNREF_KIND, codec, signature
 from interp.errors import BacktraceFrame, Exhaustion, ExhaustionKind, Invalid, Unlinkable
-from interp.execution.meter import MAX_REENTRY
+from interp.execution.meter import MAX_REENTRY, has_headroom, nest
 from interp.syntax.types import FuncType, GlobalType, MemType, TableType
 
 if TYPE_CHECKING:
@@ -39,9 +39,6 @@ MAX_SIZE = (1 << 63) - 1
 HEADROOM = 12
 """Python frames that must be free when WebAssembly is entered: `call_host`, its error handler and the making of an
 error have to be able to run."""
-
-ROOM_AFTER_RECURSION = 50
-"""Python frames that are free again after a recursion of the host's own was unwound."""
 
 
 class ThreadState(threading.local):
@@ -105,7 +102,7 @@ def _keep_raised(_: Any, raised: BaseException, traceback: TracebackType | None)
     A RecursionError is a host function's own only if Python's stack has room again: it was unwound up to here.
     """
     raised = raised.with_traceback(traceback)
-    if isinstance(raised, RecursionError) and not has_headroom(ROOM_AFTER_RECURSION):
+    if isinstance(raised, RecursionError) and not has_headroom():
         cause, raised = raised, Exhaustion(ExhaustionKind.CALL_STACK)
         raised.__cause__ = cause
     _thread.raised = raised
@@ -117,21 +114,6 @@ def call_host(env: Any, caller: Any, args: Any, _nargs: int, results: Any, _nres
     """What Wasmtime calls for every host function; `env` says for which, `caller` is on the native stack."""
     ffi.from_handle(env).call(int(ffi.cast(C.ADDRESS, caller)), args, results)
     return NULL
-
-
-def headroom(frames: int) -> None:
-    """Raises RecursionError unless Python can nest so many more frames."""
-    if frames:
-        headroom(frames - 1)
-
-
-def has_headroom(frames: int) -> bool:
-    """Whether Python can nest so many more frames."""
-    try:
-        headroom(frames)
-    except RecursionError:
-        return False
-    return True
 
 
 class Instance:
@@ -196,7 +178,7 @@ class Store:
         Raises RuntimeError if another thread uses the store, Exhaustion(CALL_STACK).
         """
         try:
-            headroom(HEADROOM)
+            nest(HEADROOM)
         except RecursionError as error:
             raise Exhaustion(ExhaustionKind.CALL_STACK) from error
         if not self._lock.acquire(False):

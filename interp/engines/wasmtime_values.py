@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from interp.engines.wasmtime_library import C, ffi, lib
-from interp.execution.values import MASK, F32NaN, fbits, ibytes, inv_ibytes
+from interp.execution.values import MASK, F32NaN, fbits, ibytes, inv_ibytes, number_from_host
 from interp.syntax.types import V128, AbsHeapType, DefType, FuncType, NumType, RefType, ValType
 
 if TYPE_CHECKING:
@@ -75,13 +75,6 @@ class Reference:
         copy = ffi.new(C.VAL)
         lib.wasmtime_val_clone(self.val, copy)
         union.ref = copy.of.ref
-
-
-def number_from_host(t: NumType, value: Any) -> Any:
-    """A number that is not of the usual Python type or range, by the rule of the pure engines. Raises TypeError."""
-    from interp.engines import embedding  # noqa: PLC0415 — brings the decoder along, which most programs never need
-
-    return embedding.number_from_host(t, value)
 
 
 def _write_i32(_: Store, union: Any, value: Any) -> None:

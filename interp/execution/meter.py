@@ -63,10 +63,14 @@ class Meter:
             self.refill()
         self.budget -= 1
 
-    def refill(self) -> None:
-        """Take the next slice of ticks from the fuel, if the time is not over."""
+    def check_deadline(self) -> None:
+        """Raises Exhaustion(DEADLINE) if the time is over."""
         if self.deadline is not None and monotonic() > self.deadline:
             raise Exhaustion(ExhaustionKind.DEADLINE)
+
+    def refill(self) -> None:
+        """Take the next slice of ticks from the fuel, if the time is not over."""
+        self.check_deadline()
         if self.fuel is None:
             self.budget = SLICE
             return
@@ -87,3 +91,23 @@ class Meter:
         """A function is left."""
         self.depth -= 1
         self.slots -= locals_
+
+
+ROOM_AFTER_RECURSION = 50
+"""Python frames that are free again after a recursion of the host's own was unwound."""
+
+
+def has_headroom(frames: int = ROOM_AFTER_RECURSION) -> bool:
+    """Whether Python can nest so many more frames. If not, a RecursionError came from hosts and guests calling each
+    other; if so, it is a host function's own."""
+    try:
+        nest(frames)
+    except RecursionError:
+        return False
+    return True
+
+
+def nest(frames: int) -> None:
+    """Raises RecursionError unless Python can nest so many more frames."""
+    if frames:
+        nest(frames - 1)

@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import copysign, inf
 from struct import Struct
-from typing import Never
+from typing import Any, Never
+
+from interp.syntax.types import NumType
 
 MASK = tuple((1 << n) - 1 for n in range(129))
 """MASK[N] == 2**N - 1, the greatest iN, for widths of 0 to 128 bits."""
@@ -165,3 +167,27 @@ def round_f32(x: float) -> float:
         except OverflowError:  # CPython converts to infinity, but does not promise to
             return copysign(inf, x)
     return x if isinstance(x, F32NaN) else _CANONICAL_NAN[32]
+
+
+def number_from_host(t: NumType, value: Any) -> Any:
+    """An int of either sign, or a float, as Python code gives it, as a value of a number type.  Raises TypeError.
+
+    Spec: appendix/embedding#values
+    """
+    N = int(t.value[1:])
+    if t.value[0] == "i":
+        if type(value) is not int and (not isinstance(value, int) or isinstance(value, bool)):
+            raise TypeError(f"{t} is needed, not {type(value).__name__}")
+        if not -(1 << N - 1) <= value < 1 << N:
+            raise TypeError(f"{value} is out of the range of {t}")
+        return value & ((1 << N) - 1)
+    if not isinstance(value, float):
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{t} is needed, not {type(value).__name__}")
+        try:
+            value = float(value)
+        except OverflowError as error:
+            raise TypeError(f"{t} is needed, the integer is too large") from error
+    if N == 32:
+        return round_f32(value)
+    return value if type(value) is float else float(value)

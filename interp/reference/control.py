@@ -276,6 +276,7 @@ def call_host(c: Config, func: FuncInst, args: list[Any]) -> None:
     if func.host is None:
         raise TypeError("function without code or host")
     c.vals.extend(func.host(*args))
+    c.meter.check_deadline()
 
 
 CALL_REF: Point = (call_ref, TrapKind.NULL_FUNCTION_REFERENCE, Instr(BY_MNEMONIC["call"], (0,), 0))

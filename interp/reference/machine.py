@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from interp.errors import ExecutionError, Exhaustion, ExhaustionKind
+from interp.execution.meter import has_headroom
 from interp.execution.runtime import FuncInst, ModuleInst, Store
 from interp.reference import control, memory, numeric, table, variable
 from interp.reference.configuration import RULE_NAMES, VALUE, Code, Config, Frame, prepare
@@ -96,7 +97,8 @@ class Machine:
         try:
             return run(config)
         except RecursionError as error:
-            # However the frames of the Python interpreter were used up, by hosts calling guests calling hosts.
+            if has_headroom():
+                raise
             raise Exhaustion(ExhaustionKind.CALL_STACK) from error
         finally:
             meter.depth, meter.slots = depth, slots

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import re
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -261,41 +262,33 @@ def test_windows_are_long_enough_or_there_are_fewer_of_them() -> None:
     assert effort_for(Effort(2, 400.0), 10) == Effort(2, 400.0)
 
 
-Reply = Callable[[int], bytes]
-
-
 @contextmanager
-def serving(reply: Reply) -> Iterator[int]:
+def serving(reply: Callable[[int], bytes]) -> Iterator[int]:
     """A server on a port of this machine that sends `reply(number of the request)`, empty to close the connection."""
-    loop = asyncio.new_event_loop()
-    count = 0
+    numbers = itertools.count(1)
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal count
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                while self.rfile.readline():
+                    while self.rfile.readline().strip():
+                        pass
+                    answer = reply(next(numbers))
+                    if not answer:
+                        return
+                    # In pieces, as a network may bring it.
+                    for start in range(0, len(answer), len(answer) // 3 + 1):
+                        self.wfile.write(answer[start : start + len(answer) // 3 + 1])
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
         try:
-            while await reader.readuntil(b"\r\n\r\n"):
-                count += 1
-                answer = reply(count)
-                for byte in answer:
-                    writer.write(bytes([byte]))
-                    await writer.drain()
-                if not answer:
-                    break
-        except (asyncio.IncompleteReadError, OSError):
-            pass
+            yield server.server_address[1]
         finally:
-            writer.close()
-
-    server = loop.run_until_complete(asyncio.start_server(handle, "127.0.0.1", 0))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        server.close()
-        loop.close()
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(scope="module")
