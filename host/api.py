@@ -1,6 +1,5 @@
 """The public names of the package `host`, which are to be had from there."""
 
-
 from host.actor import Actor
 from host.authorization import Authorizer
 from host.bindings import Binding

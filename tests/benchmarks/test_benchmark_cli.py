@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import typer
-from tests_support import parse
 from typer.testing import CliRunner, Result
 
 from benchmarks.actor import COUNTER
 from benchmarks.cli import bench
 from benchmarks.report import Report
+from tests_support import parse
 
 ROOT = Path(__file__).parents[2]
 SHORT = ("--rounds", "2", "--seconds", "0.2")

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests_support import parse
 
 from benchmarks.actor import COUNTER, Counters
 from benchmarks.bus import AUTHORIZED, BUS, HANDLER, SIGNED, VERIFIED, measure_bus
@@ -30,6 +29,7 @@ from benchmarks.timing import Effort
 from interp.cli import CommandError
 from interp.engine import ENGINES, Engine
 from interp.errors import Malformed
+from tests_support import parse
 
 TINY = Effort(2, 0.02)
 

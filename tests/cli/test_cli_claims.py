@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests_support import Done, parse, wascc
 
+from tests_support import Done, parse, wascc
 from wascap import KeyPair, KeyType, module_hash
 
 MODULE = '(module (memory (export "memory") 1) (func (export "f")))'

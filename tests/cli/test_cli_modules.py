@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests_support import parse, wascc
 
 from interp import ENGINES
+from tests_support import parse, wascc
 
 WASCC = Path(sys.executable).parent / "wascc"
 ENGINE_NAMES = sorted(ENGINES)

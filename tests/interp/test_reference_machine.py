@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests_support import parse
 
 from interp.binary.modules import decode
 from interp.engine import Limits
@@ -21,6 +20,7 @@ from interp.reference.control import CALL_REF
 from interp.reference.machine import FINISHED, NO_MODULE, RULE_NAMES, Machine, step
 from interp.syntax.types import FuncType, functype_deftype
 from interp.validation.modules import validate
+from tests_support import parse
 
 RULES = Path(__file__).parents[1] / "data" / "spectec-rules.csv"
 

@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests_support import parse
 
 from interp.binary.modules import decode
 from interp.errors import Invalid
@@ -24,6 +23,7 @@ from interp.syntax.types import (
 )
 from interp.validation.matching import match_externtype, match_limits, match_valtype
 from interp.validation.modules import validate
+from tests_support import parse
 
 FUNC_REF = RefType(False, functype_deftype(FuncType((), ())))
 TYPES: list[ValType] = [I32, I64, F32, F64, FUNCREF, EXTERNREF, FUNC_REF, RefType(False, AbsHeapType.FUNC), BOT]
