@@ -32,28 +32,43 @@ EngineName = Enum("EngineName", {name: name for name in ENGINES})  # type: ignor
 BenchmarkName = Enum("BenchmarkName", {name: name for name in BENCHMARKS})  # type: ignore[misc]
 
 
+OnlyOption = Annotated[
+    list[BenchmarkName] | None,
+    typer.Option("--only", metavar="NAME", help=f"Only this one of {', '.join(BENCHMARKS)}; may be given again."),
+]
+EngineOption = Annotated[
+    list[EngineName] | None,
+    typer.Option("--engine", metavar="NAME", help=f"Only this one of {', '.join(ENGINES)}; may be given again."),
+]
+RoundsOption = Annotated[
+    int | None, typer.Option(min=1, max=1000, metavar="N", help=f"Rounds at most (default {DEFAULT_ROUNDS}).")
+]
+SecondsOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1, max=86400, metavar="S", help=f"About how long all benchmarks measure (default {DEFAULT_SECONDS:g})."
+    ),
+]
+ModuleOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Measure how this module loads, besides the counter actor.")
+]
+CallOption = Annotated[
+    str | None,
+    typer.Option(metavar="WORDS", help="What to call in --module: 'FUNC ARG…', or 'OP PAYLOAD' of a waPC guest."),
+]
+OutputOption = Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the report to a file.")]
+
+
 def bench(
     *,
-    only: Annotated[
-        list[BenchmarkName] | None, typer.Option("--only", help="Only this benchmark; may be given again.")
-    ] = None,
-    engine: Annotated[
-        list[EngineName] | None,
-        typer.Option("--engine", help="An engine to measure (default: all); ratios are to the first one."),
-    ] = None,
+    only: OnlyOption = None,
+    engine: EngineOption = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less than 20 seconds, and wide intervals.")] = False,
-    rounds: Annotated[int | None, typer.Option(min=1, max=1000, help="Rounds at most (default 15).")] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, max=86400, help="About how long all benchmarks measure (default 90).")
-    ] = None,
-    module: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Measure how this module loads, besides the counter actor.")
-    ] = None,
-    call: Annotated[
-        str | None,
-        typer.Option(metavar="WORDS", help="What to call in --module: 'FUNC ARG…', or 'OP PAYLOAD' of a waPC guest."),
-    ] = None,
-    output: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the report to a file.")] = None,
+    rounds: RoundsOption = None,
+    seconds: SecondsOption = None,
+    module: ModuleOption = None,
+    call: CallOption = None,
+    output: OutputOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, with every sample.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table.")] = False,
 ) -> None:

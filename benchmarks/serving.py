@@ -77,15 +77,11 @@ def measure_http(
     """
     module = counter_wasm() if wasm is None else wasm
     with TemporaryDirectory(prefix="wascc-bench-") as name, ExitStack() as running:
-        folder = Path(name)
         with uninterrupted():
-            generator = running.enter_context(Generator(folder))
-            targets = [_start_trivial(folder, running)]
-            for engine in engines:
-                targets += [_start_host(folder, running, engine, store, module) for store in stores]
-            for target in targets:
-                # Called before any of them is waited for, so that all end at the same time.
-                running.callback(target.server.terminate)
+            generator = running.enter_context(Generator(Path(name)))
+            targets = _start_all(
+                Path(name), running, [(engine, store) for engine in engines for store in stores], module
+            )
         for target in targets:
             target.server.wait()
             target.check()
@@ -104,6 +100,16 @@ def measure_http(
             for (_, count), target in cases.items()
         )
     )
+
+
+def _start_all(folder: Path, running: ExitStack, hosts: Iterable[tuple[str, str]], wasm: bytes) -> list[Target]:
+    """The trivial server, and a host for each engine and store, which end when `running` does."""
+    targets = [_start_trivial(folder, running)]
+    targets += [_start_host(folder, running, engine, store, wasm) for engine, store in hosts]
+    for target in targets:
+        # Called before any of them is waited for, so that all end at the same time.
+        running.callback(target.server.terminate)
+    return targets
 
 
 def effort_for(effort: Effort, cases: int) -> Effort:

@@ -13,7 +13,7 @@ from rich.table import Table
 from benchmarks.estimates import CONFIDENCE, Estimate
 from benchmarks.report import Report
 from benchmarks.results import Phase
-from benchmarks.summary import BREAK_EVEN, GENERATOR, LOADING, Name, Row, Unit, rows
+from benchmarks.summary import ADDED, BREAK_EVEN, GENERATOR, LOADING, Name, Row, Unit, rows
 
 TITLES = {
     Name.CALLS: "Calls of the counter actor through WapcHost.call",
@@ -132,10 +132,17 @@ def markdown(report: Report) -> str:
         cells = {row.subject: row for text, row in found if text == label}
         texts = [cell(cells[e].estimate, cells[e].unit, interval=False) if e in cells else NO_CELL for e in engines]
         lines.append(_markdown_line([label, *texts]))
-    rounds = f"Medians of up to {report.rounds} rounds"
     fingerprint = report.fingerprint
-    notes = [f"{rounds}, measured on {fingerprint.line()}.", f"{fingerprint.packages_line()}."]
-    return "\n".join([*lines, "", *notes])
+    measured = f"Medians of up to {report.rounds} rounds, measured on {fingerprint.line()}."
+    paragraphs = [_bus_sentence(report), f"{measured} {fingerprint.packages_line()}."]
+    return "\n\n".join(["\n".join(lines), *filter(None, paragraphs)])
+
+
+def _bus_sentence(report: Report) -> str:
+    """What the ways over the bus add to calling a provider directly; empty if that was not measured."""
+    added = [row for row in rows(report) if row.benchmark is Name.BUS and row.subject == ADDED]
+    texts = [f"{cell(row.estimate, row.unit, interval=False)} ({row.quantity})" for row in added]
+    return f"A call of a provider takes longer than its handler by {', '.join(texts)}." if texts else ""
 
 
 def headline(report: Report) -> list[tuple[str, Row]]:
@@ -144,8 +151,8 @@ def headline(report: Report) -> list[tuple[str, Row]]:
     everything = rows(report)
     for load in report.load:
         of_load = [row for row in everything if row.benchmark is Name.LOAD and row.group == load.module]
-        wanted = {LOADING: "load", Phase.STEADY_CALL: "call", BREAK_EVEN: BREAK_EVEN}
-        found += [(f"{load.module}: {wanted[row.quantity]}", row) for row in of_load if row.quantity in wanted]
+        for quantity, label in {LOADING: "load", Phase.STEADY_CALL: "call", BREAK_EVEN: BREAK_EVEN}.items():
+            found += [(f"{load.module}: {label}", row) for row in of_load if row.quantity == quantity]
     for row in everything:
         if row.benchmark is Name.CALLS:
             found.append((f"counter actor: {row.quantity}", row))

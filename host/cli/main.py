@@ -14,7 +14,7 @@ from typing import NoReturn
 import typer
 
 COMMAND_GROUP = "wascc.commands"
-ORDER = ("up", "call", "keys", "claims", "invoke", "validate", "dump", "conformance")
+ORDER = ("up", "call", "keys", "claims", "invoke", "validate", "dump", "conformance", "bench")
 """How the help lists the commands; others come after these."""
 
 INTERRUPTED = 130

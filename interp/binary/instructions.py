@@ -30,7 +30,13 @@ EMPTY_BLOCKTYPE = 0x40
 MEMIDX_FLAG = 0x40
 BLOCKS = frozenset(BY_MNEMONIC[mnemonic] for mnemonic in ("block", "loop", "if"))
 
-Row = tuple[Op, tuple[Callable[[], Any], ...]]
+INDICES = frozenset({Imm.LABELIDX, Imm.FUNCIDX, Imm.TYPEIDX, Imm.TABLEIDX, Imm.GLOBALIDX, Imm.LOCALIDX, Imm.ELEMIDX})
+LONG = 0x80
+"""The first byte of an index from which on another byte follows."""
+
+Row = tuple[Op, tuple[Callable[[], Any], ...], bool]
+"""A row of the table, the readers of its immediates, and whether an index follows a single byte of opcode."""
+
 OpenBlock = tuple[Op, int, BlockType, list[Instr], Expr | None]
 """An open block: its row, offset and block type, the instructions around it, and `then` while `else` is read."""
 
@@ -100,8 +106,9 @@ class InstrReader(StrictReader):
         return MemArg(align, self.read_uint())
 
     def row(self, op: Op) -> Row:
-        """A row of the table with the functions that read its immediates."""
-        return op, tuple([self._immediates[imm] for imm in op.immediates])
+        """A row of the table, prepared for reading."""
+        indexed = bool(op.immediates) and op.immediates[0] in INDICES and isinstance(op.opcode, int)
+        return op, tuple([self._immediates[imm] for imm in op.immediates]), indexed
 
     def read_row(self) -> Row:
         """The row of the next opcode, after a prefix by its number.  Malformed: illegal opcode"""
@@ -141,12 +148,17 @@ class InstrReader(StrictReader):
                 row = self.read_row()
             else:
                 self.pos = offset + 1
-            op, readers = row
+            op, readers, indexed = row
             if op in BLOCKS:
                 open_blocks.append((op, offset, self.read_blocktype(), current, None))
                 current = []
             elif len(readers) == 1:
-                current.append(Instr(op, (readers[0](),), offset))
+                byte = data[offset + 1] if indexed and offset + 1 < self.end else LONG
+                if byte < LONG:
+                    self.pos = offset + 2
+                    current.append(Instr(op, (byte,), offset))
+                else:
+                    current.append(Instr(op, (readers[0](),), offset))
             else:
                 current.append(Instr(op, tuple([reader() for reader in readers]), offset))
 

@@ -53,12 +53,18 @@ class Config:
 
 
 class Module:
-    """A decoded, validated and compiled module."""
+    """A decoded and validated module, compiled for a configuration when a store first needs it."""
 
-    def __init__(self, engine: Engine, wasm: bytes, config: Config) -> None:
+    def __init__(self, engine: Engine, wasm: bytes) -> None:
         self.engine = engine
         self.wasm = wasm
-        self._compiled = {config: self._compile(config)}
+        self._compiled: dict[Config, Any] = {}
+        error = lib.wasmtime_module_validate(engine.configured(engine.expected), wasm, len(wasm))
+        if error:
+            rejected = rejection(take_error(error))
+            # The compiler says more about the same fault: the function that it is in.
+            self._compile(engine.expected)
+            raise rejected
 
     def compiled(self, config: Config) -> Any:
         """The wasmtime_module_t for a configuration; code is shared between those that differ in the stack only."""
@@ -72,6 +78,11 @@ class Module:
         else:
             found = self._compile(config)
         return self._compiled.setdefault(config, found)
+
+    @property
+    def any_compiled(self) -> Any:
+        """The wasmtime_module_t of any configuration, to ask it about its types."""
+        return self.compiled(next(iter(self._compiled), self.engine.expected))
 
     def _compile(self, config: Config) -> Any:
         made = ffi.new(C.MODULE_SLOT)
@@ -95,7 +106,7 @@ class Module:
     def imports(self) -> tuple[ImportType, ...]:
         """What it needs, without tags (see `tag_imports`)."""
         vector, found = ffi.new(C.IMPORTTYPE_VEC), []
-        lib.wasmtime_module_imports(next(iter(self._compiled.values())), vector)
+        lib.wasmtime_module_imports(self.any_compiled, vector)
         tables = iter(self._table_bounds)
         for i in range(vector.size):
             each = vector.data[i]
@@ -110,7 +121,7 @@ class Module:
     def all_exports(self) -> tuple[tuple[str, ExternType | None], ...]:
         """Name and type of each export, None for a tag."""
         vector, found = ffi.new(C.EXPORTTYPE_VEC), []
-        lib.wasmtime_module_exports(next(iter(self._compiled.values())), vector)
+        lib.wasmtime_module_exports(self.any_compiled, vector)
         tables = (self._table_bounds[index] for index in sections.exported_tables(self.wasm).values())
         for i in range(vector.size):
             each = vector.data[i]
@@ -158,7 +169,10 @@ def _externtype(pointer: Any, tables: Any) -> ExternType | None:
 
 
 class Engine:
-    """Wasmtime. Compiling is safe from any thread; a store is used by one thread at a time."""
+    """Wasmtime. Compiling is safe from any thread; a store is used by one thread at a time.
+
+    `expected` is the configuration of the latest store: what a module is most likely to be needed for.
+    """
 
     name = "wasmtime"
 
@@ -166,15 +180,19 @@ class Engine:
         self.ticker = Ticker()
         self._configured: dict[Config, Any] = {}
         self._lock = threading.Lock()
+        self.expected = self.config(Limits())
 
     def compile(self, wasm: bytes) -> Module:
-        """Decode, validate and compile. Raises Malformed | Invalid.  Spec: appendix/embedding#module-decode"""
+        """Decode and validate; machine code is made later. Raises Malformed | Invalid.
+
+        Spec: appendix/embedding#module-decode
+        """
         wasm = bytes(memoryview(wasm))
         if wasm[:4] != MAGIC:
             raise Malformed("unexpected end" if MAGIC.startswith(wasm) else "magic header not detected", 0)
         if wasm[4:8] != VERSION:
             raise Malformed("unexpected end" if VERSION.startswith(wasm[4:8]) else "unknown binary version", 4)
-        return Module(self, wasm, self.config(Limits()))
+        return Module(self, wasm)
 
     def store(self, limits: Limits = Limits()) -> Store:  # noqa: B008 — frozen
         """A new store.  Raises ValueError for limits that are no sizes or times.  Spec: appendix/embedding#store"""
@@ -183,6 +201,7 @@ class Engine:
             raise ValueError(f"limits are not in range: {limits}")
         if limits.deadline_seconds is not None and (math.isnan(limits.deadline_seconds) or limits.deadline_seconds < 0):
             raise ValueError(f"the deadline is not a time: {limits.deadline_seconds}")
+        self.expected = self.config(limits)
         return Store(self, limits)
 
     def config(self, limits: Limits) -> Config:

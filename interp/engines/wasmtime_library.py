@@ -112,6 +112,7 @@ size_t wasm_frame_module_offset(const wasm_frame_t *);
 const wasm_byte_vec_t *wasmtime_frame_func_name(const wasm_frame_t *);
 
 wasmtime_error_t *wasmtime_module_new(wasm_engine_t *, const uint8_t *, size_t, wasmtime_module_t **);
+wasmtime_error_t *wasmtime_module_validate(wasm_engine_t *, const uint8_t *, size_t);
 wasmtime_error_t *wasmtime_module_serialize(wasmtime_module_t *, wasm_byte_vec_t *);
 wasmtime_error_t *wasmtime_module_deserialize(wasm_engine_t *, const uint8_t *, size_t, wasmtime_module_t **);
 void wasmtime_module_imports(const wasmtime_module_t *, wasm_importtype_vec_t *);

@@ -137,7 +137,7 @@ def test_a_geometric_mean_lies_between_the_medians_and_in_its_interval(quantitie
 
 def test_a_geometric_mean_of_known_medians() -> None:
     found = geometric_mean_of_medians([[2.0, 2.0, 2.0], [8.0, 8.0, 8.0]])
-    assert (found.median, found.low, found.high) == (pytest.approx(4), pytest.approx(4), pytest.approx(4))
+    assert [found.median, found.low, found.high] == pytest.approx([4, 4, 4])
 
 
 @pytest.mark.parametrize("quantities", [[], [[]], [[1.0], []], [[0.0]], [[1.0, -1.0]]])
