@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interp.engine import ENGINES
+from interp.cli import EngineName
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +28,6 @@ INTERRUPTED = 130
 DEFAULT_ROUNDS, QUICK_ROUNDS = 15, 3
 DEFAULT_SECONDS, QUICK_SECONDS = 90.0, 6.0
 
-EngineName = Enum("EngineName", {name: name for name in ENGINES})  # type: ignore[misc]
 BenchmarkName = Enum("BenchmarkName", {name: name for name in BENCHMARKS})  # type: ignore[misc]
 
 

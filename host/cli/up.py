@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interp import DEFAULT_ENGINE, ENGINES
+from interp.cli import DEFAULT, EngineName
 
 if TYPE_CHECKING:
     from host.builder import HostBuilder
 
-EngineName = Enum("EngineName", {name: name for name in ENGINES})  # type: ignore[misc]
 LogLevel = Enum("LogLevel", {name: name for name in ("debug", "info", "warning", "error")})  # type: ignore[misc]
 
 DEFAULT_MANIFESTS = ("manifest.yaml", "manifest.yml", "manifest.json")
@@ -104,7 +103,7 @@ def default_manifest() -> Path:
 
 def up(
     manifest: Annotated[Path | None, typer.Argument(help="What to run (default: manifest.yaml here).")] = None,
-    engine: EngineOption = EngineName[DEFAULT_ENGINE],
+    engine: EngineOption = DEFAULT,
     expand_env: ExpandOption = False,
     deadline: DeadlineOption = None,
     fuel: FuelOption = None,
@@ -148,7 +147,7 @@ def call(
     operation: Annotated[str, typer.Argument(help="The operation, such as HealthRequest.", metavar="OP")],
     payload: Annotated[str | None, typer.Argument(help="Text, @FILE, or - for stdin.", metavar="PAYLOAD")] = None,
     manifest: Annotated[Path | None, typer.Option(help="Run the actor with what this manifest sets up.")] = None,
-    engine: EngineOption = EngineName[DEFAULT_ENGINE],
+    engine: EngineOption = DEFAULT,
     expand_env: ExpandOption = False,
     deadline: DeadlineOption = None,
     fuel: FuelOption = None,
