@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interp.cli import EngineName
+from interp.engine import ENGINES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +38,7 @@ OnlyOption = Annotated[
 ]
 EngineOption = Annotated[
     list[EngineName] | None,
-    typer.Option("--engine", metavar="NAME", help=f"Only this one of {', '.join(EngineName.__members__)}; may be given again."),
+    typer.Option("--engine", metavar="NAME", help=f"Only this one of {', '.join(ENGINES)}; may be given again."),
 ]
 RoundsOption = Annotated[
     int | None, typer.Option(min=1, max=1000, metavar="N", help=f"Rounds at most (default {DEFAULT_ROUNDS}).")
