@@ -1,6 +1,7 @@
 """What tests of several packages need."""
 
 import io
+import logging
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,9 @@ def wascc(*args: str | Path) -> Done:
     stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     code: object = 0
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logging.root, "handlers", [])
+        for name in ("wascc", "wapc"):
+            patch.setattr(logging.getLogger(name), "level", logging.NOTSET)
         patch.setattr(sys, "argv", ["wascc", *map(str, args)])
         patch.setattr(sys, "stdout", stdout)
         patch.setattr(sys, "stderr", stderr)
@@ -43,5 +47,8 @@ def wascc(*args: str | Path) -> Done:
             main()
         except SystemExit as exit_:
             code = exit_.code
+    for name in ("wascc", "wapc"):
+        # Setting a level again also forgets which levels were found to be enabled.
+        logging.getLogger(name).setLevel(logging.getLogger(name).level)
     texts = [stream.buffer.getvalue().decode() for stream in (stdout, stderr)]  # type: ignore[attr-defined]
     return Done(texts[0], texts[1], code if isinstance(code, int) else int(code is not None))
