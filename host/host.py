@@ -228,12 +228,14 @@ class Host:
         self._shut_down_by = threading.get_ident()
         log.info("Shutting down host")
         try:
-            if not self._core.gate.drain(self._core.settings.shutdown_seconds):
+            seconds = self._core.settings.shutdown_seconds
+            if not self._core.gate.drain(seconds):
                 log.warning("Calls are still running; the host shuts down without waiting for them any longer")
-            self._remove_everything()
+                seconds = 0.0
+            self._remove_everything(seconds)
             self._core.bus.close()
             # What a call that outlasted the wait has added since then.
-            self._remove_everything()
+            self._remove_everything(seconds)
         finally:
             self._finished.set()
 
@@ -244,22 +246,22 @@ class Host:
         capability_id, binding = key
         return self._core.turns.of(("provider", key), f"Changing capability provider {binding},{capability_id}")
 
-    def _remove_everything(self) -> None:
+    def _remove_everything(self, seconds: float) -> None:
         for actor in self._actors.all():
-            _attempt(self._stop_actor, actor.public_key)
+            _attempt(lambda public_key: self._stop_actor(public_key, seconds), actor.public_key)
         for loaded in self._providers.all():
-            _attempt(self._stop_provider, loaded)
+            _attempt(lambda provider: self._stop_provider(provider, seconds), loaded)
 
-    def _stop_actor(self, public_key: str) -> None:
-        self._actors.stop(public_key)
+    def _stop_actor(self, public_key: str, seconds: float | None = None) -> None:
+        self._actors.stop(public_key, self._core.settings.shutdown_seconds if seconds is None else seconds)
         self._bindings.unbind_all(lambda binding: binding.actor == public_key)
 
-    def _stop_provider(self, loaded: LoadedProvider) -> None:
+    def _stop_provider(self, loaded: LoadedProvider, seconds: float | None = None) -> None:
         if not self._providers.forget(loaded):
             return
         log.info("Terminating native capability provider %s", printable(loaded.title))
         self._bindings.unbind_all(lambda binding: binding.provider_key == loaded.key)
-        loaded.stop()
+        loaded.stop(self._core.settings.shutdown_seconds if seconds is None else seconds)
 
     def _bind(self, binding: Binding, payload: bytes) -> None:
         loaded = self._providers.find(binding.provider_key)

@@ -80,11 +80,11 @@ class LoadedProvider:
         """The private subject of a bound actor."""
         return bound_subject(self.entity.capability_id, self.entity.binding, actor)
 
-    def stop(self) -> None:
-        """Let no call in any more, wait for those inside, and have the provider release everything."""
+    def stop(self, seconds: float) -> None:
+        """Let no call in any more, give those inside so long, and have the provider release everything."""
         self._core.bus.remove(self.subject)
         self._gate.close()
-        if not self._gate.drain(self._core.settings.shutdown_seconds):
+        if not self._gate.drain(seconds):
             log.warning("Capability provider %s is stopped while calls to it are still running", printable(self.title))
         self._stop_provider()
 

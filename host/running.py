@@ -86,10 +86,10 @@ class RunningActor:
                     raise
                 raise WapcFailure(f"Failed to perform hot swap: {error}") from error
 
-    def retire(self) -> None:
-        """End the instance when its calls are done; where that takes too long, the last of them ends it."""
+    def retire(self, seconds: float) -> None:
+        """End the instance when its calls are done; where that takes longer, the last of them ends it."""
         try:
-            self._close_in_turn(self._core.settings.shutdown_seconds)
+            self._close_in_turn(seconds)
         except CallRefused as refusal:
             log.warning("%s; it ends with that call", refusal.message)
             self._retired = True
@@ -167,20 +167,20 @@ class RunningActors:
         try:
             self._core.serve(actor_subject(public_key), "actor", running.perform)
         except BaseException:
-            running.retire()
+            running.retire(self._core.settings.shutdown_seconds)
             raise
         with self._lock:
             self._running[public_key] = running
         log.info("Actor %s up and running.", public_key)
 
-    def stop(self, public_key: str) -> None:
-        """Take the actor out: calls under way finish, new ones find nobody. Raises NoSuchActor."""
+    def stop(self, public_key: str, seconds: float) -> None:
+        """Take the actor out: calls under way have so long to finish, new ones find nobody. Raises NoSuchActor."""
         running = self.get(public_key)
         log.info("Terminating actor %s", public_key)
         self._core.bus.remove(actor_subject(public_key))
         with self._lock:
             self._running.pop(public_key, None)
-        running.retire()
+        running.retire(seconds)
 
     def replace(self, actor: Actor) -> None:
         """Check the actor's new token and swap the module under its key.

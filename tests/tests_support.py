@@ -11,7 +11,7 @@ from subprocess import run
 import pytest
 
 from conformance.tools import wasm_tools_path
-from host.cli.main import main
+from host.cli.main import run as run_command_line
 
 
 @cache
@@ -44,7 +44,7 @@ def wascc(*args: str | Path) -> Done:
         patch.setattr(sys, "stdout", stdout)
         patch.setattr(sys, "stderr", stderr)
         try:
-            main()
+            run_command_line()
         except SystemExit as exit_:
             code = exit_.code
     for name in ("wascc", "wapc"):

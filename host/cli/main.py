@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import suppress
 from importlib.metadata import entry_points, version
 from typing import NoReturn
@@ -84,6 +85,17 @@ def leave(code: int) -> NoReturn:
 
 def main() -> None:
     """The console script."""
+    try:
+        run()
+    except SystemExit as exit_:
+        # A thread may still run guest code that nothing can stop; it must not keep the program alive.
+        if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+            leave(exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None))
+        raise
+
+
+def run() -> None:
+    """Run the command line; ends in SystemExit."""
     try:
         # What completes a command line has to know all commands; otherwise only the one to run is loaded.
         completing = COMPLETION_VARIABLE in os.environ
