@@ -35,7 +35,7 @@ typecheck: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 conformance: $(VENV)/installed-dev
-	$(BIN)/wascc conformance --engine $(ENGINE)
+	$(BIN)/wascc conformance --smoke --engine $(ENGINE)
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks

@@ -91,7 +91,7 @@ class Rig:
 
     def close(self) -> None:
         """Stop the provider and the bus."""
-        self._loaded.stop()
+        self._loaded.stop(0)
         self.core.bus.close()
 
 

@@ -22,7 +22,7 @@ from interp import DEFAULT_ENGINE, Engine, Limits, load_engine
 from wapc import DEFAULT_LIMITS
 from wascap import KeyPair, KeyType
 
-DEFAULT_SHUTDOWN_SECONDS = 10.0
+DEFAULT_SHUTDOWN_SECONDS = 4.0
 
 HOSTCORE_ARCH = "hostcore.arch"
 HOSTCORE_OS = "hostcore.os"
@@ -83,7 +83,7 @@ class HostBuilder:
         return self
 
     def with_shutdown_timeout(self, seconds: float) -> Self:
-        """Let calls under way delay a removal or a shutdown at most so long (default 10)."""
+        """Let calls under way delay a removal or a shutdown at most so long (default 4)."""
         self._shutdown_seconds = _positive(seconds)
         return self
 

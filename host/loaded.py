@@ -31,6 +31,9 @@ CORE_OPERATIONS = frozenset({OP_BIND_ACTOR, OP_GET_CAPABILITY_DESCRIPTOR, OP_REM
 ProviderKey = tuple[str, str]
 """Capability id and binding name: what a loaded provider is found by."""
 
+STOP_SECONDS = 15.0
+"""How long a provider may take to release everything."""
+
 _T = TypeVar("_T")
 
 
@@ -86,12 +89,16 @@ class LoadedProvider:
         self._gate.close()
         if not self._gate.drain(seconds):
             log.warning("Capability provider %s is stopped while calls to it are still running", printable(self.title))
-        self._stop_provider()
+        stopping = threading.Thread(target=self._stop_provider, name=f"stopping {self.title}", daemon=True)
+        stopping.start()
+        stopping.join(STOP_SECONDS)
+        if stopping.is_alive():
+            log.warning("Capability provider %s does not stop; it is left behind", printable(self.title))
 
     def _stop_provider(self) -> None:
         try:
             self.provider.stop()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             _log_failure(self.title, "stop", error)
 
     def _perform_root(self, invocation: Invocation) -> bytes:
@@ -221,7 +228,7 @@ def _summary(title: str, error: Exception) -> str:
     return f"{type(error).__name__} in provider {title}: {reason}"
 
 
-def _log_failure(title: str, operation: str, error: Exception) -> None:
+def _log_failure(title: str, operation: str, error: BaseException) -> None:
     """Say what failed and where in the code; the error's text may hold a secret and is left out."""
     where = "; ".join(
         f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(error.__traceback__)

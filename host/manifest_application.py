@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host.actor import Actor
-from host.errors import InputOutputError, MiscHostError
+from host.errors import HostError, InputOutputError, MiscHostError
 from host.logs import log, printable
 from host.manifest import BindingEntry, Manifest
 from host.plugins import ProviderSource, find_provider
@@ -30,15 +30,18 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
             if host.add_label(key, value):
                 undo.callback(host.remove_label, key)
         for index, path in enumerate(manifest.actors):
-            actor = _load_actor(path, manifest.folder, f"actors[{index}]")
-            host.add_actor(actor)
+            with _naming(f"actors[{index}] ({path})"):
+                actor = _load_actor(path, manifest.folder)
+                host.add_actor(actor)
             undo.callback(_quietly, host.remove_actor, actor.public_key)
-        for entry in manifest.capabilities:
-            provider = find_provider(entry.path, source, manifest.folder)
-            host.add_capability(provider, entry.binding)
+        for index, entry in enumerate(manifest.capabilities):
+            with _naming(f"capabilities[{index}]"):
+                provider = find_provider(entry.path, source, manifest.folder)
+                host.add_capability(provider, entry.binding)
             undo.callback(_quietly, host.remove_capability, provider.descriptor.id, entry.binding)
-        for binding in manifest.bindings:
-            _bind(host, binding, undo)
+        for index, binding in enumerate(manifest.bindings):
+            with _naming(f"bindings[{index}]"):
+                _bind(host, binding, undo)
         undo.pop_all()
 
 
@@ -52,14 +55,23 @@ def _bind(host: Host, entry: BindingEntry, undo: ExitStack) -> None:
         undo.callback(_quietly, host.remove_binding, *names)
 
 
-def _load_actor(path: str, folder: Path | None, field: str) -> Actor:
+@contextmanager
+def _naming(entry: str) -> Iterator[None]:
+    """Say in an error which entry of the manifest it is about."""
+    try:
+        yield
+    except HostError as error:
+        error.message = f"{printable(entry)}: {error.message}"
+        raise
+
+
+def _load_actor(path: str, folder: Path | None) -> Actor:
     for base in (folder, Path()):
         if base is not None and (base / path).is_file():
             return Actor.from_file(base / path)
-    shown = printable(path)
     if _OCI_REFERENCE.fullmatch(path) and not path.startswith(".") and not path.endswith(".wasm"):
-        raise MiscHostError(f"{field}: {shown} is no file here, and OCI references are not supported yet")
-    raise InputOutputError(f"{field}: no such file: {shown}")
+        raise MiscHostError("no such file, and OCI references are not supported yet")
+    raise InputOutputError("no such file")
 
 
 def _quietly(step: Callable[..., None], *arguments: object) -> None:

@@ -29,6 +29,9 @@ DEFAULT_PROVIDERS: Mapping[str, str] = {
 }
 """The embedded provider of each capability id that has one, as `module:Class`."""
 
+CAPABILITY_PREFIX = "wascc:"
+"""What capability ids begin with, and no Python module is called."""
+
 _METHODS = ("configure_dispatch", "handle_call", "stop")
 
 
@@ -74,7 +77,7 @@ def find_provider(path: str, source: ProviderSource | None = None, folder: Path 
             raise PluginError(f"{shown}: provider archives hold native libraries, which this host cannot load")
         case ".py":
             return _make(shown, lambda: _from_file(_existing(path, folder)))
-    if _is_module_and_class(path):
+    if _is_module_and_class(path) and not path.startswith(CAPABILITY_PREFIX):
         return _make(shown, lambda: _from_module(path))
     known = ", ".join([*DEFAULT_PROVIDERS, *names.names()])
     raise PluginError(f"no capability provider is called {shown}; there are {known}")
@@ -90,7 +93,7 @@ def _make(shown: str, load: Callable[[], Callable[[], CapabilityProvider]]) -> C
         provider = load()()
     except PluginError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{shown}: {type(error).__name__}: {printable(str(error))}") from error
     if not _is_provider(provider):
         raise PluginError(f"{shown} is no capability provider: it lacks one of {', '.join(_METHODS)} or descriptor")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from interp.engine import DEFAULT_ENGINE, ENGINES, Limits, load_engine
+from interp.errors import Rejected
 
 if TYPE_CHECKING:
     from interp.engine import Engine, Instance, Module, Store
@@ -21,6 +24,7 @@ EngineOption = Annotated[EngineName, typer.Option("--engine", help="What runs th
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 FileArgument = Annotated[Path, typer.Argument(help="A WebAssembly module (.wasm).", metavar="FILE")]
 
+T = TypeVar("T")
 DEFAULT = EngineName[DEFAULT_ENGINE]
 MAX_MODULE_BYTES = 1 << 30
 
@@ -42,7 +46,14 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Decode and validate a module; exit code 0 only if it is valid."""
-    module = load_engine(engine.value).compile(read_module(file))
+    wasm = read_module(file)
+    try:
+        module = load_engine(engine.value).compile(wasm)
+    except Rejected as error:
+        if as_json:
+            typer.echo(json.dumps({"valid": False, "error": type(error).__name__, "message": str(error)}))
+            raise typer.Exit(1) from error
+        raise CommandError(f"{file}: {error}") from error
     if as_json:
         typer.echo(json.dumps({"valid": True, "imports": len(module.imports), "exports": len(module.exports)}))
     else:
@@ -58,7 +69,10 @@ def dump(
     from interp.binary.modules import decode
     from interp.dump import dump_json, dump_text
 
-    module = decode(read_module(file))
+    try:
+        module = decode(read_module(file))
+    except Rejected as error:
+        raise CommandError(f"{file}: {error}") from error
     if as_json:
         typer.echo(json.dumps(dump_json(module, function), indent=2))
         return
@@ -119,8 +133,8 @@ def call(engine: Engine, wasm: bytes, func: str, args: list[str], limits: Limits
     from interp.engine import Func
     from interp.wasi import ProcExit
 
-    module = engine.compile(wasm)
     store = engine.store(limits)
+    module = engine.compile(wasm)
     try:
         instance = instantiate(store, module, wasi)
         export = instance.exports.get(func)
@@ -150,11 +164,13 @@ def instantiate(store: Store, module: Module, wasi: Wasi) -> Instance:
     return instance
 
 
-def interruptible(function: Any) -> Any:
-    """Run in a thread, so that Ctrl-C ends the program even while a JIT runs code that never returns."""
-    from threading import Thread
+def interruptible(function: Callable[[], T], stop: Event | None = None) -> T:
+    """Run in a thread, so that Ctrl-C ends the program even while a JIT runs code that never returns.
 
-    outcome: list[Any] = []
+    Raises what the function raises, and KeyboardInterrupt once `stop` is set; the function then runs on.
+    """
+
+    outcome: list[tuple[Any, BaseException | None]] = []
 
     def target() -> None:
         try:
@@ -165,8 +181,11 @@ def interruptible(function: Any) -> Any:
     thread = Thread(target=target, daemon=True)
     thread.start()
     while thread.is_alive():
-        thread.join(0.05)
+        thread.join(0.02)
+        if stop is not None and stop.is_set():
+            raise KeyboardInterrupt
     result, error = outcome[0]
     if error is not None:
         raise error
-    return result
+    answer: T = result
+    return answer

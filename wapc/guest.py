@@ -51,6 +51,11 @@ class Settings:
     console_log: ConsoleLog
 
 
+FULL_MEMORY = 0.5
+"""From this part of the allowed memory on, a guest that traps is not used again: it may have run out of memory, and
+linear memory never shrinks."""
+
+
 class Guest:
     """An instance of a module, started and ready for calls.
 
@@ -155,6 +160,7 @@ class Guest:
             self.usable = False
             raise self._state.failure(str(error)) from error
         except ExecutionError as error:
+            self.usable = not self._is_full()
             raise self._state.failure(str(error)) from error
         except GuestAborted as error:
             raise self._state.failure(error.text) from error
@@ -165,6 +171,10 @@ class Guest:
             raise
         finally:
             self._disarm()
+
+    def _is_full(self) -> bool:
+        """Whether the memory has grown so far that a guest which trapped may never get any again."""
+        return self._memory.size > self._settings.limits.max_memory_pages * FULL_MEMORY
 
     def _arm(self) -> None:
         """Prepare for an outermost call into the guest."""

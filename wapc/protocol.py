@@ -177,7 +177,7 @@ class CallState:
     def abort(self, message_ptr: int, file_ptr: int, line: int, column: int) -> None:
         """AssemblyScript's abort. Raises GuestAborted with the message, and where in its source it happened."""
         message, file = self._assemblyscript_string(message_ptr), self._assemblyscript_string(file_ptr)
-        raise GuestAborted(f"{message}; {file} ({line & _U32},{column & _U32})")
+        raise GuestAborted(f"{message or 'abort'}; {file} ({line & _U32},{column & _U32})")
 
     def _assemblyscript_string(self, ptr: int) -> str:
         """A string of AssemblyScript: UTF-16 at `ptr`, its length in bytes in the four bytes before; null is empty."""

@@ -81,10 +81,14 @@ def keys_gen(
     as_json: JsonOption = False,
 ) -> None:
     """Make a key: printed with its seed, or kept in a file that only you may read."""
+    if name is not None and output is not None:
+        raise typer.BadParameter("NAME and --output both say where the key is kept; give one of them")
+    if name is not None and (not name or Path(name).name != name):
+        raise typer.BadParameter(f"{name!r} is no name for a key; to keep it elsewhere give --output FILE")
     key = KeyPair.generate(KeyType[key_type.name.upper()])
     path = output
     if path is None and name is not None:
-        path = (directory or default_directory()) / key_file_name(Path(name).name, key)
+        path = (directory or default_directory()) / key_file_name(name, key)
     if path is not None:
         save(key, path)
     shown = {"public_key": key.public_key} | ({"seed": key.seed} if path is None else {"file": str(path)})
@@ -172,8 +176,13 @@ def claims_sign(
     revision: Annotated[int | None, typer.Option("--rev", "-r", help="A number that grows.")] = None,
     version: Annotated[str | None, typer.Option("--ver", "-v", help="A version for people.")] = None,
     call_alias: Annotated[str | None, typer.Option("--call-alias", help="A name to be called by.")] = None,
-    expires: Annotated[float | None, typer.Option("--expires", "-x", help="Days from now.", metavar="DAYS")] = None,
-    not_before: Annotated[float | None, typer.Option("--nbf", "-b", help="Days from now.", metavar="DAYS")] = None,
+    expires: Annotated[
+        float | None,
+        typer.Option("--expires", "-x", help="Expires after DAYS (default: never).", metavar="DAYS"),
+    ] = None,
+    not_before: Annotated[
+        float | None, typer.Option("--nbf", "-b", help="Valid from DAYS on (default: at once).", metavar="DAYS")
+    ] = None,
     directory: DirectoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -206,6 +215,7 @@ def claims_sign(
         typer.echo(json.dumps(shown))
     else:
         typer.echo(f"Successfully signed {output} with capabilities: {','.join(capabilities)}")
+        typer.echo(f"Its public key, by which manifests name it: {module_key.public_key}")
 
 
 def key_of(text: str, directory: Path | None, key_type: KeyType, role: str) -> KeyPair:
@@ -260,6 +270,8 @@ def claims_verify(
 
     if (operator is None) != (account is None):
         raise typer.BadParameter("--operator and --account go together")
+    if trust and operator is None:
+        raise typer.BadParameter("--trust needs --operator and --account, whose chain it is for")
     inspection = inspect_file(file)
     problems = [str(problem) for problem in inspection.problems]
     if operator is not None and account is not None and not problems:

@@ -14,11 +14,12 @@ from typing import NoReturn
 
 import typer
 
+from host.cli import INTERRUPTED
+
 COMMAND_GROUP = "wascc.commands"
 ORDER = ("up", "call", "keys", "claims", "invoke", "validate", "dump", "conformance", "bench")
 """How the help lists the commands; others come after these."""
 
-INTERRUPTED = 130
 COMPLETION_VARIABLE = "_WASCC_COMPLETE"
 
 

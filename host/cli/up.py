@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interp.cli import DEFAULT, EngineName
+from interp.cli import DEFAULT, EngineName, interruptible
 
 if TYPE_CHECKING:
     from host.builder import HostBuilder
 
 LogLevel = Enum("LogLevel", {name: name for name in ("debug", "info", "warning", "error")})  # type: ignore[misc]
 
+IMPATIENCE_SECONDS = 0.5
 DEFAULT_MANIFESTS = ("manifest.yaml", "manifest.yml", "manifest.json")
 LOG_FORMAT = "[%(asctime)s %(levelname)-7s] %(message)s"
 LOG_TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -78,11 +79,15 @@ def builder_of(engine: str, deadline: float | None, fuel: int | None, pages: int
 def stop_signals() -> Iterator[Event]:
     """An event that SIGINT and SIGTERM set; a second signal ends the program at once."""
     stop = Event()
+    first: list[float] = []
 
     def handle(number: int, _: FrameType | None) -> None:
-        if stop.is_set():
+        # Some programs send a signal twice; only a later one says that it takes too long.
+        if stop.is_set() and time.monotonic() - first[0] > IMPATIENCE_SECONDS:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
+        if not stop.is_set():
+            first.append(time.monotonic())
         stop.set()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -111,6 +116,8 @@ def up(
     log_level: Annotated[LogLevel, typer.Option(help="What to log on stderr.")] = LogLevel["info"],
 ) -> None:
     """Run a host with the actors, capabilities and bindings of a manifest, until SIGINT or SIGTERM."""
+    from host.cli import INTERRUPTED
+    from host.cli.main import leave
     from host.manifest import Manifest
 
     path = manifest or default_manifest()
@@ -118,7 +125,11 @@ def up(
     with stop_signals() as stop:
         wanted = Manifest.from_file(path, expand_env=expand_env)
         with builder_of(engine.value, deadline, fuel, max_memory_pages).build() as host:
-            host.apply_manifest(wanted)
+            try:
+                interruptible(lambda: host.apply_manifest(wanted), stop)
+            except KeyboardInterrupt:
+                # A guest may be in an endless start; nothing is served yet, so nothing needs to be wound up.
+                leave(INTERRUPTED)
             while not stop.wait(1.0):
                 pass
 
@@ -157,12 +168,25 @@ def call(
     log_level: Annotated[LogLevel, typer.Option(help="What to log on stderr.")] = LogLevel["warning"],
 ) -> None:
     """Load an actor, call one of its operations, and print the response."""
+    start_logging(log_level.value)
+    request = read_payload(payload, as_msgpack)
+    builder = builder_of(engine.value, deadline, fuel, max_memory_pages)
+    response = interruptible(lambda: call_once(builder, actor, operation, request, manifest, expand_env))
+    if as_json:
+        typer.echo(json.dumps(as_data(response), default=show_bytes))
+    else:
+        sys.stdout.buffer.write(response)
+        sys.stdout.buffer.flush()
+
+
+def call_once(
+    builder: HostBuilder, actor: str, operation: str, request: bytes, manifest: Path | None, expand_env: bool
+) -> bytes:
+    """Start a host, have one of its actors carry out one operation, shut down; the response."""
     from host.actor import Actor
     from host.manifest import Manifest
 
-    start_logging(log_level.value)
-    request = read_payload(payload, as_msgpack)
-    with builder_of(engine.value, deadline, fuel, max_memory_pages).build() as host:
+    with builder.build() as host:
         if manifest is not None:
             host.apply_manifest(Manifest.from_file(manifest, expand_env=expand_env))
         key = actor
@@ -171,12 +195,7 @@ def call(
             key = loaded.public_key
             if key not in host.actors():
                 host.add_actor(loaded)
-        response = host.call_actor(key, operation, request)
-    if as_json:
-        typer.echo(json.dumps(as_data(response), default=show_bytes))
-    else:
-        sys.stdout.buffer.write(response)
-        sys.stdout.buffer.flush()
+        return host.call_actor(key, operation, request)
 
 
 def as_data(response: bytes) -> Any:

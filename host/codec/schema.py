@@ -97,7 +97,8 @@ class Binary:
         return bytes(value)
 
     def read(self, reader: Reader) -> bytes:
-        return reader.take_bytes()
+        # The AssemblyScript SDK writes an empty buffer as nil.
+        return b"" if reader.take_nil() else reader.take_bytes()
 
 
 @dataclass(frozen=True, slots=True)

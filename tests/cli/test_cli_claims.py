@@ -65,8 +65,8 @@ def test_a_generated_key_can_be_read_back(folder: Path) -> None:
 def test_sign_inspect_verify(folder: Path) -> None:
     done = sign(folder, "-n", "Mine", "-k", "-s", "-c", "acme:thing", "-t", "a", "-t", "b", "-r", "3", "-v", "1.2")
     assert (
-        done.stdout
-        == "Successfully signed signed.wasm with capabilities: wascc:keyvalue,wascc:http_server,acme:thing\n"
+        done.stdout.splitlines()[0]
+        == "Successfully signed signed.wasm with capabilities: wascc:keyvalue,wascc:http_server,acme:thing"
     )
     shown = inspected(folder)
     assert shown["name"] == "Mine"
@@ -105,6 +105,18 @@ def test_times_are_verdicts(folder: Path, options: tuple[str, ...], verdict: str
     assert done.returncode == 1
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_trust_without_a_chain_is_refused(folder: Path) -> None:
+    sign(folder)
+    assert run(folder, "claims", "verify", "signed.wasm", "--trust", "foo").returncode == 2
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../evil"])
+def test_names_of_keys_stay_in_the_folder(folder: Path, name: str) -> None:
+    before = sorted(folder.rglob("*"))
+    assert run(folder, "keys", "gen", "module", name).returncode == 2
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_a_changed_module_is_not_believed(folder: Path) -> None:

@@ -122,6 +122,16 @@ def test_validate_refuses(tmp_path: Path, engine: str, content: bytes, message: 
         assert message in done.stderr
 
 
+def test_validate_says_as_json_what_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "m.wasm"
+    path.write_bytes(b"(module)")
+    done = wascc("validate", "--json", path)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["valid"] is False
+    assert str(path) in wascc("validate", path).stderr
+    assert str(path) in wascc("dump", path).stderr
+
+
 def test_validate_and_dump(module: Path) -> None:
     assert wascc("validate", module).stdout == f"{module}: valid (0 imports, 6 exports)\n"
     assert json.loads(wascc("validate", "--json", module).stdout) == {"valid": True, "imports": 0, "exports": 6}

@@ -2,9 +2,13 @@
 
 import base64
 import json
+import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +21,14 @@ from wascap import ActorMetadata, Claims, KeyPair, KeyType, embed, encode, modul
 ACCOUNT = KeyPair.generate(KeyType.ACCOUNT)
 MODULE = KeyPair.generate(KeyType.MODULE)
 ACTOR = MODULE.public_key
+WASCC = Path(sys.executable).parent / "wascc"
 SERVER, STORE = "wascc:http_server", "wascc:keyvalue"
 
 GUEST = (
     '(module (memory (export "memory") 1) (func (export "__guest_call") (param i32 i32) (result i32) (i32.const 1)))'
 )
 TRAPPING = GUEST[:-1] + '(func $broken (export "_start") unreachable))'
+LOOPING = GUEST.replace("(i32.const 1)", "(loop (br 0)) (i32.const 1)")
 ENDLESS = GUEST[:-1] + '(func $spin (export "_start") (loop (br 0))))'
 CLAIMS = Claims(
     issuer=ACCOUNT.public_key, subject=ACTOR, metadata=ActorMetadata(name="Test", capabilities=(SERVER, STORE))
@@ -189,3 +195,38 @@ def test_a_provider_that_raises(tmp_path: Path) -> None:
     )
     (tmp_path / "m.yaml").write_text(manifest(tmp_path).replace(f'"{STORE}"', '"./broken.py"'))
     assert "broken.py" in up(tmp_path)
+
+
+@pytest.mark.parametrize("engine", ["reference", "wasmtime"])
+def test_a_signal_ends_an_endless_start(tmp_path: Path, engine: str) -> None:
+    (tmp_path / "a.wasm").write_bytes(signed(ENDLESS))
+    (tmp_path / "m.yaml").write_text(manifest(tmp_path))
+    command = [WASCC, "up", "--engine", engine, "m.yaml"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while "Actor claims loaded" not in (process.stderr.readline() if process.stderr else ""):
+        assert process.poll() is None
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, log = process.communicate(timeout=15)
+    assert process.returncode == 130
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("engine", ["reference", "wasmtime"])
+def test_an_endless_call_does_not_keep_the_host_from_ending(tmp_path: Path, engine: str) -> None:
+    (tmp_path / "a.wasm").write_bytes(signed(LOOPING))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "m.yaml").write_text(manifest(tmp_path, values=f'PORT: "{port}", SHUTDOWN_TIMEOUT: "1"'))
+    command = [WASCC, "up", "--engine", engine, "--deadline", "300", "m.yaml"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while "Processed and applied" not in (process.stderr.readline() if process.stderr else ""):
+        assert process.poll() is None
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=60)
+        assert b" 503 " in client.recv(1000)
+    assert process.returncode == 0
+    assert "Traceback" not in log

@@ -139,13 +139,13 @@ def test_files_are_looked_for_beside_the_manifest_then_here(
 @pytest.mark.parametrize(
     ("path", "error", "text"),
     [
-        ("missing.wasm", InputOutputError, r"I/O error: actors\[0\]: no such file: missing\.wasm"),
+        ("missing.wasm", InputOutputError, r"I/O error: actors\[0\] \(missing\.wasm\): no such file"),
         ("./missing", InputOutputError, "no such file"),
         ("/", InputOutputError, "no such file"),
         ("", InputOutputError, "no such file"),
         ("wascc.azurecr.io/echo:v1", MiscHostError, "OCI references are not supported yet"),
         ("localhost:5000/a/b@sha256:0123", MiscHostError, "OCI references are not supported yet"),
-        ("\0", InputOutputError, r"no such file: \\x00"),
+        ("\0", InputOutputError, r"\\x00\): no such file"),
     ],
 )
 def test_actors_that_are_no_files(host: Host, path: str, error: type[HostError], text: str) -> None:
@@ -270,7 +270,7 @@ def test_providers_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ("redis.par.gz", "provider archives hold native libraries"),
         ("missing.py", "no such file: missing.py"),
         ("nobody", "no capability provider is called nobody; there are wascc:http_server"),
-        ("wascc:graphdb", "wascc:graphdb: ModuleNotFoundError"),
+        ("wascc:graphdb", "no capability provider is called wascc:graphdb; there are wascc:http_server"),
         ("no_such_module_here:Class", "ModuleNotFoundError"),
         ("host.providers.extras:Nothing", "AttributeError"),
         ("json:dumps", "TypeError"),

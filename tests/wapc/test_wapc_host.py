@@ -326,7 +326,7 @@ def test_guests_are_isolated(engine: Engine, guest: Guests) -> None:
 
 @pytest.mark.parametrize(
     ("payload", "text"),
-    [(b"", "Oh; a.ts (3,14)"), (b"1", ";  (4294967295,0)"), (b"12", "out of bounds memory access")],
+    [(b"", "Oh; a.ts (3,14)"), (b"1", "abort;  (4294967295,0)"), (b"12", "out of bounds memory access")],
 )
 def test_assemblyscript_abort(payload: bytes, text: str, engine: Engine, guest: Guests) -> None:
     with WapcHost(engine, guest("abort")) as host:

@@ -11,6 +11,7 @@ import h11
 
 from host.codec import decode, encode
 from host.codec.http import OP_HANDLE_REQUEST, Request, Response
+from host.errors import HostShutDown
 from host.logs import log, printable
 from host.providers.http_server.exchange import Reply, plain_reply, reply_of, request_message
 from host.providers.http_server.workers import WorkerPool
@@ -110,6 +111,8 @@ class Application:
         try:
             answer = self._dispatcher.dispatch(self._actor, OP_HANDLE_REQUEST, encode(request))
             return reply_of(decode(Response, answer))
+        except HostShutDown:
+            return plain_reply(HTTPStatus.SERVICE_UNAVAILABLE, headers=_CLOSE)
         except BaseException as error:
             reason = str(error) or type(error).__name__
             log.error("%s of actor %s failed: %s", OP_HANDLE_REQUEST, printable(self._actor), printable(reason))

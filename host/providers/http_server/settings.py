@@ -57,7 +57,7 @@ class Settings:
             max_connections=integer_value(values, "MAX_CONNECTIONS", 256, 1, 100_000),
             max_waiting=integer_value(values, "MAX_WAITING", 128, 0, 100_000),
             request_timeout=integer_value(values, "REQUEST_TIMEOUT", 30, 1, 3600),
-            shutdown_timeout=integer_value(values, "SHUTDOWN_TIMEOUT", 10, 0, 3600),
+            shutdown_timeout=integer_value(values, "SHUTDOWN_TIMEOUT", 4, 0, 3600),
             workers=integer_value(values, "WORKERS", 8, 1, 256),
         )
 

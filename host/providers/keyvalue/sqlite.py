@@ -6,6 +6,7 @@ waits for the disk. The tables are described in `docs/providers.md`, Key-value s
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -275,6 +276,8 @@ def _check_path(path: Path) -> None:
         raise ProviderError(f"{_shown(path)} is a folder, not a file")
     if path.exists() and not path.is_file():
         raise ProviderError(f"{_shown(path)} is not a regular file")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise ProviderError(f"{_shown(path)} is not writable")
     if not path.parent.is_dir():
         raise ProviderError(f"{_shown(path)} has no folder to be in: {path.parent} is not one")
 
