@@ -151,8 +151,8 @@ def headline(report: Report) -> list[tuple[str, Row]]:
     everything = rows(report)
     for load in report.load:
         of_load = [row for row in everything if row.benchmark is Name.LOAD and row.group == load.module]
-        for quantity, label in {LOADING: "load", Phase.STEADY_CALL: "call", BREAK_EVEN: BREAK_EVEN}.items():
-            found += [(f"{load.module}: {label}", row) for row in of_load if row.quantity == quantity]
+        for quantity in (*Phase, LOADING, BREAK_EVEN):
+            found += [(f"{load.module}: {quantity}", row) for row in of_load if row.quantity == quantity]
     for row in everything:
         if row.benchmark is Name.CALLS:
             found.append((f"counter actor: {row.quantity}", row))
