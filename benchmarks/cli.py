@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -101,23 +102,30 @@ def _check_output(output: Path | None) -> None:
         raise typer.BadParameter(f"{output}: a report ends in .json")
     if output is not None and not output.parent.is_dir():
         raise typer.BadParameter(f"{output.parent}: no such folder")
+    if output is not None and not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise typer.BadParameter(f"{output}: not writable")
 
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """SIGTERM ends the run like Ctrl-C, so that the processes that were started end too."""
+    """SIGTERM ends the run like Ctrl-C, so that the processes that were started end too; signals that come while they
+    are being ended do not get in the way of that."""
+    interrupted = threading.Event()
 
     def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        if not interrupted.is_set():
+            interrupted.set()
+            raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _measure(plan: Plan, console: Console) -> Report:

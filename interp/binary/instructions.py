@@ -31,6 +31,13 @@ MEMIDX_FLAG = 0x40
 BLOCKS = frozenset(BY_MNEMONIC[mnemonic] for mnemonic in ("block", "loop", "if"))
 
 INDICES = frozenset({Imm.LABELIDX, Imm.FUNCIDX, Imm.TYPEIDX, Imm.TABLEIDX, Imm.GLOBALIDX, Imm.LOCALIDX, Imm.ELEMIDX})
+LATER_OPCODES = {
+    0x08: "exceptions are", 0x0A: "exceptions are", 0x12: "tail calls are", 0x13: "tail calls are",
+    0x14: "function references are", 0x15: "function references are", 0x1F: "exceptions are",
+    0xD3: "garbage collection is", 0xD4: "function references are", 0xFB: "garbage collection is", 0xFD: "SIMD is",
+}  # fmt: skip
+"""First bytes of instructions that the table has no rows for yet, so that the error says what a module needs."""
+
 LONG = 0x80
 """The first byte of an index from which on another byte follows."""
 
@@ -118,8 +125,9 @@ class InstrReader(StrictReader):
             opcode = (int(opcode), self.read_uint())
         op = BY_OPCODE.get(opcode)
         if op is None:
-            code = opcode if isinstance(opcode, int) else opcode[0] << 8 | opcode[1]
-            raise self.malformed(f"illegal opcode {code:x}", start)
+            first, code = (opcode, opcode) if isinstance(opcode, int) else (opcode[0], opcode[0] << 8 | opcode[1])
+            later = f", {LATER_OPCODES[first]} not supported yet" if first in LATER_OPCODES else ""
+            raise self.malformed(f"illegal opcode {code:x}{later}", start)
         return self.row(op)
 
     def read_expression(self) -> Expr:

@@ -94,6 +94,7 @@ def test_offsets_point_at_the_instructions() -> None:
         (HEADER + section(12, b"\1") + section(11, b"\0"), "data count and data section"),
         (code(b"\x06\x0b"), "illegal opcode 6"),
         (code(b"\xfc\x7f\x0b"), "illegal opcode fc7f"),
+        (code(b"\xfd\x0c" + bytes(16) + b"\x1a\x0b"), "illegal opcode fd, SIMD is not supported yet"),
         (code(b"\x05\x0b"), "END opcode expected"),
         (code(b"\x0b\x01"), "END opcode expected"),
         (code(b"\x02\x40\x0b"), "unexpected end"),
