@@ -52,6 +52,11 @@ def test_defaults_may_be_missing() -> None:
     assert decode(GeneratorResult, packed({"sequenceNumber": 1, "randomNumber": 2})).guid is None
 
 
+def test_empty_bytes_also_as_nil_as_assemblyscript_writes_them() -> None:
+    fields = {"statusCode": 200, "status": "OK", "header": {}, "body": None}
+    assert decode(Response, packed(fields)).body == b""
+
+
 def test_none_is_nil_or_left_out() -> None:
     assert msgpack.unpackb(encode(StreamQuery("s", None, count=0))) == {"streamId": "s", "range": None, "count": 0}
     assert msgpack.unpackb(encode(StreamRequest("i", "c", 1))) == {"id": "i", "container": "c", "chunkSize": 1}

@@ -15,6 +15,7 @@ import pytest
 from interp.engine import Engine, Limits, load_engine
 from interp.errors import Exhaustion, ExhaustionKind, Rejected, Trap
 from interp.wasi import ProcExit, WasiParams
+from tests_support import parse
 from wapc import (
     GuestAborted,
     GuestBusy,
@@ -430,3 +431,20 @@ def test_an_unknown_engine(guest: Guests) -> None:
 def test_errors_survive_pickling(error: WapcError) -> None:
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (type(copy), str(copy), copy.text) == (type(error), str(error), error.text)
+
+
+HUNGRY = """(module (import "wapc" "__guest_response" (func $response (param i32 i32)))
+  (memory (export "memory") 1)
+  (func (export "__guest_call") (param $operation i32) (param i32) (result i32)
+    (if (i32.eq (local.get $operation) (i32.const 4))
+      (then (if (i32.ne (memory.grow (i32.const 90)) (i32.const -1)) (then unreachable)) unreachable))
+    (call $response (i32.const 0) (i32.const 0)) (i32.const 1)))"""
+
+
+def test_a_guest_that_traps_with_its_memory_full_is_restarted(engine: Engine) -> None:
+    with WapcHost(engine, parse(HUNGRY), limits=Limits(max_memory_pages=100)) as host:
+        assert host.call("ok") == b""
+        with pytest.raises(GuestCallFailure):
+            host.call("grow")
+        assert host.call("ok") == b""
+        assert host.memory_size == 65536
