@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from host.cli import INTERRUPTED
 from interp.cli import EngineName
 from interp.engine import ENGINES
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from benchmarks.run import Plan
 
 BENCHMARKS = ("load", "calls", "bus", "kernels", "http")
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
 DEFAULT_ROUNDS, QUICK_ROUNDS = 15, 3
 DEFAULT_SECONDS, QUICK_SECONDS = 90.0, 6.0
 

@@ -20,13 +20,11 @@ from conformance.selection import SelectionError, select, smoke
 from conformance.show import show
 from conformance.tools import ToolMissingError, wasm_tools_path
 from conformance.workers import Pool
+from host.cli import INTERRUPTED
 from interp.cli import EngineName
 from interp.engine import EngineUnavailable, load_engine
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
 app = typer.Typer(add_completion=False)
 FeatureSet = Enum("FeatureSet", {name: name for name in FEATURES})  # type: ignore[misc]
 

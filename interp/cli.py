@@ -25,6 +25,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 FileArgument = Annotated[Path, typer.Argument(help="A WebAssembly module (.wasm).", metavar="FILE")]
 
 T = TypeVar("T")
+LIMITS = Limits()
 DEFAULT = EngineName[DEFAULT_ENGINE]
 MAX_MODULE_BYTES = 1 << 30
 
@@ -91,8 +92,10 @@ def invoke(
         int | None, typer.Option(min=0, help="Units of fuel: function entries and backward branches.")
     ] = None,
     deadline: Annotated[float | None, typer.Option(min=0, help="Seconds that it may run.", metavar="SECONDS")] = None,
-    max_memory_pages: Annotated[int, typer.Option(min=0, help="Pages of 64 KiB for each memory.")] = 65536,
-    max_call_depth: Annotated[int, typer.Option(min=1, help="Nested calls.")] = 10_000,
+    max_memory_pages: Annotated[
+        int, typer.Option(min=0, help="Pages of 64 KiB for each memory.")
+    ] = LIMITS.max_memory_pages,
+    max_call_depth: Annotated[int, typer.Option(min=1, help="Nested calls.")] = LIMITS.max_call_depth,
     directory: Annotated[
         list[str] | None, typer.Option("--dir", help="Give a WASI guest this folder (GUEST=HOST).")
     ] = None,

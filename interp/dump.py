@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from interp.binary.names import function_names
+from interp.errors import printable
 from interp.syntax.modules import Active, Func, Module
 from interp.syntax.notation import listing
 from interp.syntax.types import EXTERN_KINDS, FuncType, TypeIdx
@@ -51,11 +52,6 @@ def counts(module: Module) -> dict[str, int]:
         "data": module.datas, "custom sections": module.customs,
     }  # fmt: skip
     return {name: len(entries) for name, entries in sections.items() if entries}
-
-
-def printable(text: str) -> str:
-    """A name that a module gave, without anything that could act on a terminal."""
-    return text if text.isprintable() else ascii(text)
 
 
 def summary(module: Module) -> Iterator[str]:

@@ -77,6 +77,11 @@ class TrapKind(Enum):
     CAST_FAILURE = "cast failure"
 
 
+def printable(name: str) -> str:
+    """A name that a module gave, without anything that could act on a terminal."""
+    return name if name.isprintable() else ascii(name)
+
+
 @dataclass(frozen=True, slots=True)
 class BacktraceFrame:
     """One wasm function that was active: its index in its module, its name from the name section (or None), and the
@@ -89,8 +94,7 @@ class BacktraceFrame:
     offset: int | None
 
     def __str__(self) -> str:
-        name = self.name if self.name is None or self.name.isprintable() else ascii(self.name)
-        named = f"{name} (function {self.function})" if name else f"function {self.function}"
+        named = f"{printable(self.name)} (function {self.function})" if self.name else f"function {self.function}"
         return f"{named} at byte {self.offset:#x}" if self.offset is not None else named
 
 

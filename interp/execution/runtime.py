@@ -12,12 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from interp.engine import PAGE
 from interp.errors import Exhaustion, ExhaustionKind, Trap, TrapKind
 from interp.execution.meter import Meter
 from interp.syntax.modules import Func, Module
 from interp.syntax.types import DefType, FuncType, GlobalType, Limits, MemType, TableType
-
-PAGE = 65536
 
 
 @dataclass(slots=True, eq=False)

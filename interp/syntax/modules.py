@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 
 from interp.syntax.instructions import Expr
 from interp.syntax.types import (
-    ExternType,
-    FuncType,
     GlobalType,
     MemType,
     RecType,
@@ -155,9 +153,3 @@ class Module:
     def custom(self, name: str) -> bytes | None:
         """The bytes of the first custom section of that name, or None."""
         return next((custom.data for custom in self.customs if custom.name == name), None)
-
-
-__all__ = [
-    "Active", "Custom", "Data", "Declarative", "Elem", "Export", "ExternType", "Func", "FuncType", "Global", "Import",
-    "Mem", "Module", "Passive", "Start", "Table",
-]  # fmt: skip

@@ -75,9 +75,6 @@ class TypeIdx:
         return str(self.index)
 
 
-HeapType = "AbsHeapType | TypeIdx | DefType"
-
-
 @dataclass(frozen=True, slots=True)
 class RefType:
     """reftype ::= ref null? heaptype.  Spec: syntax/types#reference-types"""

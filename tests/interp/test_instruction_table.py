@@ -7,8 +7,6 @@ from interp.reference.machine import CHAPTERS
 from interp.syntax.instructions import BY_OPCODE, ELSE, END, OPS
 from interp.validation.instructions import RULES as TYPING_RULES
 
-OLD_NAMES = {"select": "select"}
-
 
 def test_the_rows_of_version_1_are_those_of_ppci() -> None:
     theirs = {code: name for name, code in ppci_opcodes.OPCODES.items() if name not in ("else", "end")}
