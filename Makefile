@@ -5,8 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ENGINE ?= reference
+CASES ?= 100000
+SEED ?= 0
 
-.PHONY: demo test lint typecheck conformance bench counter clean
+.PHONY: demo test lint typecheck conformance smoke fuzz bench counter clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
@@ -34,8 +36,17 @@ lint: $(VENV)/installed-dev
 typecheck: $(VENV)/installed-dev
 	$(BIN)/mypy
 
+# The specification's test suite: all of it, or without the few scripts that take long. WASM_TESTSUITE names its folder,
+# otherwise it is cloned once; OPTIONS are more of the command's.
 conformance: $(VENV)/installed-dev
-	$(BIN)/wascc conformance --smoke --engine $(ENGINE)
+	$(BIN)/wascc conformance --fetch --engine $(ENGINE) $(OPTIONS)
+
+smoke: $(VENV)/installed-dev
+	$(BIN)/wascc conformance --fetch --smoke --engine $(ENGINE) $(OPTIONS)
+
+# Another SEED gives other cases; WASM_TESTSUITE names the folder of the test suite to start from.
+fuzz: $(VENV)/installed-dev
+	$(BIN)/python -m conformance.fuzz --cases $(CASES) --seed $(SEED)
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks

@@ -25,11 +25,14 @@ HEALTH = (OP_HEALTH_REQUEST, encode(HealthRequest()))
 
 
 def counter_wasm() -> bytes:
-    """The signed module. Raises BenchmarkError if this is not a checkout that has it."""
+    """The signed module. Raises BenchmarkError where it is not: it comes with a checkout, not with the package."""
     try:
         return COUNTER.read_bytes()
     except OSError as error:
-        raise BenchmarkError(f"the counter actor is not there ({COUNTER}): run this in a checkout of wascc") from error
+        raise BenchmarkError(
+            "the counter actor comes with a checkout of wascc, not with an installed package; there it is"
+            f" `python -m benchmarks` ({error.strerror or error}: {COUNTER})"
+        ) from error
 
 
 def body(count: int) -> bytes:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from benchmarks.report import Report
     from benchmarks.run import Plan
 
-BENCHMARKS = ("load", "calls", "bus", "kernels", "http")
+BENCHMARKS = ("load", "calls", "bus", "kernels", "interpreters", "http")
 DEFAULT_ROUNDS, QUICK_ROUNDS = 15, 3
-DEFAULT_SECONDS, QUICK_SECONDS = 90.0, 6.0
+DEFAULT_SECONDS, QUICK_SECONDS = 110.0, 6.0
 
 BenchmarkName = Enum("BenchmarkName", {name: name for name in BENCHMARKS})  # type: ignore[misc]
 
@@ -62,7 +62,7 @@ def bench(
     *,
     only: OnlyOption = None,
     engine: EngineOption = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Less than 20 seconds, and wide intervals.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Some twenty seconds, and wide intervals.")] = False,
     rounds: RoundsOption = None,
     seconds: SecondsOption = None,
     module: ModuleOption = None,
@@ -71,7 +71,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, with every sample.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table.")] = False,
 ) -> None:
-    """Measure the engines side by side: loading, calls, the bus, kernels, and requests over HTTP."""
+    """Measure the engines side by side: loading, calls, the bus, kernels, and requests over HTTP; and interpreters."""
     from rich.console import Console
 
     from benchmarks.run import Plan

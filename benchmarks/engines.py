@@ -45,10 +45,10 @@ def _wasmtime_validation(wasm: bytes) -> Callable[[], object]:
     # Not at the top, since it is an extra.
     import wasmtime  # noqa: PLC0415
 
-    from interp.engines.wasmtime import FEATURES  # noqa: PLC0415
+    from interp.engines.wasmtime import SWITCHES  # noqa: PLC0415
 
     config = wasmtime.Config()
-    for feature, enabled in FEATURES.items():
-        if hasattr(wasmtime.Config, f"wasm_{feature}"):
-            setattr(config, f"wasm_{feature}", enabled)
+    for switch in SWITCHES.values():
+        if hasattr(wasmtime.Config, f"wasm_{switch}"):
+            setattr(config, f"wasm_{switch}", True)
     return partial(wasmtime.Module.validate, wasmtime.Engine(config), wasm)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.fingerprint import Fingerprint
-from benchmarks.results import BusResult, CallsResult, HttpResult, KernelsResult, LoadResult
+from benchmarks.results import BusResult, CallsResult, HttpResult, InterpretersResult, KernelsResult, LoadResult
 
 FORMAT = 1
 """Version of the JSON form."""
@@ -38,6 +38,7 @@ class Report:
     http: HttpResult | None = None
     bus: BusResult | None = None
     kernels: KernelsResult | None = None
+    interpreters: InterpretersResult | None = None
     format: int = FORMAT
 
     @property

@@ -5,6 +5,7 @@ Everything that a table shows is computed from these samples (`benchmarks.tables
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -198,19 +199,12 @@ class BusResult:
 
 @dataclass(frozen=True, slots=True)
 class KernelResult:
-    """One kernel, called with `argument`. `instructions` are executed in one call; None if nobody counted. `load` is
-    compiling and instantiating it."""
+    """One kernel, called with `argument`. `load` is compiling and instantiating it."""
 
     name: str
     argument: int
-    instructions: int | None
     load: Comparison
     call: Comparison
-
-    def instructions_per_second(self, engine: str) -> Estimate | None:
-        """How fast an engine executes it; None if that is not known."""
-        series, count = self.call.of(engine), self.instructions
-        return None if series is None or count is None else series.estimate.map(lambda seconds: count / seconds)
 
     def break_even(self, engine: str, baseline: str) -> Estimate | None:
         """After how many calls the engine has made up for loading longer than the baseline (`break_even_of`)."""
@@ -222,3 +216,31 @@ class KernelsResult:
     """All kernels."""
 
     kernels: tuple[KernelResult, ...]
+
+
+DESCRIPTION = "records as text"
+"""The subject of `PaceResult.description`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaceResult:
+    """One kernel, called with `argument` on several interpreters, all of which execute `instructions` in a call;
+    `description` is making the record of one step as people read it."""
+
+    name: str
+    argument: int
+    instructions: int
+    call: Comparison
+    description: Series
+
+    def per_second(self, series: Series) -> Estimate:
+        """How many instructions per second one of them executes."""
+        return series.estimate.map(lambda seconds: self.instructions / seconds if seconds else math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class InterpretersResult:
+    """All kernels; `ratios` names the pairs of interpreters whose speeds are divided, the first by the second."""
+
+    kernels: tuple[PaceResult, ...]
+    ratios: tuple[tuple[str, str], ...]

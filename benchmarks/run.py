@@ -13,6 +13,7 @@ from benchmarks.engines import load_engines
 from benchmarks.errors import BenchmarkError
 from benchmarks.execution import measure_kernels
 from benchmarks.fingerprint import take_fingerprint
+from benchmarks.interpreters import MACHINE, interpreters, measure_interpreters
 from benchmarks.load import measure_load
 from benchmarks.programs import Program, counter_program, program_of
 from benchmarks.report import Report, Skipped
@@ -23,11 +24,12 @@ from conformance.tools import ToolMissingError, wasm_tools_path
 from interp.engine import Engine
 
 SHARES: Mapping[Name, float] = {
-    Name.LOAD: 0.14,
-    Name.CALLS: 0.10,
-    Name.BUS: 0.06,
-    Name.KERNELS: 0.20,
-    Name.HTTP: 0.50,
+    Name.LOAD: 0.12,
+    Name.CALLS: 0.09,
+    Name.BUS: 0.05,
+    Name.KERNELS: 0.18,
+    Name.INTERPRETERS: 0.16,
+    Name.HTTP: 0.40,
 }
 """Of the whole time. The same whichever benchmarks are chosen, so that a choice measures like the whole."""
 
@@ -62,9 +64,10 @@ def run(plan: Plan, steps: Steps = lambda _, __: None) -> Report:
     engines, skipped = load_engines(plan.engines)
     if not engines:
         raise BenchmarkError("; ".join(each.reason for each in skipped) or "no engine is chosen")
-    programs, missing = _prepare(plan, engines)
-    left_out = [Skipped(what, reason) for what, reason in missing.items() if what in plan.benchmarks]
+    programs, gaps = _prepare(plan, engines)
+    left_out = [Skipped(gap.what(plan), gap.reason) for gap in gaps if gap.what(plan)]
     report = Report(fingerprint, tuple(engines), plan.rounds, plan.seconds, (*skipped, *left_out))
+    missing = {name for gap in gaps for name in gap.names}
     names = [name for name in Name if name.value in plan.benchmarks and name not in missing]
     for index, name in enumerate(names):
         steps(index, name.value)
@@ -76,22 +79,40 @@ def _step(steps: Steps, index: int, name: str, fraction: float) -> None:
     steps(index + fraction, name)
 
 
-def _prepare(plan: Plan, engines: Mapping[str, Engine]) -> tuple[list[Program], dict[str, str]]:
-    """The programs to load, and the benchmarks for which something is missing, with the reason."""
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """What cannot be measured and why: whole benchmarks, and a part of one, as (the benchmark, the part)."""
+
+    reason: str
+    names: tuple[Name, ...]
+    part: tuple[Name, str] | None = None
+
+    def what(self, plan: Plan) -> str:
+        """What of it the plan asks for, empty for nothing."""
+        part = [self.part] if self.part is not None else []
+        texts = [*part, *[(name, name.value) for name in self.names]]
+        return ", ".join(text for name, text in texts if name.value in plan.benchmarks)
+
+
+def _prepare(plan: Plan, engines: Mapping[str, Engine]) -> tuple[list[Program], list[_Gap]]:
+    """The programs to load, and what is missing for other measurements."""
     programs: list[Program] = []
-    missing: dict[str, str] = {}
+    gaps: list[_Gap] = []
     if plan.module is not None:
         programs.append(program_of(plan.module, plan.call, next(iter(engines.values()))))
     try:
         programs.insert(0, counter_program())
     except BenchmarkError as error:
-        needed_by = [Name.CALLS, Name.HTTP, *([] if programs else [Name.LOAD])]
-        missing |= dict.fromkeys((name.value for name in needed_by), str(error))
+        others = (Name.CALLS, Name.HTTP)
+        part = (Name.LOAD, f"{Name.LOAD} of the counter actor")
+        gaps.append(_Gap(str(error), others, part) if programs else _Gap(str(error), (Name.LOAD, *others)))
     try:
         wasm_tools_path()
     except ToolMissingError as error:
-        missing[Name.KERNELS.value] = str(error)
-    return programs, missing
+        gaps.append(_Gap(str(error), (Name.KERNELS, Name.INTERPRETERS)))
+    if MACHINE not in engines:
+        gaps.append(_Gap(f"the engine {MACHINE} is not one of this run", (Name.INTERPRETERS,)))
+    return programs, gaps
 
 
 def _measure(
@@ -115,5 +136,9 @@ def _measure(
             return replace(report, bus=measure_bus(effort, progress))
         case Name.KERNELS:
             return replace(report, kernels=measure_kernels(engines, effort, progress))
+        case Name.INTERPRETERS:
+            subjects, skipped = interpreters()
+            result = measure_interpreters(subjects, effort, progress)
+            return replace(report, interpreters=result, skipped=(*report.skipped, *skipped))
         case Name.HTTP:
             return replace(report, http=measure_http(engines, effort, progress))

@@ -13,12 +13,13 @@ from rich.table import Table
 from benchmarks.estimates import CONFIDENCE, Estimate
 from benchmarks.report import Report
 from benchmarks.results import Phase
-from benchmarks.summary import ADDED, BREAK_EVEN, GENERATOR, LOADING, Name, Row, Unit, rows
+from benchmarks.summary import ADDED, BREAK_EVEN, GENERATOR, LOADING, MEAN_RATIO, Name, Row, Unit, rows
 
 TITLES = {
     Name.CALLS: "Calls of the counter actor through WapcHost.call",
     Name.BUS: "A call of a provider",
     Name.KERNELS: "Kernels",
+    Name.INTERPRETERS: "Interpreters in Python",
     Name.HTTP: "The counter actor over HTTP, in wascc up",
 }
 
@@ -36,7 +37,8 @@ def number(value: float) -> str:
         return "∞"
     if value == 0:
         return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    rounded = float(f"{value:.3g}")  # 9.999 has the digits of 10
+    digits = max(0, 2 - math.floor(math.log10(abs(rounded))))
     return f"{value:,.{digits}f}"
 
 
@@ -124,7 +126,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def markdown(report: Report) -> str:
-    """The README's table: the most telling rows, and what they were measured on."""
+    """The README's tables: the most telling rows, the interpreters, and what they were measured on."""
     engines = report.engines
     lines = [_markdown_line(["", *engines]), _markdown_line(["---", *["---:"] * len(engines)])]
     found = headline(report)
@@ -134,8 +136,27 @@ def markdown(report: Report) -> str:
         lines.append(_markdown_line([label, *texts]))
     fingerprint = report.fingerprint
     measured = f"Medians of up to {report.rounds} rounds, measured on {fingerprint.line()}."
-    paragraphs = [_bus_sentence(report), f"{measured} {fingerprint.packages_line()}."]
+    left_out = [f"Left out: {skipped.what}: {skipped.reason}." for skipped in report.skipped]
+    paragraphs = [
+        _interpreters_table(report),
+        _bus_sentence(report),
+        *left_out,
+        f"{measured} {fingerprint.packages_line()}.",
+    ]
     return "\n\n".join(["\n".join(lines), *filter(None, paragraphs)])
+
+
+def _interpreters_table(report: Report) -> str:
+    """Instructions per second, and the geometric means of their ratios with intervals; empty if not measured."""
+    found = [row for row in rows(report) if row.benchmark is Name.INTERPRETERS]
+    if not found:
+        return ""
+    made = grid(TITLES[Name.INTERPRETERS], [row for row in found if row.quantity != MEAN_RATIO], interval=False)
+    subjects = made.header[1:]
+    means = {row.subject: cell(row.estimate, row.unit) for row in found if row.quantity == MEAN_RATIO}
+    last = (f"{MEAN_RATIO} [{CONFIDENCE:.0%} interval]", *[means.get(subject, NO_CELL) for subject in subjects])
+    lines = ((made.title, *subjects), ("---", *["---:"] * len(subjects)), *made.lines, last)
+    return "\n".join(map(_markdown_line, lines))
 
 
 def _bus_sentence(report: Report) -> str:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from benchmarks.estimates import Estimate, geometric_mean_of_medians, paired_difference, ratio
 from benchmarks.report import Report
-from benchmarks.results import BusResult, Comparison, HttpCase, KernelsResult, LoadResult, Phase
+from benchmarks.results import BusResult, Comparison, HttpCase, InterpretersResult, KernelsResult, LoadResult, Phase
 
 
 class Unit(StrEnum):
@@ -34,12 +34,14 @@ class Name(StrEnum):
     CALLS = "calls"
     BUS = "bus"
     KERNELS = "kernels"
+    INTERPRETERS = "interpreters"
     HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One quantity of one subject. `group` is the module that was loaded, or the number of connections. `speedup` is
+    """One quantity of one subject. `group` is the module that was loaded, the number of connections, or whether it is a
+    speed or a ratio of speeds. `speedup` is
     how many times faster than the baseline the subject is, None for the baseline and where that says nothing."""
 
     benchmark: Name
@@ -57,12 +59,11 @@ class Row:
         return {**shown, **{name: value if math.isfinite(value) else None for name, value in numbers.items()}}
 
 
-MACHINE = "reference"
-"""The engine that executes the instructions of a program one by one, so that they can be counted."""
-
 LOADING = "compile and instantiate"
 BREAK_EVEN = "calls to break even"
 GEOMETRIC_MEAN = "geometric mean of the speed-ups"
+MEAN_RATIO = "geometric mean"
+SPEEDS, RATIOS = "instructions per second", "ratios of the speeds"
 REQUESTS, P50, P99, GENERATOR = "requests", "p50", "p99", "generator's core"
 ADDED = "added"
 
@@ -81,6 +82,8 @@ def rows(report: Report) -> list[Row]:
         found += bus_rows(report.bus)
     if report.kernels is not None:
         found += kernel_rows(report.kernels, report.engines)
+    if report.interpreters is not None:
+        found += interpreter_rows(report.interpreters)
     if report.http is not None:
         for case in report.http.cases:
             found += http_rows(case)
@@ -121,31 +124,57 @@ def bus_rows(bus: BusResult) -> Iterator[Row]:
 
 
 def kernel_rows(kernels: KernelsResult, engines: tuple[str, ...]) -> Iterator[Row]:
-    """The kernels, instructions per second, when compiling pays, and the geometric mean of the ratios."""
+    """The kernels, when compiling pays, and the geometric mean of the ratios."""
     baseline = engines[0]
     for kernel in kernels.kernels:
-        yield from comparison_rows(Name.KERNELS, kernel.call, baseline, quantity=f"{kernel.name}({kernel.argument})")
-    for kernel in kernels.kernels:
-        speed = kernel.instructions_per_second(MACHINE)
-        if speed is not None:
-            yield Row(Name.KERNELS, "", f"{kernel.name}: instructions", MACHINE, Unit.PER_SECOND, speed)
+        yield from comparison_rows(Name.KERNELS, kernel.call, baseline, quantity=call_text(kernel.name, kernel.argument))
     for kernel in kernels.kernels:
         for engine in engines[1:]:
             calls = kernel.break_even(engine, baseline)
             if calls is not None:
                 yield Row(Name.KERNELS, "", f"{kernel.name}: {BREAK_EVEN}", engine, Unit.CALLS, calls)
     for engine in engines[1:]:
-        mean = mean_speedup(kernels, engine, baseline)
+        mean = mean_speedup([kernel.call for kernel in kernels.kernels], engine, baseline)
         if mean is not None:
             yield Row(Name.KERNELS, "", GEOMETRIC_MEAN, engine, Unit.FACTOR, mean)
 
 
-def mean_speedup(kernels: KernelsResult, engine: str, baseline: str) -> Estimate | None:
-    """The geometric mean of an engine's speed-ups over all kernels; None if it did not run all of them, or if one was
-    too short for the clock."""
+def interpreter_rows(result: InterpretersResult) -> Iterator[Row]:
+    """Instructions and records per second; the ratios of the former, and the geometric means of these."""
+    for kernel in result.kernels:
+        quantity = call_text(kernel.name, kernel.argument)
+        for series in kernel.call.series:
+            yield Row(Name.INTERPRETERS, SPEEDS, quantity, series.subject, Unit.PER_SECOND, kernel.per_second(series))
+        described = kernel.description.estimate.map(_inverse)
+        yield Row(Name.INTERPRETERS, SPEEDS, quantity, kernel.description.subject, Unit.PER_SECOND, described)
+    for kernel in result.kernels:
+        quantity = call_text(kernel.name, kernel.argument)
+        for subject, baseline in result.ratios:
+            speedup = kernel.call.speedup(subject, baseline)
+            if speedup is not None:
+                yield Row(Name.INTERPRETERS, RATIOS, quantity, ratio_name(subject, baseline), Unit.FACTOR, speedup)
+    for subject, baseline in result.ratios:
+        mean = mean_speedup([kernel.call for kernel in result.kernels], subject, baseline)
+        if mean is not None:
+            yield Row(Name.INTERPRETERS, RATIOS, MEAN_RATIO, ratio_name(subject, baseline), Unit.FACTOR, mean)
+
+
+def call_text(kernel: str, argument: int) -> str:
+    """`fib(18)`."""
+    return f"{kernel}({argument})"
+
+
+def ratio_name(subject: str, baseline: str) -> str:
+    """`reference / pywasm`."""
+    return f"{subject} / {baseline}"
+
+
+def mean_speedup(calls: Iterable[Comparison], subject: str, baseline: str) -> Estimate | None:
+    """The geometric mean of the speed-ups of a subject over all calls; None if it did not make all of them, or if one
+    was too short for the clock."""
     ratios: list[list[float]] = []
-    for kernel in kernels.kernels:
-        slow, fast = kernel.call.of(baseline), kernel.call.of(engine)
+    for call in calls:
+        slow, fast = call.of(baseline), call.of(subject)
         if slow is None or fast is None:
             return None
         ratios.append([ratio(a, b) for a, b in zip(slow.samples, fast.samples, strict=True)])

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from conformance.record import Unexpected
 from conformance.runner import CommandResult, Outcome
 
 FOLDER = Path(__file__).with_name("expected")
@@ -36,14 +37,6 @@ class _Failure(BaseModel):
 class _Failures(BaseModel):
     model_config = ConfigDict(extra="forbid")
     failure: list[_Failure] = []
-
-
-@dataclass(frozen=True, slots=True)
-class Unexpected:
-    """Something that is not as it should be; `line` is None where it concerns the whole script."""
-
-    line: int | None
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,21 @@ from __future__ import annotations
 
 from conformance.script import AssertInvalid, AssertInvalidCustom, AssertMalformed, ModuleCommand, Script
 from conformance.tools import wasm_tools
+from interp.syntax.features import VERSIONS, feature_set
 
-FEATURES: dict[str, str] = {
-    "1.0": "wasm1",
-    "2.0-no-simd": "wasm2,-simd",
-    "2.0": "wasm2",
-    "3.0": "wasm3,-threads",
-}
-"""The feature sets that one can choose, and what wasm-tools calls them (its own wasm3 has threads, 3.0 has not)."""
+BASE = "wasm1"
+"""What wasm-tools calls version 1.0; it calls the features by the names that they have here."""
 
 ALL_FEATURES = "all"
-SUITE_FEATURES = FEATURES["3.0"]
 REJECTED = (AssertInvalid, AssertInvalidCustom, AssertMalformed)
+
+
+def enabled(features: frozenset[str]) -> str:
+    """A set of features, as wasm-tools spells it."""
+    return ",".join([BASE, *sorted(features)])
+
+
+SUITE_FEATURES = enabled(VERSIONS["3.0"])
 
 
 def rejection(wasm: bytes, features: str) -> str:
@@ -40,12 +43,12 @@ def rejection(wasm: bytes, features: str) -> str:
 
 
 def needs_beyond(wasm: bytes, features: str, *, rejected: bool = False, within: str = SUITE_FEATURES) -> bool:
-    """Whether the binary module needs more than the set `features` (a key of FEATURES).
+    """Whether the binary module needs more than the set `features` (as `feature_set` takes it).
 
     `rejected` says that the module is expected to be invalid or malformed with all of `within` (wasm-tools' spelling).
-    Raises: ToolMissingError, ToolFailedError, KeyError for an unknown set.
+    Raises: ToolMissingError, ToolFailedError, UnknownFeatureError.
     """
-    reason = rejection(wasm, FEATURES[features])
+    reason = rejection(wasm, enabled(feature_set(features)))
     if not rejected:
         return bool(reason)
     return reason != rejection(wasm, within)

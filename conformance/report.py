@@ -1,33 +1,26 @@
-"""What a run found: counts per kind of command and per file, and the JSON form of it all."""
+"""What a run found, and the record that is made of it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from conformance.expectations import Expectations, Unexpected
+from conformance.coverage import Applied, coverage_of
+from conformance.expectations import Expectations
+from conformance.proposals import Proposal, proposal_of, proposals
+from conformance.record import (
+    FORMAT,
+    Failure,
+    FileRecord,
+    ProposalRecord,
+    Report,
+    Totals,
+    Unexpected,
+    add,
+    add_kinds,
+)
 from conformance.runner import CommandResult, Outcome
-
-FORMAT = 1
-"""Version of the JSON form."""
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Counts of commands. `executed` are those that the engine was asked to carry out; a command that failed because
-    its module had failed before was not executed, and neither were those skipped or about the text format."""
-
-    executed: int
-    passed: int
-    failed: int
-    skipped: int
-    text: int
-
-    def to_json(self) -> dict[str, int]:
-        """The counts by name."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def totals(results: Iterable[CommandResult]) -> Totals:
@@ -53,12 +46,14 @@ def totals_by_kind(results: Iterable[CommandResult]) -> dict[str, Totals]:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """The run of one script: `error` says why it could not be run to its end, or is "". `seconds` is wall clock."""
+    """The run of one script: `error` says why it could not be run to its end, or is "". `seconds` is wall clock;
+    `applied` the rules that it applied, if that was observed."""
 
     file: str
     results: tuple[CommandResult, ...]
     error: str
     seconds: float
+    applied: Applied = field(default_factory=Applied)
 
     @property
     def failures(self) -> tuple[CommandResult, ...]:
@@ -68,7 +63,9 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A whole run: the engine's name, how it was run, its files, and what was expected to fail in them."""
+    """A whole run: the engine's name, how it was run, its files, and what was expected to fail in them. `seconds` is
+    wall clock; `observed` says whether the rules that were applied are known, `interrupted` whether files are missing.
+    """
 
     engine: str
     features: str | None
@@ -76,6 +73,9 @@ class RunReport:
     line: int | None
     files: tuple[FileReport, ...]
     expectations: Expectations
+    seconds: float = 0.0
+    observed: bool = False
+    interrupted: bool = False
 
     @property
     def results(self) -> list[CommandResult]:
@@ -88,46 +88,60 @@ class RunReport:
 
     @property
     def ok(self) -> bool:
-        """Whether something was run, and nothing unexpected came of it."""
-        return bool(self.results) and not any(map(self.unexpected, self.files))
+        """Whether something was run, to its end, and nothing unexpected came of it."""
+        return bool(self.results) and not self.interrupted and not any(map(self.unexpected, self.files))
 
-    def to_json(self) -> dict[str, Any]:
-        """The report as JSON data: every failure and every reason to skip, but not every pass."""
-        return {
-            "format": FORMAT,
-            "engine": self.engine,
-            "features": self.features,
-            "phase": "strict" if self.strict_phase else "any rejection",
-            "line": self.line,
-            "ok": self.ok,
-            "totals": totals(self.results).to_json(),
-            "kinds": _kinds_json(self.results),
-            "files": [self._file_json(file) for file in self.files],
-        }
+    def record(self) -> Report:
+        """The report as data."""
+        files = tuple(self._file(file) for file in self.files)
+        return Report(
+            format=FORMAT,
+            engine=self.engine,
+            features=self.features,
+            phase="strict" if self.strict_phase else "any rejection",
+            line=self.line,
+            interrupted=self.interrupted,
+            ok=self.ok,
+            seconds=round(self.seconds, 3),
+            totals=add(file.totals for file in files),
+            kinds=add_kinds(file.kinds for file in files),
+            proposals=tuple(_proposals(files)),
+            files=files,
+            coverage=coverage_of([(file.file, file.applied) for file in self.files]) if self.observed else None,
+        )
 
-    def _file_json(self, file: FileReport) -> dict[str, Any]:
+    def _file(self, file: FileReport) -> FileRecord:
         expected = self.expectations.lines(file.file)
         skipped = Counter(result.reason for result in file.results if result.outcome is Outcome.SKIPPED)
-        return {
-            "file": file.file,
-            "seconds": round(file.seconds, 3),
-            "error": file.error or None,
-            "totals": totals(file.results).to_json(),
-            "kinds": _kinds_json(file.results),
-            "failures": [
-                {
-                    "line": f.line,
-                    "kind": f.kind,
-                    "reason": f.reason,
-                    "executed": f.executed,
-                    "expected": f.line in expected,
-                }
-                for f in file.failures
-            ],
-            "skipped": dict(skipped.most_common()),
-            "unexpected": [{"line": u.line, "reason": u.reason} for u in self.unexpected(file)],
-        }
+        return FileRecord(
+            file=file.file,
+            proposal=proposal_of(file.file).name,
+            seconds=round(file.seconds, 3),
+            error=file.error or None,
+            totals=totals(file.results),
+            kinds=totals_by_kind(file.results),
+            failures=tuple(Failure(f.line, f.kind, f.reason, f.executed, f.line in expected) for f in file.failures),
+            skipped=dict(skipped.most_common()),
+            unexpected=self.unexpected(file),
+        )
 
 
-def _kinds_json(results: Iterable[CommandResult]) -> dict[str, dict[str, int]]:
-    return {kind: counts.to_json() for kind, counts in totals_by_kind(results).items()}
+def _proposals(files: tuple[FileRecord, ...]) -> Iterable[ProposalRecord]:
+    """The features that the files test: those that they came with, and those tested only within others' files."""
+    names = {file.file for file in files}
+    for proposal in proposals():
+        own = [file for file in files if file.proposal == proposal.name]
+        if own or (not proposal.files and names & set(proposal.within)):
+            yield _proposal(proposal, own)
+
+
+def _proposal(proposal: Proposal, files: list[FileRecord]) -> ProposalRecord:
+    return ProposalRecord(
+        name=proposal.name,
+        title=proposal.title,
+        version=proposal.version,
+        files=len(files),
+        within=proposal.within,
+        totals=add(file.totals for file in files),
+        kinds=add_kinds(file.kinds for file in files),
+    )

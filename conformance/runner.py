@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 from conformance import script as s
+from conformance.coverage import Applied, Observer
 from conformance.features import FeatureFilter
 from conformance.spectest import NAME as SPECTEST
 from conformance.spectest import Spectest
@@ -21,6 +22,7 @@ from conformance.values import UnsupportedValueError, argument, check_supported,
 from interp.engine import Engine, Extern, Func, Global, Instance, Limits
 from interp.engine import Module as CompiledModule
 from interp.errors import Exhaustion, Invalid, Malformed, Rejected, Trap, UncaughtException, Unlinkable, WasmError
+from interp.syntax.types import ValType
 
 MAX_REASON = 500
 """Characters of a reason that are kept."""
@@ -53,14 +55,16 @@ class CommandResult:
 class RunOptions:
     """How scripts are run.
 
-    `features`: skip modules that need more than this set (a key of FEATURES), None runs all. `strict_phase`: whether a
-    malformed module must be Malformed and an invalid one Invalid, or any rejection will do. `line`: report only the
-    commands on this line, and run none after it.
+    `features`: skip modules that need more than this set (as `feature_set` takes it), None runs all. `strict_phase`:
+    whether a malformed module must be Malformed and an invalid one Invalid, or any rejection will do. `line`: report
+    only the commands on this line, and run none after it. `coverage`: note which rules the engine applies, which only
+    the reference machine can tell.
     """
 
     features: str | None = None
     strict_phase: bool = True
     line: int | None = None
+    coverage: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
@@ -108,6 +112,7 @@ class ScriptRun:
         self._options = options
         self._needs_beyond = FeatureFilter(script, options.features)
         self._store = engine.store(options.limits)
+        self._observer = Observer(self._store) if options.coverage else None
         self._definitions: dict[str | None, CompiledModule | _Unavailable] = {}
         self._instances: dict[str | None, Instance | _Unavailable] = {}
         self._registered: dict[str, Mapping[str, Extern] | _Unavailable] = {SPECTEST: Spectest(self._store)}
@@ -120,8 +125,14 @@ class ScriptRun:
                 return
             begin(command)
             result = self.execute(command)
+            if self._observer is not None:
+                self._observer.end(command.line)
             if line in (None, command.line):
                 yield result
+
+    def applied(self) -> Applied:
+        """The rules that were applied until now; none unless that is observed."""
+        return Applied() if self._observer is None else self._observer.applied()
 
     def execute(self, command: s.Command) -> CommandResult:
         """Run one command. Only a KeyboardInterrupt is raised; everything else is a result."""
@@ -172,7 +183,10 @@ class ScriptRun:
         return found
 
     def _compile(self, command: s.ModuleCommand) -> CompiledModule:
-        return self._engine.compile(self._wasm(command))
+        module = self._engine.compile(self._wasm(command))
+        if self._observer is not None:
+            self._observer.typed(module)
+        return module
 
     def _wasm(self, command: s.ModuleCommand) -> bytes:
         """The binary module of `command`, if it is within the features to run."""
@@ -196,6 +210,10 @@ class ScriptRun:
 
     def _act(self, action: s.Invoke | s.Get) -> tuple[Any, ...]:
         """Do an action: its results."""
+        return tuple([result for result, _ in self._results(action)])
+
+    def _results(self, action: s.Invoke | s.Get) -> list[tuple[Any, ValType]]:
+        """Do an action: its results, each with its type."""
         exports = self._instance(action.module).exports
         if action.field not in exports:
             raise _failed(f"the module has no export {action.field!r}")
@@ -203,16 +221,16 @@ class ScriptRun:
         if isinstance(action, s.Get):
             if not isinstance(extern, Global):
                 raise _failed(f"the export {action.field!r} is no global")
-            return (extern.value,)
+            return [(extern.value, extern.type.valtype)]
         if not isinstance(extern, Func):
             raise _failed(f"the export {action.field!r} is no function")
         arguments = [argument(value) for value in action.args]
-        count = len(extern.type.results)
+        types = extern.type.results
         returned = extern(*arguments)
-        results = results_of(returned, count)
+        results = results_of(returned, len(types))
         if results is None:
-            raise _failed(f"a function with {count} results returned {returned!r}")
-        return results
+            raise _failed(f"a function with {len(types)} results returned {returned!r}")
+        return list(zip(results, types, strict=True))
 
     def _expect(self, wanted: type[WasmError], text: str, attempt: Callable[[], Any]) -> WasmError:
         """The error of class `wanted` that `attempt` must end with; `text` says in the reasons what was expected."""
@@ -257,10 +275,10 @@ class ScriptRun:
         """Compare the results, each by bits."""
         self._instance(command.action.module)
         check_supported(command.expected)
-        results = self._act(command.action)
+        results = self._results(command.action)
         if len(results) != len(command.expected):
             raise _failed(f"expected {len(command.expected)} results, got {len(results)}")
-        differences = [mismatch(e, r) for e, r in zip(command.expected, results, strict=True)]
+        differences = [mismatch(e, *r) for e, r in zip(command.expected, results, strict=True)]
         if any(differences):
             raise _failed(" and ".join(filter(None, differences)))
 

@@ -1,59 +1,34 @@
-"""Which scripts are run: from paths, the suite's folder, a pattern, and the list of those that must pass (smoke)."""
+"""Which scripts are run: from paths, the suite's folder, a pattern, and names to leave out."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatch
-from functools import cache
 from pathlib import Path
 
-SMOKE_FILE = Path(__file__).with_name("smoke.toml")
-PATTERN = "*.wast"
-MAX_NAMES = 5
-"""Names that an error lists."""
+from conformance.suite import PATTERN
 
 
 class SelectionError(ValueError):
     """There is nothing to run, or a path does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class Smoke:
-    """The scripts of the suite that must pass completely within `features` on every engine, for every change."""
-
-    features: str
-    files: tuple[str, ...]
-
-
-@cache
-def smoke() -> Smoke:
-    """The list in smoke.toml."""
-    data = tomllib.loads(SMOKE_FILE.read_text(encoding="utf-8"))
-    return Smoke(data["features"], tuple(data["files"]))
+__all__ = ["PATTERN", "SelectionError", "select"]
 
 
 def select(
-    paths: Sequence[Path], suite: Path | None, pattern: str = "*", only: Iterable[str] | None = None
+    paths: Sequence[Path], suite: Path | None, pattern: str = "*", without: Collection[str] = ()
 ) -> dict[Path, str]:
     """The scripts to run, in order, and their names for reports: relative to the suite's folder where they are in it.
 
-    `paths` are scripts or folders of scripts, empty for the whole folder `suite`; `pattern` is a shell pattern and
-    `only` a list of names, both to restrict them by name. Raises SelectionError.
+    `paths` are scripts or folders of scripts, empty for the whole folder `suite`; `pattern` is a shell pattern
+    of names, and `without` are names that are left out. Raises SelectionError.
     """
     sources = list(paths) or ([] if suite is None else [suite])
     if not sources:
-        raise SelectionError("no scripts: name some, or give the suite's folder with --suite or WASM_TESTSUITE")
+        raise SelectionError("no scripts: name some, give --suite or WASM_TESTSUITE the suite's folder, or --fetch it")
     names = {script.absolute(): _name(script, suite) for path in sources for script in _scripts(path)}
-    if only is not None:
-        wanted = set(only)
-        missing = sorted(wanted - set(names.values()))
-        if missing:
-            more = f" and {len(missing) - MAX_NAMES} more" if len(missing) > MAX_NAMES else ""
-            raise SelectionError(f"the suite has no {', '.join(missing[:MAX_NAMES])}{more}")
-        names = {script: name for script, name in names.items() if name in wanted}
-    chosen = {script: name for script, name in names.items() if fnmatch(name, pattern)}
+    chosen = {script: name for script, name in names.items() if fnmatch(name, pattern) and name not in without}
     if not chosen:
         raise SelectionError("no script matches")
     return chosen

@@ -1,10 +1,12 @@
-"""Scripts run in worker processes: a script that crashes its worker or takes too long ends only itself."""
+"""Scripts run in worker processes: a script that crashes its worker, takes too long or too much memory ends only
+itself."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -17,15 +19,21 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from conformance.coverage import Applied
 from conformance.report import FileReport
 from conformance.runner import CommandResult, RunOptions, ScriptRun, describe
+from conformance.schedule import rank
 from conformance.script import ScriptError, load_script
 from conformance.tools import ToolMissingError
 from interp.engine import load_engine
 
+if sys.platform == "linux":
+    import resource
+
 # A fresh interpreter: an engine's threads do not survive a fork.
 _CONTEXT = multiprocessing.get_context("spawn")
 JOIN_SECONDS = 5.0
+DEFAULT_MEMORY = 4 << 30
 START_SECONDS = 60.0
 """What a worker may take to start, before the time of its script begins to count."""
 
@@ -44,19 +52,22 @@ class _Begin:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """A worker is done with its script; `error` as in FileReport. `usable`: it can run another one."""
+    """A worker is done with its script; `error` and `applied` as in FileReport. `usable`: it can run another one."""
 
     error: str
     usable: bool = True
+    applied: Applied = field(default_factory=Applied)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How a worker runs scripts: the engine's name, the options, and a folder for files in between."""
+    """How a worker runs scripts: the engine's name, the options, a folder for files in between, and the bytes of memory
+    that it may have."""
 
     engine: str
     options: RunOptions
     scratch: Path
+    memory: int
 
 
 def _end_with_parent() -> None:
@@ -67,9 +78,18 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def _limit_memory(limit: int) -> None:
+    """Let this process have `limit` bytes of memory, beyond which an allocation fails: of memory that it can write, as
+    a JIT reserves far more addresses than it ever uses. Only where the system can tell these apart."""
+    if sys.platform == "linux":
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
 def _serve(connection: Connection, job: Job) -> None:
     """The worker: run each script whose path arrives, until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    _limit_memory(job.memory)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     engine = load_engine(job.engine)
     while True:
@@ -78,16 +98,17 @@ def _serve(connection: Connection, job: Job) -> None:
         except EOFError:
             return
         connection.send(_Started())
-        error = ""
+        error, applied = "", Applied()
         try:
             run = ScriptRun(engine, load_script(path, job.scratch), job.options)
             for result in run.results(lambda command: connection.send(_Begin(command.line))):
                 connection.send(result)
+            applied = run.applied()
         except (ScriptError, ToolMissingError) as failure:
             error = str(failure)
         except Exception as failure:  # the engine has no store, or a fault of our own: the file has not been run
             error = describe(failure)
-        connection.send(_Done(error))
+        connection.send(_Done(error, applied=applied))
 
 
 @dataclass(slots=True)
@@ -108,10 +129,10 @@ class _Worker:
         with suppress(OSError):  # a worker that has died meanwhile is noticed when it is waited for
             self.connection.send(path)
 
-    def report(self, name: str, error: str) -> FileReport:
+    def report(self, name: str, done: _Done) -> FileReport:
         """The report of the script, after which the worker is idle."""
         self.path = None
-        return FileReport(name, tuple(self.results), error, time.monotonic() - self.started)
+        return FileReport(name, tuple(self.results), done.error, time.monotonic() - self.started, done.applied)
 
     def end_time(self, timeout: float) -> float:
         """When the script must have ended."""
@@ -170,26 +191,29 @@ def _drain(worker: _Worker) -> _Done | None:
 
 
 class Pool:
-    """Runs scripts on up to `jobs` workers, each script for up to `timeout` seconds."""
+    """Runs scripts on up to `jobs` workers, each script for up to `timeout` seconds with up to `memory` bytes."""
 
-    def __init__(self, engine: str, options: RunOptions, jobs: int, timeout: float) -> None:
+    def __init__(
+        self, engine: str, options: RunOptions, jobs: int, timeout: float, memory: int = DEFAULT_MEMORY
+    ) -> None:
         self._engine = engine
         self._options = options
         self._jobs = max(1, jobs)
         self._timeout = timeout
+        self._memory = memory
         self._workers: list[_Worker] = []
 
     def run(self, paths: Sequence[Path], names: Mapping[Path, str]) -> Iterator[FileReport]:
-        """Run the scripts, giving the report of each as it ends; `names` are the names for reports."""
-        waiting = deque(paths)
+        """Run the scripts, the slow ones first, giving the report of each as it ends; `names` are for the reports."""
+        waiting = deque(sorted(paths, key=lambda path: rank(names[path])))
         with tempfile.TemporaryDirectory(prefix="conformance-") as scratch:
-            job = Job(self._engine, self._options, Path(scratch))
+            job = Job(self._engine, self._options, Path(scratch), self._memory)
             try:
                 while waiting or self._busy():
                     self._assign(waiting, job)
-                    for worker, error in self._ended():
+                    for worker, done in self._ended():
                         name = names[worker.path] if worker.path is not None else ""
-                        yield worker.report(name, error)
+                        yield worker.report(name, done)
             finally:
                 for worker in self._workers:
                     worker.end()
@@ -207,8 +231,8 @@ class Pool:
                 self._workers.append(idle[-1])
             idle.pop().begin(waiting.popleft())
 
-    def _ended(self) -> Iterator[tuple[_Worker, str]]:
-        """Wait until something happens: the workers whose scripts have ended, and their errors."""
+    def _ended(self) -> Iterator[tuple[_Worker, _Done]]:
+        """Wait until something happens: the workers whose scripts have ended, and how."""
         busy = self._busy()
         left = min(worker.end_time(self._timeout) for worker in busy) - time.monotonic()
         wait([worker.connection for worker in busy], timeout=max(0.0, left))
@@ -221,4 +245,4 @@ class Pool:
             if not done.usable:
                 worker.end()
                 self._workers.remove(worker)
-            yield worker, done.error
+            yield worker, done

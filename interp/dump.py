@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from interp.binary.names import function_names
+from interp.binary.names import function_names, names_of
 from interp.errors import printable
-from interp.syntax.modules import Active, Func, Module
+from interp.syntax.modules import Active, Func, Module, TagIdx
 from interp.syntax.notation import listing
 from interp.syntax.types import EXTERN_KINDS, FuncType, TypeIdx
 
@@ -16,17 +16,32 @@ class NoSuchFunctionError(LookupError):
     """The module has no function of that index or name."""
 
 
+DESCRIPTION_KINDS = {**EXTERN_KINDS, TypeIdx: "func", TagIdx: "tag"}
+
+
+def typedefs(module: Module) -> Iterator[str]:
+    """The types that function signatures do not show: structures, arrays, sub types, recursive types."""
+    names = names_of(module).types
+    index = 0
+    for type_ in module.types:
+        group = type_.rectype.subtypes
+        for subtype in group:
+            plain = len(group) == 1 and subtype.final and not subtype.supertypes
+            if not plain or not isinstance(subtype.comptype, FuncType):
+                name = f" {printable(names[index])}" if index in names else ""
+                yield f"type {index}{name} {subtype}{f' (rec of {len(group)})' if len(group) > 1 else ''}"
+            index += 1
+
+
 def functype_of(module: Module, typeidx: int) -> str:
     """The notation of a function type; a type index that is out of range is shown as it is."""
-    types = [subtype.comptype for rectype in module.types for subtype in rectype.subtypes]
+    types = [subtype.comptype for type_ in module.types for subtype in type_.rectype.subtypes]
     return str(types[typeidx]) if typeidx < len(types) else f"(type {typeidx})"
 
 
 def imported(module: Module, kind: str) -> int:
     """How many imports come before the module's own definitions of a kind."""
-    wanted = [cls for cls, name in EXTERN_KINDS.items() if name == kind and cls is not FuncType]
-    descs = (i.desc for i in module.imports)
-    return sum(isinstance(desc, TypeIdx) if kind == "func" else isinstance(desc, wanted[0]) for desc in descs)
+    return sum(DESCRIPTION_KINDS[type(i.desc)] == kind for i in module.imports)
 
 
 def selected(module: Module, function: str | None) -> Iterator[tuple[int, Func]]:
@@ -48,8 +63,8 @@ def counts(module: Module) -> dict[str, int]:
     """The sections that are there, by the number of their entries."""
     sections: dict[str, Any] = {
         "types": module.types, "imports": module.imports, "functions": module.funcs, "tables": module.tables,
-        "memories": module.mems, "globals": module.globals, "exports": module.exports, "elements": module.elems,
-        "data": module.datas, "custom sections": module.customs,
+        "memories": module.mems, "tags": module.tags, "globals": module.globals, "exports": module.exports,
+        "elements": module.elems, "data": module.datas, "custom sections": module.customs,
     }  # fmt: skip
     return {name: len(entries) for name, entries in sections.items() if entries}
 
@@ -57,13 +72,14 @@ def counts(module: Module) -> dict[str, int]:
 def summary(module: Module) -> Iterator[str]:
     """All but the code, a line each."""
     yield ", ".join(f"{n} {name}" for name, n in counts(module).items()) or "an empty module"
+    yield from typedefs(module)
     for i in module.imports:
-        desc = f"func {functype_of(module, i.desc.index)}" if isinstance(i.desc, TypeIdx) else described(i.desc)
-        yield f"import {printable(i.module)} {printable(i.name)} {desc}"
+        yield f"import {printable(i.module)} {printable(i.name)} {described(module, i.desc)}"
     for kind, first, types in (
         ("table", imported(module, "table"), [table.type for table in module.tables]),
         ("memory", imported(module, "memory"), [mem.type for mem in module.mems]),
         ("global", imported(module, "global"), [global_.type for global_ in module.globals]),
+        ("tag", imported(module, "tag"), [functype_of(module, tag.typeidx) for tag in module.tags]),
     ):
         yield from (f"{kind} {index} {t}" for index, t in enumerate(types, first))
     for e in module.exports:
@@ -78,9 +94,14 @@ def summary(module: Module) -> Iterator[str]:
         yield f"custom section {printable(custom.name)}, {len(custom.data)} bytes at {custom.offset:#x}"
 
 
-def described(externtype: Any) -> str:
-    """Kind and notation of a table, memory or global type."""
-    return f"{EXTERN_KINDS[type(externtype)]} {externtype}"
+def described(module: Module, desc: Any) -> str:
+    """Kind and type of an import."""
+    shown = desc
+    if isinstance(desc, TypeIdx):
+        shown = functype_of(module, desc.index)
+    elif isinstance(desc, TagIdx):
+        shown = functype_of(module, desc.typeidx)
+    return f"{DESCRIPTION_KINDS[type(desc)]} {shown}"
 
 
 def mode_of(mode: Any) -> str:

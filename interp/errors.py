@@ -126,6 +126,7 @@ class ExhaustionKind(Enum):
     DEADLINE = "deadline exceeded"
     MEMORY = "memory limit exceeded"
     TABLE = "table limit exceeded"
+    HEAP = "heap limit exceeded"
 
 
 class Exhaustion(ExecutionError):
@@ -137,7 +138,14 @@ class Exhaustion(ExecutionError):
 
 
 class UncaughtException(ExecutionError):
-    """An exception that the module threw was caught by no handler.  Spec: exec/instructions#throw"""
+    """An exception that the module threw was caught by no handler; `exception` is a reference to it, where the engine
+    gives one.  Spec: exec/instructions#throw"""
 
-    def __init__(self, message: str = "unhandled exception", backtrace: tuple[BacktraceFrame, ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str = "unhandled exception",
+        backtrace: tuple[BacktraceFrame, ...] = (),
+        exception: object = None,
+    ) -> None:
         super().__init__(message, backtrace)
+        self.exception = exception

@@ -71,7 +71,7 @@ def test_no_numeric_mnemonic_is_written_outside_the_table() -> None:
     numeric = {name for name, op in BY_MNEMONIC.items() if op.sem is not None}
     for package in PACKAGES:
         for path in sources(package):
-            if path == ROOT / "interp/syntax/instructions.py":
+            if path.parent == ROOT / "interp/syntax":
                 continue
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):

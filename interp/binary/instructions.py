@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from interp.binary.reader import VALTYPES, StrictReader
+from interp.binary.reader import VALTYPE_CODES, StrictReader
+from interp.syntax import features as f
 from interp.syntax.instructions import (
-    BY_MNEMONIC,
     BY_OPCODE,
+    CATCHES,
     ELSE,
     END,
+    OPS,
     PREFIXES,
     BlockType,
+    Catch,
     Expr,
     Imm,
     Instr,
@@ -28,39 +31,38 @@ from interp.syntax.types import TypeIdx
 
 EMPTY_BLOCKTYPE = 0x40
 MEMIDX_FLAG = 0x40
-BLOCKS = frozenset(BY_MNEMONIC[mnemonic] for mnemonic in ("block", "loop", "if"))
+"""Bit of a memory argument's flags that says that a memory index follows; below it stands the alignment."""
 
-INDICES = frozenset({Imm.LABELIDX, Imm.FUNCIDX, Imm.TYPEIDX, Imm.TABLEIDX, Imm.GLOBALIDX, Imm.LOCALIDX, Imm.ELEMIDX})
-LATER_OPCODES = {
-    0x08: "exceptions are", 0x0A: "exceptions are", 0x12: "tail calls are", 0x13: "tail calls are",
-    0x14: "function references are", 0x15: "function references are", 0x1F: "exceptions are",
-    0xD3: "garbage collection is", 0xD4: "function references are", 0xFB: "garbage collection is", 0xFD: "SIMD is",
-}  # fmt: skip
-"""First bytes of instructions that the table has no rows for yet, so that the error says what a module needs."""
+BLOCKS = frozenset(op for op in OPS if Imm.BLOCKTYPE in op.immediates)
 
+INDICES = frozenset({
+    Imm.LABELIDX, Imm.FUNCIDX, Imm.TYPEIDX, Imm.TABLEIDX, Imm.GLOBALIDX, Imm.LOCALIDX, Imm.ELEMIDX, Imm.TAGIDX,
+})  # fmt: skip
+"""Immediates that are nothing but an index."""
 LONG = 0x80
 """The first byte of an index from which on another byte follows."""
 
 Row = tuple[Op, tuple[Callable[[], Any], ...], bool]
 """A row of the table, the readers of its immediates, and whether an index follows a single byte of opcode."""
 
-OpenBlock = tuple[Op, int, BlockType, list[Instr], Expr | None]
-"""An open block: its row, offset and block type, the instructions around it, and `then` while `else` is read."""
+OpenBlock = tuple[Op, int, tuple[Any, ...], list[Instr], Expr | None]
+"""An open block: its row, offset and immediates, the instructions around it, and `then` while `else` is read."""
 
 
 class InstrReader(StrictReader):
     """Adds expressions to the values and types."""
 
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
+    def __init__(self, data: bytes, features: frozenset[str] = f.VERSION_3) -> None:
+        super().__init__(data, features)
         self.uses_data_count = False
+        self.offset_bits = 64 if f.MEMORY64 in self.features else 32
         self._immediates: dict[Imm, Callable[[], Any]] = {
             Imm.BLOCKTYPE: self.read_blocktype,
             Imm.LABELIDX: self.read_uint,
             Imm.LABELIDX_LIST: lambda: self.read_vec(self.read_uint),
             Imm.FUNCIDX: self.read_uint,
             Imm.TYPEIDX: self.read_uint,
-            Imm.TABLEIDX: self.read_uint,
+            Imm.TABLEIDX: self.read_tableidx,
             Imm.MEMIDX: self.read_memidx,
             Imm.GLOBALIDX: self.read_uint,
             Imm.LOCALIDX: self.read_uint,
@@ -73,10 +75,18 @@ class InstrReader(StrictReader):
             Imm.I64: lambda: self.read_int(64) & 0xFFFFFFFFFFFFFFFF,
             Imm.F32: self.read_f32,
             Imm.F64: self.read_f64,
+            Imm.V128: lambda: int.from_bytes(self.read_exactly(16), "little"),
+            Imm.TAGIDX: self.read_uint,
+            Imm.FIELDIDX: self.read_uint,
+            Imm.U32: self.read_uint,
+            Imm.LANEIDX: self.read_byte,
+            Imm.LANEIDX_16: lambda: tuple(self.read_exactly(16)),
+            Imm.CATCH_LIST: lambda: self.read_vec(self.read_catch),
+            Imm.CASTOP: self.read_castop,
         }
         self._rows: list[Row | None] = [None] * 256
         for opcode, op in BY_OPCODE.items():
-            if isinstance(opcode, int):
+            if isinstance(opcode, int) and op.since in self.features:
                 self._rows[opcode] = self.row(op)
 
     def read_blocktype(self) -> BlockType:
@@ -85,19 +95,46 @@ class InstrReader(StrictReader):
         if byte == EMPTY_BLOCKTYPE:
             self.pos += 1
             return None
-        if byte in VALTYPES:
+        if byte in VALTYPE_CODES:
             return self.read_valtype()
         start = self.pos
         index = self.read_int(33)
         if index < 0:
             raise self.malformed("malformed block type", start)
+        self.need(f.MULTI_VALUE, "malformed block type", start)
         return TypeIdx(index)
 
-    def read_memidx(self) -> int:
-        """memidx; a byte that must be zero until a module may have several memories."""
+    def read_reserved(self) -> int:
+        """The byte that stood for an index 0 before there were several memories or tables."""
         if self.read_byte() != 0:
             raise self.malformed("zero byte expected", self.pos - 1)
         return 0
+
+    def read_memidx(self) -> int:
+        """memidx."""
+        return self.read_uint() if f.MULTI_MEMORY in self.features else self.read_reserved()
+
+    def read_tableidx(self) -> int:
+        """tableidx."""
+        return self.read_uint() if f.REFERENCE_TYPES in self.features else self.read_reserved()
+
+    def read_catch(self) -> Catch:
+        """catch.  Spec: binary/instructions#control-instructions"""
+        start = self.pos
+        code = self.read_byte()
+        if code >= len(CATCHES):
+            raise self.malformed("malformed catch clause", start)
+        keyword = CATCHES[code]
+        tagidx = None if keyword.startswith("catch_all") else self.read_uint()
+        return Catch(keyword, tagidx, self.read_uint())
+
+    def read_castop(self) -> tuple[bool, bool]:
+        """castop: whether the types before and after the cast may be null.  Spec: binary/instructions#control"""
+        start = self.pos
+        flags = self.read_byte()
+        if flags > 3:
+            raise self.malformed("malformed br_on_cast flags", start)
+        return bool(flags & 1), bool(flags & 2)
 
     def read_dataidx(self) -> int:
         """dataidx; its use needs a data count section before the code.  Spec: binary/modules#data-count-section"""
@@ -107,10 +144,14 @@ class InstrReader(StrictReader):
     def read_memarg(self) -> MemArg:
         """memarg.  Spec: binary/instructions#memory-instructions"""
         start = self.pos
-        align = self.read_uint()
-        if align >= MEMIDX_FLAG:
-            raise self.malformed("malformed memop flags", start)
-        return MemArg(align, self.read_uint())
+        flags = self.read_uint()
+        memidx = 0
+        if flags >= MEMIDX_FLAG:
+            if flags >= 2 * MEMIDX_FLAG:
+                raise self.malformed("malformed memop flags", start)
+            self.need(f.MULTI_MEMORY, "malformed memop flags", start)
+            memidx = self.read_uint()
+        return MemArg(flags % MEMIDX_FLAG, self.read_uint(self.offset_bits), memidx)
 
     def row(self, op: Op) -> Row:
         """A row of the table, prepared for reading."""
@@ -125,9 +166,9 @@ class InstrReader(StrictReader):
             opcode = (int(opcode), self.read_uint())
         op = BY_OPCODE.get(opcode)
         if op is None:
-            first, code = (opcode, opcode) if isinstance(opcode, int) else (opcode[0], opcode[0] << 8 | opcode[1])
-            later = f", {LATER_OPCODES[first]} not supported yet" if first in LATER_OPCODES else ""
-            raise self.malformed(f"illegal opcode {code:x}{later}", start)
+            code = f"{opcode:02x}" if isinstance(opcode, int) else f"{opcode[0]:02x} {opcode[1]:02x}"
+            raise self.malformed(f"illegal opcode {code}", start)
+        self.need(op.since, f"illegal opcode {op.mnemonic}", start)
         return self.row(op)
 
     def read_expression(self) -> Expr:
@@ -158,7 +199,7 @@ class InstrReader(StrictReader):
                 self.pos = offset + 1
             op, readers, indexed = row
             if op in BLOCKS:
-                open_blocks.append((op, offset, self.read_blocktype(), current, None))
+                open_blocks.append((op, offset, tuple([reader() for reader in readers]), current, None))
                 current = []
             elif len(readers) == 1:
                 byte = data[offset + 1] if indexed and offset + 1 < self.end else LONG
@@ -178,9 +219,9 @@ def expects_else(block: OpenBlock) -> bool:
 
 def close_block(block: OpenBlock, body: Expr) -> list[Instr]:
     """The instructions around a block, with the block behind them."""
-    op, offset, blocktype, outer, then = block
+    op, offset, immediates, outer, then = block
     bodies: tuple[Expr, ...] = (body,)
     if op.kind == "if":
         bodies = (body, ()) if then is None else (then, body)
-    outer.append(Instr(op, (blocktype, *bodies), offset))
+    outer.append(Instr(op, (*immediates, *bodies), offset))
     return outer

@@ -9,34 +9,39 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from interp.binary.instructions import InstrReader
-from interp.binary.reader import MAX_FUNCTION_LOCALS
+from interp.binary.reader import MAX_FUNCTION_LOCALS, MAX_MODULE_LOCALS
+from interp.syntax import features as f
 from interp.syntax import modules as m
 from interp.syntax.instructions import BY_MNEMONIC, Expr, Instr
-from interp.syntax.types import FUNCREF, RecType, RefType, TypeIdx, ValType
+from interp.syntax.types import FUNCREF, AbsHeapType, RefType, TypeIdx, ValType
 
 T = TypeVar("T")
 
 SECTIONS = (
-    "type", "import", "func", "table", "memory", "global", "export", "start", "elem", "datacount", "code", "data",
+    "type", "import", "func", "table", "memory", "tag", "global", "export", "start", "elem", "datacount", "code",
+    "data",
 )  # fmt: skip
 """Sections by name in the order they must come in; a name's place here is not its id (`SECTION_IDS`)."""
 
 SECTION_IDS = {
     1: "type", 2: "import", 3: "func", 4: "table", 5: "memory", 6: "global", 7: "export", 8: "start", 9: "elem",
-    10: "code", 11: "data", 12: "datacount",
+    10: "code", 11: "data", 12: "datacount", 13: "tag",
 }  # fmt: skip
+SECTION_FEATURES = {"datacount": f.BULK_MEMORY, "tag": f.EXCEPTIONS}
 
-EXTERN_KINDS = ("func", "table", "memory", "global")
+EXTERN_KINDS = ("func", "table", "memory", "global", "tag")
+TABLE_WITH_INIT = 0x40
 REF_FUNC = BY_MNEMONIC["ref.func"]
 
 
 class ModuleReader(InstrReader):
     """Reads one module; `read()` gives it."""
 
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
+    def __init__(self, data: bytes, features: frozenset[str] = f.VERSION_3) -> None:
+        super().__init__(data, features)
         self.typeidxs: tuple[int, ...] = ()
         self.data_count: int | None = None
+        self.local_count = 0
         self.sections: dict[str, Any] = {}
         self.customs: list[m.Custom] = []
 
@@ -57,6 +62,7 @@ class ModuleReader(InstrReader):
                 name = SECTION_IDS.get(section_id)
                 if name is None:
                     raise self.malformed(f"malformed section id {section_id}", start)
+                self.need(SECTION_FEATURES.get(name, f.CORE), f"malformed section id {section_id}", start)
                 if SECTIONS.index(name) <= last:
                     raise self.malformed("unexpected content after last section", start)
                 last = SECTIONS.index(name)
@@ -84,7 +90,7 @@ class ModuleReader(InstrReader):
         get = self.sections.get
         return m.Module(
             types=get("type", ()), imports=get("import", ()), funcs=bodies, tables=get("table", ()),
-            mems=get("memory", ()), globals=get("global", ()), elems=get("elem", ()), datas=datas,
+            mems=get("memory", ()), tags=get("tag", ()), globals=get("global", ()), elems=get("elem", ()), datas=datas,
             start=get("start"), exports=get("export", ()), customs=tuple(self.customs),
         )  # fmt: skip
 
@@ -92,9 +98,9 @@ class ModuleReader(InstrReader):
         """customsec.  Spec: binary/modules#custom-section"""
         return m.Custom(self.read_str(), self.read_exactly(), start)
 
-    def read_type_section(self) -> tuple[RecType, ...]:
+    def read_type_section(self) -> tuple[m.Type, ...]:
         """typesec.  Spec: binary/modules#type-section"""
-        return self.read_vec(self.read_rectype)
+        return self.read_vec(lambda: m.Type(offset=self.pos, rectype=self.read_rectype()))
 
     def read_import_section(self) -> tuple[m.Import, ...]:
         """importsec.  Spec: binary/modules#import-section"""
@@ -107,10 +113,17 @@ class ModuleReader(InstrReader):
         kind = self.read_byte()
         readers: tuple[Callable[[], Any], ...] = (
             lambda: TypeIdx(self.read_uint()), self.read_tabletype, self.read_memtype, self.read_globaltype,
+            lambda: m.TagIdx(self.read_tagtype()),
         )  # fmt: skip
-        if kind >= len(readers):
-            raise self.malformed("malformed import kind", self.pos - 1)
+        self.check_extern_kind(kind, "malformed import kind")
         return m.Import(module, name, readers[kind](), start)
+
+    def check_extern_kind(self, kind: int, message: str) -> None:
+        """Malformed unless the byte just read is the kind of an import or export."""
+        if kind >= len(EXTERN_KINDS):
+            raise self.malformed(message, self.pos - 1)
+        if EXTERN_KINDS[kind] == "tag":
+            self.need(f.EXCEPTIONS, message, self.pos - 1)
 
     def read_func_section(self) -> tuple[int, ...]:
         """funcsec: the type indices of the functions whose code follows.  Spec: binary/modules#function-section"""
@@ -119,7 +132,21 @@ class ModuleReader(InstrReader):
 
     def read_table_section(self) -> tuple[m.Table, ...]:
         """tablesec.  Spec: binary/modules#table-section"""
-        return self.read_vec(lambda: m.Table(offset=self.pos, type=self.read_tabletype(), init=None))
+        return self.read_vec(self.read_table)
+
+    def read_table(self) -> m.Table:
+        """table: its type, or two bytes, its type and an expression."""
+        start = self.pos
+        if start >= self.end or self.data[start] != TABLE_WITH_INIT:
+            return m.Table(self.read_tabletype(), None, start)
+        self.need(f.FUNCTION_REFERENCES, "malformed reference type", start)
+        self.pos += 1
+        self.read_reserved()
+        return m.Table(self.read_tabletype(), self.read_expression(), start)
+
+    def read_tag_section(self) -> tuple[m.Tag, ...]:
+        """tagsec.  Spec: binary/modules#tag-section"""
+        return self.read_vec(lambda: m.Tag(offset=self.pos, typeidx=self.read_tagtype()))
 
     def read_memory_section(self) -> tuple[m.Mem, ...]:
         """memsec.  Spec: binary/modules#memory-section"""
@@ -140,8 +167,7 @@ class ModuleReader(InstrReader):
         start = self.pos
         name = self.read_str()
         kind = self.read_byte()
-        if kind >= len(EXTERN_KINDS):
-            raise self.malformed("malformed export kind", self.pos - 1)
+        self.check_extern_kind(kind, "malformed export kind")
         return m.Export(name, EXTERN_KINDS[kind], self.read_uint(), start)
 
     def read_start_section(self) -> m.Start:
@@ -158,22 +184,24 @@ class ModuleReader(InstrReader):
         flags = self.read_uint()
         if flags > 7:
             raise self.malformed("malformed elements segment kind", start)
+        if flags:
+            self.need(f.BULK_MEMORY, "malformed elements segment kind", start)
         mode: m.Active | m.Passive | m.Declarative
         if flags & 1:
             mode = m.Declarative() if flags & 2 else m.Passive()
         else:
             mode = m.Active(self.read_uint() if flags & 2 else 0, self.read_expression())
-        reftype = FUNCREF if not flags & 3 else self.read_elem_type(bool(flags & 4))
+        reftype = self.read_elem_type(flags)
         item: Callable[[], Expr] = self.read_expression if flags & 4 else self.read_ref_func
         return m.Elem(reftype, self.read_vec(item), mode, start)
 
-    def read_elem_type(self, expressions: bool) -> RefType:
-        """A reference type where expressions follow, else the element kind 0x00 of functions."""
-        if expressions:
-            return self.read_reftype()
-        if self.read_byte() != 0:
+    def read_elem_type(self, flags: int) -> RefType:
+        """A reference type where expressions follow, else the element kind 0x00 of functions; both may be left out."""
+        if flags & 4:
+            return self.read_reftype() if flags & 3 else FUNCREF
+        if flags & 3 and self.read_byte() != 0:
             raise self.malformed("malformed element kind", self.pos - 1)
-        return FUNCREF
+        return RefType(False, AbsHeapType.FUNC) if f.FUNCTION_REFERENCES in self.features else FUNCREF
 
     def read_ref_func(self) -> Expr:
         """A function index, which abbreviates the expression `ref.func x`."""
@@ -205,7 +233,9 @@ class ModuleReader(InstrReader):
         """locals: runs of one type; their sum is checked before they are spread out."""
         start = self.pos
         runs = self.read_vec(lambda: (self.read_uint(), self.read_valtype()))
-        if sum(count for count, _ in runs) > MAX_FUNCTION_LOCALS:
+        count = sum(count for count, _ in runs)
+        self.local_count += count
+        if count > MAX_FUNCTION_LOCALS or self.local_count > MAX_MODULE_LOCALS:
             raise self.malformed("too many locals", start)
         return tuple([valtype for count, valtype in runs for _ in range(count)])
 
@@ -219,15 +249,18 @@ class ModuleReader(InstrReader):
         flags = self.read_uint()
         if flags > 2:
             raise self.malformed("malformed data segment kind", start)
+        if flags:
+            self.need(f.BULK_MEMORY, "malformed data segment kind", start)
         mode: m.Active | m.Passive = m.Passive()
         if flags != 1:
             mode = m.Active(self.read_uint() if flags == 2 else 0, self.read_expression())
         return m.Data(self.read_length_prefixed_bytes(), mode, start)
 
 
-def decode(wasm: bytes) -> m.Module:
-    """The module that the bytes stand for.  Raises Malformed, and TypeError for what is no bytes.
+def decode(wasm: bytes, features: frozenset[str] = f.VERSION_3) -> m.Module:
+    """The module that the bytes stand for; what needs a feature (a name of `interp.syntax.features`) that is not in
+    `features` has no meaning.  Raises Malformed, and TypeError for what is no bytes.
 
     Spec: appendix/embedding#module-decode
     """
-    return ModuleReader(bytes(memoryview(wasm))).read()
+    return ModuleReader(bytes(memoryview(wasm)), features).read()

@@ -17,9 +17,12 @@ from interp.binary.modules import decode
 from interp.engine import Extern, Limits
 from interp.execution.meter import Meter
 from interp.execution.modules import Executor, instantiate
-from interp.execution.runtime import ExternInst, FuncInst, GlobalInst, MemInst, Store, TableInst
-from interp.execution.values import number_from_host, signed_
+from interp.execution.references import match_ref
+from interp.execution.runtime import ExternInst, FuncInst, GlobalInst, HeapObject, MemInst, Store, TableInst, TagInst
+from interp.execution.values import number_from_host, signed_, vector_from_host
+from interp.syntax.features import VERSION_3
 from interp.syntax.types import (
+    V128,
     AbsHeapType,
     ExportType,
     FuncType,
@@ -30,11 +33,14 @@ from interp.syntax.types import (
     RefType,
     ResultType,
     TableType,
+    TagType,
     ValType,
     functype_deftype,
 )
-from interp.validation.matching import match_functype
-from interp.validation.modules import ValidModule, memtype_ok, tabletype_ok, validate
+from interp.validation.context import Context
+from interp.validation.matching import match_heaptype
+from interp.validation.modules import ValidModule, validate
+from interp.validation.types import memtype_ok, tabletype_ok, tagtype_ok
 
 
 class Runner(Executor, Protocol):
@@ -88,7 +94,7 @@ class PureStore:
 
     def table_alloc(self, tabletype: TableType, ref: Any, /) -> PureTable:
         """A table of `ref`.  Raises Exhaustion, Invalid.  Spec: appendix/embedding#tables"""
-        tabletype_ok(tabletype)
+        tabletype_ok(Context(), tabletype)
         table: PureTable = self.wrap(self.inst.alloc_table(tabletype, self.from_host(tabletype.reftype, ref)))
         return table
 
@@ -97,6 +103,12 @@ class PureStore:
         inst = self.inst.alloc_global(globaltype, self.from_host(globaltype.valtype, value))
         global_: PureGlobal = self.wrap(inst)
         return global_
+
+    def tag_alloc(self, tagtype: TagType, /) -> PureTag:
+        """A tag.  Raises Invalid.  Spec: appendix/embedding#tags"""
+        tagtype_ok(tagtype)
+        tag: PureTag = self.wrap(self.inst.alloc_tag(tagtype))
+        return tag
 
     def instantiate(self, module: PureModule, externs: Sequence[Extern], /) -> PureInstance:
         """Raises Unlinkable | Trap | Exhaustion.  Spec: appendix/embedding#module-instances"""
@@ -152,23 +164,26 @@ class PureStore:
         return self.wrap(value) if isinstance(value, FuncInst) else value
 
     def from_host(self, t: ValType, value: Any) -> Any:
-        """A value as Python code gives it.  Raises TypeError."""
+        """A value as Python code gives it.  Raises TypeError, ValueError for a reference of another store."""
         if isinstance(t, NumType):
             return number_from_host(t, value)
+        if t is V128:
+            return vector_from_host(value)
         if not isinstance(t, RefType):
             raise TypeError(f"{t} values cannot come from Python")
         if value is None:
             if not t.null:
                 raise TypeError(f"{t} cannot be null")
             return None
-        if t.heaptype is AbsHeapType.EXTERN:
-            return value
-        func = self.unwrap(value) if isinstance(value, PureFunc) else None
-        if not isinstance(func, FuncInst) or not (
-            t.heaptype is AbsHeapType.FUNC or match_functype(func.deftype, t.heaptype)  # type: ignore[arg-type]
-        ):
+        if match_heaptype(t.heaptype, AbsHeapType.FUNC):
+            ref = self.unwrap(value) if isinstance(value, PureFunc) else None
+        else:
+            if isinstance(value, HeapObject) and value.meter is not self.inst.meter:
+                raise ValueError("the reference belongs to another store")
+            ref = None if t.heaptype is AbsHeapType.ANY and isinstance(value, PureFunc) else value
+        if ref is None or not match_ref(ref, t):
             raise TypeError(f"{t} is needed, not {type(value).__name__}")
-        return func
+        return ref
 
     def results_from_host(self, types: ResultType, results: Any) -> Sequence[Any]:
         """The results of a host function: None, one value, or as many as there are types.  Raises TypeError."""
@@ -191,6 +206,12 @@ class PureExtern:
     def __init__(self, store: PureStore, inst: Any) -> None:
         self.store = store
         self.inst = inst
+
+    def before(self, attribute: str, start: int | None = None, stop: int | None = None) -> None:
+        """Tell who watches the store that this part of the instance is about to be overwritten."""
+        watcher = self.store.inst.watcher
+        if watcher is not None:
+            watcher.before((self.inst, attribute, start, stop))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.inst.addr}: {self.type}>"
@@ -235,11 +256,13 @@ class PureMemory(PureExtern):
     def write(self, addr: int, data: bytes) -> None:
         """Overwrite bytes from address addr on.  Raises Trap(MEMORY_OUT_OF_BOUNDS)."""
         self.inst.check(addr, len(data))
+        self.before("bytes", addr, addr + len(data))
         self.inst.bytes[addr : addr + len(data)] = data
 
     def grow(self, n: int) -> int | None:
         """Grow by n pages: the old size, or None."""
         size = self.size
+        self.before("bytes", len(self.inst.bytes))
         return size if n >= 0 and self.inst.grow(n) else None
 
 
@@ -267,11 +290,13 @@ class PureTable(PureExtern):
         """Replace element i.  Raises Trap(TABLE_OUT_OF_BOUNDS), TypeError."""
         value = self.store.from_host(self.inst.type.reftype, ref)
         self.inst.read(i)
+        self.before("refs", i, i + 1)
         self.inst.refs[i] = value
 
     def grow(self, n: int, ref: Any) -> int | None:
         """Grow by n elements `ref`: the old size, or None."""
         value, size = self.store.from_host(self.inst.type.reftype, ref), self.size
+        self.before("refs", size)
         return size if n >= 0 and self.inst.grow(n, value) else None
 
 
@@ -289,7 +314,15 @@ class PureGlobal(PureExtern):
     def value(self, value: Any) -> None:
         if not self.inst.type.mut:
             raise TypeError("the global is immutable")
-        self.inst.value = self.store.from_host(self.inst.type.valtype, value)
+        val = self.store.from_host(self.inst.type.valtype, value)
+        self.before("value")
+        self.inst.value = val
+
+
+class PureTag(PureExtern):
+    """Tag."""
+
+    __slots__ = ()
 
 
 WRAPPERS: dict[type, Callable[[PureStore, Any], PureExtern]] = {
@@ -297,6 +330,7 @@ WRAPPERS: dict[type, Callable[[PureStore, Any], PureExtern]] = {
     MemInst: PureMemory,
     TableInst: PureTable,
     GlobalInst: PureGlobal,
+    TagInst: PureTag,
 }
 
 
@@ -315,13 +349,14 @@ class PureInstance:
 class PureEngine:
     """Engine that decodes and validates here and runs by its Runner."""
 
-    def __init__(self, name: str, runner: Callable[[Store], Runner]) -> None:
+    def __init__(self, name: str, runner: Callable[[Store], Runner], features: frozenset[str] = VERSION_3) -> None:
         self.name = name
+        self.features = features
         self._runner = runner
 
     def compile(self, wasm: bytes) -> PureModule:
         """Raises Malformed | Invalid.  Spec: appendix/embedding#module-decode"""
-        return PureModule(validate(decode(wasm)))
+        return PureModule(validate(decode(wasm, self.features), self.features))
 
     def store(self, limits: Limits = Limits()) -> PureStore:  # noqa: B008 — frozen
         """A new store."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from interp.engines.embedding import PureEngine
 from interp.reference.machine import Machine
+from interp.syntax.features import VERSION_3
 
 
-def create() -> PureEngine:
+def create(features: frozenset[str] = VERSION_3) -> PureEngine:
     """The engine."""
-    return PureEngine("reference", Machine)
+    return PureEngine("reference", Machine, features)

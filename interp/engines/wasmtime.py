@@ -1,6 +1,7 @@
 """The engine `wasmtime`: the just-in-time compiler Wasmtime (extra `wascc[wasmtime]`) behind `interp.engine`.
 
-WebAssembly 3.0 is switched on, other proposals are off. What is particular to this engine:
+The features of WebAssembly 3.0, or those that are asked for, are switched on, other proposals are off. What is
+particular to this engine:
 
 - A unit of fuel is about one instruction, and metering costs time, so modules are compiled anew for stores with fuel,
   and likewise for stores with a deadline. Compiled forms are kept with the module.
@@ -9,8 +10,12 @@ WebAssembly 3.0 is switched on, other proposals are off. What is particular to t
   host function or when the call returns.
 - A host function that blocks is not ended by a deadline, but what it returns to is.
 - Backtraces hold the innermost 20 functions.
-- References to objects of the host and of modules live in a heap of the store, one more memory for `max_memory_pages`.
-- Tags cannot be imported. v128 values are ints of 128 bits in Python, references to garbage-collected objects opaque.
+- Structures, arrays, exceptions and references to objects of the host live in a heap of the store, of which 64 KiB
+  are the least. Wasmtime has one limit for its size and for the size of each memory: BYTES_PER_FIELD for each of
+  `max_heap_fields`, or what a memory in the store may grow to, if that is more; never less than what the pure engines
+  would allow, but no more than `max_memory_pages` once a memory has no maximum below that.
+- Of the features, sign-extension, saturating-float-to-int, reference-types and extended-const are always there.
+- A reference that comes out twice may be two Python objects.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ import math
 import threading
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from interp.engine import Limits
 from interp.engines import wasmtime_sections as sections
@@ -28,19 +33,25 @@ from interp.engines.wasmtime_library import C, ffi, lib, take_bytes, take_error,
 from interp.engines.wasmtime_stack import stack_for
 from interp.engines.wasmtime_store import Store
 from interp.engines.wasmtime_ticker import Ticker
-from interp.engines.wasmtime_types import functype_of, globaltype_of, memtype_of, valtype_of
+from interp.engines.wasmtime_types import functype_of, globaltype_of, memtype_of, tagtype_of, valtype_of
 from interp.errors import Malformed
+from interp.syntax import features as f
 from interp.syntax.types import ExportType, ExternType, ImportType, RefType, TableType
 
 MAGIC = b"\0asm"
 VERSION = b"\1\0\0\0"
 
-FEATURES = {
-    "tail_call": True, "reference_types": True, "function_references": True, "gc": True, "simd": True,
-    "relaxed_simd": True, "bulk_memory": True, "multi_value": True, "multi_memory": True, "memory64": True,
-    "exceptions": True, "threads": False, "wide_arithmetic": False, "custom_page_sizes": False,
-    "compact_imports": False, "stack_switching": False, "component_model": False,
+SWITCHES = {
+    f.TAIL_CALL: "tail_call", f.FUNCTION_REFERENCES: "function_references",
+    f.GC: "gc", f.SIMD: "simd", f.RELAXED_SIMD: "relaxed_simd", f.BULK_MEMORY: "bulk_memory",
+    f.MULTI_VALUE: "multi_value", f.MULTI_MEMORY: "multi_memory", f.MEMORY64: "memory64", f.EXCEPTIONS: "exceptions",
 }  # fmt: skip
+"""Features that Wasmtime can do without; the others are always there (without reference types it aborts)."""
+
+OTHER_PROPOSALS = (
+    "threads", "wide_arithmetic", "custom_page_sizes", "compact_imports", "stack_switching", "component_model",
+)  # fmt: skip
+"""What WebAssembly 3.0 has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,40 +115,35 @@ class Module:
 
     @cached_property
     def imports(self) -> tuple[ImportType, ...]:
-        """What it needs, without tags (see `tag_imports`)."""
+        """What it needs."""
         vector, found = ffi.new(C.IMPORTTYPE_VEC), []
         lib.wasmtime_module_imports(self.any_compiled, vector)
         tables = iter(self._table_bounds)
         for i in range(vector.size):
             each = vector.data[i]
             module, name = text_of(lib.wasm_importtype_module(each)), text_of(lib.wasm_importtype_name(each))
-            externtype = _externtype(lib.wasm_importtype_type(each), tables)
-            if externtype is not None:
-                found.append(ImportType(module, name, externtype))
+            found.append(ImportType(module, name, _externtype(lib.wasm_importtype_type(each), tables)))
         lib.wasm_importtype_vec_delete(vector)
         return tuple(found)
 
     @cached_property
-    def all_exports(self) -> tuple[tuple[str, ExternType | None], ...]:
-        """Name and type of each export, None for a tag."""
+    def exports(self) -> tuple[ExportType, ...]:
+        """What it offers."""
         vector, found = ffi.new(C.EXPORTTYPE_VEC), []
         lib.wasmtime_module_exports(self.any_compiled, vector)
         tables = (self._table_bounds[index] for index in sections.exported_tables(self.wasm).values())
         for i in range(vector.size):
             each = vector.data[i]
-            found.append((text_of(lib.wasm_exporttype_name(each)), _externtype(lib.wasm_exporttype_type(each), tables)))
+            name = text_of(lib.wasm_exporttype_name(each))
+            found.append(ExportType(name, _externtype(lib.wasm_exporttype_type(each), tables)))
         lib.wasm_exporttype_vec_delete(vector)
         return tuple(found)
 
     @cached_property
-    def exports(self) -> tuple[ExportType, ...]:
-        """What it offers, without tags."""
-        return tuple([ExportType(name, t) for name, t in self.all_exports if t is not None])
-
-    @cached_property
-    def tag_imports(self) -> list[tuple[str, str]]:
-        """Module and name of each imported tag."""
-        return sections.tag_imports(self.wasm)
+    def memory_pages(self) -> float:
+        """To how many pages one of the memories it defines may grow: the most of them, 0 if it defines none."""
+        maxima = [limits.max for _, limits in sections.memory_bounds(self.wasm)]
+        return max((math.inf if maximum is None else maximum for maximum in maxima), default=0)
 
     @cached_property
     def bodies(self) -> dict[int, int]:
@@ -149,8 +155,8 @@ class Module:
         return sections.table_bounds(self.wasm)
 
 
-def _externtype(pointer: Any, tables: Any) -> ExternType | None:
-    """The external type of a wasm_externtype_t, None for a tag; `tables` yields address type and limits of the next."""
+def _externtype(pointer: Any, tables: Any) -> ExternType:
+    """The external type of a wasm_externtype_t; `tables` yields address type and limits of the next table."""
     functype = lib.wasm_externtype_as_functype_const(pointer)
     if functype:
         return functype_of(functype)
@@ -160,12 +166,12 @@ def _externtype(pointer: Any, tables: Any) -> ExternType | None:
     memtype = lib.wasm_externtype_as_memorytype_const(pointer)
     if memtype:
         return memtype_of(memtype)
-    tabletype = lib.wasm_externtype_as_tabletype_const(pointer)
-    if not tabletype:
-        return None
-    reftype = valtype_of(lib.wasm_tabletype_element(tabletype))
+    tagtype = lib.wasm_externtype_as_tagtype_const(pointer)
+    if tagtype:
+        return tagtype_of(tagtype)
+    reftype = valtype_of(lib.wasm_tabletype_element(lib.wasm_externtype_as_tabletype_const(pointer)))
     addrtype, limits = next(tables)
-    return TableType(addrtype, limits, reftype) if isinstance(reftype, RefType) else None
+    return TableType(addrtype, limits, cast(RefType, reftype))
 
 
 class Engine:
@@ -176,7 +182,8 @@ class Engine:
 
     name = "wasmtime"
 
-    def __init__(self) -> None:
+    def __init__(self, features: frozenset[str] = f.VERSION_3) -> None:
+        self.features = features
         self.ticker = Ticker()
         self._configured: dict[Config, Any] = {}
         self._lock = threading.Lock()
@@ -196,7 +203,8 @@ class Engine:
 
     def store(self, limits: Limits = Limits()) -> Store:  # noqa: B008 — frozen
         """A new store.  Raises ValueError for limits that are no sizes or times.  Spec: appendix/embedding#store"""
-        sizes = (limits.fuel or 0, limits.max_memory_pages, limits.max_table_elements, limits.max_call_depth)
+        heap, calls = limits.max_heap_fields, limits.max_call_depth
+        sizes = (limits.fuel or 0, limits.max_memory_pages, limits.max_table_elements, heap, calls)
         if min(sizes) < 0 or (limits.fuel or 0) >= 1 << 64:
             raise ValueError(f"limits are not in range: {limits}")
         if limits.deadline_seconds is not None and (math.isnan(limits.deadline_seconds) or limits.deadline_seconds < 0):
@@ -218,8 +226,9 @@ class Engine:
 
     def _new(self, config: Config) -> Any:
         settings = lib.wasm_config_new()
-        for feature, enabled in FEATURES.items():
-            getattr(lib, f"wasmtime_config_wasm_{feature}_set")(settings, enabled)
+        switches = {switch: feature in self.features for feature, switch in SWITCHES.items()}
+        for switch, enabled in {**switches, **dict.fromkeys(OTHER_PROPOSALS, False)}.items():
+            getattr(lib, f"wasmtime_config_wasm_{switch}_set")(settings, enabled)
         lib.wasmtime_config_shared_memory_set(settings, False)
         lib.wasmtime_config_consume_fuel_set(settings, config.fuel)
         lib.wasmtime_config_epoch_interruption_set(settings, config.deadline)
@@ -232,6 +241,6 @@ class Engine:
         return made
 
 
-def create() -> Engine:
+def create(features: frozenset[str] = f.VERSION_3) -> Engine:
     """The engine.  Raises ModuleNotFoundError or EngineUnavailable if Wasmtime is not installed as needed."""
-    return Engine()
+    return Engine(features)

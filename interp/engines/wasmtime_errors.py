@@ -68,7 +68,7 @@ EXHAUSTION_KINDS = {
     0: ExhaustionKind.CALL_STACK,
     10: ExhaustionKind.DEADLINE,
     11: ExhaustionKind.FUEL,
-    15: ExhaustionKind.MEMORY,
+    15: ExhaustionKind.HEAP,
 }
 """wasmtime_trap_code_t -> which resource ran out; 15 is an array too large for any heap."""
 
@@ -85,7 +85,7 @@ BY_INSTRUCTION = {
 """The trap that one code of Wasmtime's means, by the opcode (or 0xFB00 + second byte) that it happened at."""
 
 EXHAUSTION_TEXTS = (
-    ("GC heap out of memory", ExhaustionKind.MEMORY),
+    ("GC heap out of memory", ExhaustionKind.HEAP),
     ("exceeds memory limits", ExhaustionKind.MEMORY),
     ("exceeds table limits", ExhaustionKind.TABLE),
     ("table allocation size", ExhaustionKind.TABLE),
@@ -145,16 +145,27 @@ def link_error(text: str, imports: tuple[ImportType, ...]) -> Exception:
     return of_error(text)
 
 
+def thrown(store: Store, error: Any) -> UncaughtException | None:
+    """What to raise if an error of instantiation, which is then freed, is an exception that nothing caught."""
+    exception = store.take_exception()
+    if exception is None:
+        return None
+    backtrace, _ = _backtrace(lib.wasmtime_error_wasm_trace, error)
+    lib.wasmtime_error_delete(error)
+    return UncaughtException(backtrace=backtrace, exception=exception)
+
+
 def take_trap(store: Store, trap: Any) -> WasmError:
     """What to raise for an owned wasm_trap_t, which is freed."""
     code = ffi.new(C.UINT8)
     if not lib.wasmtime_trap_code(trap, code):
         code = None
     text = _message(trap)
-    backtrace, starts = _backtrace(trap)
+    backtrace, starts = _backtrace(lib.wasm_trap_trace, trap)
     lib.wasm_trap_delete(trap)
     if code is None:
-        return UncaughtException(backtrace=backtrace) if store.drop_exception() else WasmError(text)
+        exception = store.take_exception()
+        return WasmError(text) if exception is None else UncaughtException(backtrace=backtrace, exception=exception)
     what = EXHAUSTION_KINDS.get(code[0])
     if what is not None:
         return Exhaustion(what, backtrace)
@@ -173,10 +184,11 @@ def _message(trap: Any) -> str:
     return take_bytes(vector).decode("utf-8", "replace").rstrip("\0")
 
 
-def _backtrace(trap: Any) -> tuple[tuple[BacktraceFrame, ...], list[int]]:
-    """The active functions, innermost first (Wasmtime keeps the innermost 20), and where their bodies start."""
+def _backtrace(trace: Any, failed: Any) -> tuple[tuple[BacktraceFrame, ...], list[int]]:
+    """The functions active in a trap or error, which `trace` knows, innermost first (Wasmtime keeps the innermost 20),
+    and where their bodies start."""
     vector = ffi.new(C.FRAME_VEC)
-    lib.wasm_trap_trace(trap, vector)
+    trace(failed, vector)
     frames, starts = [], []
     for i in range(vector.size):
         frame = vector.data[i]

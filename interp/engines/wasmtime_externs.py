@@ -1,4 +1,4 @@
-"""Func, Memory, Table and Global of the engine `wasmtime`.
+"""Func, Memory, Table, Global and Tag of the engine `wasmtime`.
 
 Every operation takes the store's lock, so that a second thread gets a RuntimeError and not a moved memory under its
 feet. Externs keep their store alive; nothing here can outlive what it points to.
@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from interp.engines.wasmtime_errors import failure, of_error
 from interp.engines.wasmtime_library import NULL, C, ffi, lib, take_error
-from interp.engines.wasmtime_types import FUNC_EXTERN, GLOBAL_EXTERN, MEMORY_EXTERN, TABLE_EXTERN, functype_of
+from interp.engines.wasmtime_types import (
+    FUNC_EXTERN,
+    GLOBAL_EXTERN,
+    MEMORY_EXTERN,
+    TABLE_EXTERN,
+    TAG_EXTERN,
+    functype_of,
+)
 from interp.engines.wasmtime_values import Codec, Signature, codec, signature
 from interp.errors import Trap, TrapKind
-from interp.syntax.types import FuncType, GlobalType, Limits, MemType, TableType
+from interp.syntax.types import FuncType, GlobalType, Limits, MemType, TableType, TagType
 
 if TYPE_CHECKING:
     from interp.engines.wasmtime_store import Store
@@ -266,6 +273,19 @@ class Global(Extern):
             raise TypeError("the global is immutable")
         with self.store as context, Written(self.store, self._codec, value) as val:
             raise_error(lib.wasmtime_global_set(context, self.handle, val))
+
+
+class Tag(Extern):
+    """tag.  Spec: appendix/embedding#tags"""
+
+    __slots__ = ()
+    kind, field = TAG_EXTERN, "tag"
+    _type: TagType
+
+    @property
+    def type(self) -> TagType:
+        """The tag type."""
+        return self._type
 
 
 class Written:

@@ -30,6 +30,7 @@ typedef ... wasm_functype_t;
 typedef ... wasm_globaltype_t;
 typedef ... wasm_tabletype_t;
 typedef ... wasm_memorytype_t;
+typedef ... wasm_tagtype_t;
 typedef ... wasm_externtype_t;
 typedef ... wasm_importtype_t;
 typedef ... wasm_exporttype_t;
@@ -54,11 +55,12 @@ typedef struct { uint64_t store_id; void *funcref; } wasmtime_func_t;
 typedef struct { struct { uint64_t store_id; uint32_t instance; } owner; uint32_t index; } wasmtime_table_t;
 typedef struct { struct { uint64_t store_id; uint32_t instance; } owner; uint32_t index; } wasmtime_memory_t;
 typedef struct { uint64_t store_id; uint32_t a, b, c; } wasmtime_global_t;
+typedef struct { struct { uint64_t store_id; uint32_t instance; } owner; uint32_t index; } wasmtime_tag_t;
 typedef struct { uint64_t store_id; size_t index; } wasmtime_instance_t;
 typedef struct { uint64_t store_id; uint32_t a, b; void *c; } wasmtime_ref_t;
 
 typedef union {
-  wasmtime_func_t func; wasmtime_global_t global; wasmtime_table_t table; wasmtime_memory_t memory;
+  wasmtime_func_t func; wasmtime_global_t global; wasmtime_table_t table; wasmtime_memory_t memory; wasmtime_tag_t tag;
 } wasmtime_extern_union_t;
 typedef struct { uint8_t kind; wasmtime_extern_union_t of; } wasmtime_extern_t;
 
@@ -98,6 +100,7 @@ void wasmtime_engine_increment_epoch(wasm_engine_t *);
 
 void wasm_byte_vec_delete(wasm_byte_vec_t *);
 void wasmtime_error_message(const wasmtime_error_t *, wasm_byte_vec_t *);
+void wasmtime_error_wasm_trace(const wasmtime_error_t *, wasm_frame_vec_t *);
 void wasmtime_error_delete(wasmtime_error_t *);
 
 wasm_trap_t *wasmtime_trap_new_code(uint8_t);
@@ -130,6 +133,7 @@ const wasm_functype_t *wasm_externtype_as_functype_const(const wasm_externtype_t
 const wasm_globaltype_t *wasm_externtype_as_globaltype_const(const wasm_externtype_t *);
 const wasm_tabletype_t *wasm_externtype_as_tabletype_const(const wasm_externtype_t *);
 const wasm_memorytype_t *wasm_externtype_as_memorytype_const(const wasm_externtype_t *);
+const wasm_tagtype_t *wasm_externtype_as_tagtype_const(const wasm_externtype_t *);
 
 void wasmtime_valtype_new(const wasm_valtype_t *, wasmtime_valtype_t *);
 void wasmtime_valtype_delete(wasmtime_valtype_t *);
@@ -151,6 +155,9 @@ void wasm_memorytype_delete(wasm_memorytype_t *);
 uint64_t wasmtime_memorytype_minimum(const wasm_memorytype_t *);
 bool wasmtime_memorytype_maximum(const wasm_memorytype_t *, uint64_t *);
 bool wasmtime_memorytype_is64(const wasm_memorytype_t *);
+wasm_tagtype_t *wasm_tagtype_new(wasm_functype_t *);
+void wasm_tagtype_delete(wasm_tagtype_t *);
+const wasm_functype_t *wasm_tagtype_functype(const wasm_tagtype_t *);
 
 wasmtime_store_t *wasmtime_store_new(wasm_engine_t *, void *, void *);
 wasmtime_context_t *wasmtime_store_context(wasmtime_store_t *);
@@ -158,6 +165,8 @@ void wasmtime_store_limiter(wasmtime_store_t *, int64_t, int64_t, int64_t, int64
 void wasmtime_store_delete(wasmtime_store_t *);
 wasmtime_error_t *wasmtime_context_set_fuel(wasmtime_context_t *, uint64_t);
 void wasmtime_context_set_epoch_deadline(wasmtime_context_t *, uint64_t);
+wasm_trap_t *wasmtime_context_set_exception(wasmtime_context_t *, const wasmtime_ref_t *);
+bool wasmtime_context_has_exception(wasmtime_context_t *);
 bool wasmtime_context_take_exception(wasmtime_context_t *, wasmtime_ref_t *);
 
 typedef wasm_trap_t *(*host_function_t)(
@@ -193,9 +202,20 @@ wasmtime_error_t *wasmtime_global_new(
 void wasmtime_global_get(wasmtime_context_t *, const wasmtime_global_t *, wasmtime_val_t *);
 wasmtime_error_t *wasmtime_global_set(wasmtime_context_t *, const wasmtime_global_t *, const wasmtime_val_t *);
 
+wasmtime_error_t *wasmtime_tag_new(wasmtime_context_t *, const wasm_tagtype_t *, wasmtime_tag_t *);
+
 typedef void (*finalizer_t)(size_t);
 bool wasmtime_externref_new(wasmtime_context_t *, size_t, finalizer_t, wasmtime_ref_t *);
 size_t wasmtime_externref_data(wasmtime_context_t *, const wasmtime_ref_t *);
+void wasmtime_externref_unroot(wasmtime_ref_t *);
+uint32_t wasmtime_externref_to_raw(wasmtime_context_t *, const wasmtime_ref_t *);
+void wasmtime_externref_from_raw(wasmtime_context_t *, uint32_t, wasmtime_ref_t *);
+uint8_t wasmtime_anyref_is_i31(wasmtime_context_t *, const wasmtime_ref_t *);
+uint8_t wasmtime_anyref_is_struct(wasmtime_context_t *, const wasmtime_ref_t *);
+uint8_t wasmtime_anyref_is_array(wasmtime_context_t *, const wasmtime_ref_t *);
+void wasmtime_anyref_unroot(wasmtime_ref_t *);
+uint32_t wasmtime_anyref_to_raw(wasmtime_context_t *, const wasmtime_ref_t *);
+void wasmtime_anyref_from_raw(wasmtime_context_t *, uint32_t, wasmtime_ref_t *);
 void wasmtime_val_unroot(wasmtime_val_t *);
 void wasmtime_val_clone(const wasmtime_val_t *, wasmtime_val_t *);
 """
@@ -251,10 +271,12 @@ class C:
     GLOBAL = ffi.typeof("wasmtime_global_t *")
     MEMORY = ffi.typeof("wasmtime_memory_t *")
     TABLE = ffi.typeof("wasmtime_table_t *")
+    TAG = ffi.typeof("wasmtime_tag_t *")
     MODULE_SLOT = ffi.typeof("wasmtime_module_t **")
     VAL = ffi.typeof("wasmtime_val_t *")
     VALS = ffi.typeof("wasmtime_val_t[]")
     VALTYPE = ffi.typeof("wasmtime_valtype_t *")
+    REF = ffi.typeof("wasmtime_ref_t *")
     INSTANCE = ffi.typeof("wasmtime_instance_t *")
     TEXT_SLOT = ffi.typeof("char **")
     SIZE = ffi.typeof("size_t *")

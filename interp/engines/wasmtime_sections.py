@@ -1,4 +1,5 @@
-"""What Wasmtime's C interface cannot say about a module, read from its bytes: limits of tables, and where code is.
+"""What Wasmtime's C interface cannot say about a module, read from its bytes: limits of tables and of memories that are
+not exported, and where code is.
 
 The interface reports the limits of a table in 32 bits and not its address type, and a trap as an offset only. All
 functions here expect the bytes of a module that Wasmtime has validated, so they check nothing.
@@ -12,10 +13,10 @@ from collections.abc import Iterator
 
 from interp.syntax.types import AddrType, Limits
 
-IMPORT, TABLE, EXPORT, CODE = 2, 4, 7, 10
+IMPORT, TABLE, MEMORY, EXPORT, CODE = 2, 4, 5, 7, 10
 """Section ids.  Spec: binary/modules#sections"""
 
-FUNC_KIND, TABLE_KIND, MEM_KIND, GLOBAL_KIND, TAG_KIND = range(5)
+FUNC_KIND, TABLE_KIND, MEM_KIND, GLOBAL_KIND = range(4)
 """First byte of an external type or index.  Spec: binary/types#external-types"""
 
 Bounds = tuple[AddrType, Limits]
@@ -65,6 +66,16 @@ def table_bounds(wasm: bytes) -> list[Bounds]:
     return found
 
 
+def memory_bounds(wasm: bytes) -> list[Bounds]:
+    """Address type and limits of each memory that the module defines."""
+    found = []
+    count, pos = vector(wasm, MEMORY)
+    for _ in range(count):
+        bounds, pos = _limits(wasm, pos)
+        found.append(bounds)
+    return found
+
+
 def exported_tables(wasm: bytes) -> dict[str, int]:
     """Name -> table index of each exported table."""
     found = {}
@@ -75,16 +86,6 @@ def exported_tables(wasm: bytes) -> dict[str, int]:
         index, pos = u(wasm, pos + size + 1)
         if kind == TABLE_KIND:
             found[name.decode()] = index
-    return found
-
-
-def tag_imports(wasm: bytes) -> list[tuple[str, str]]:
-    """Module and name of each imported tag."""
-    found = []
-    for pos, _ in _imports(wasm):
-        module, name, kind = _import_names(wasm, pos)
-        if wasm[kind] == TAG_KIND:
-            found.append((module, name))
     return found
 
 

@@ -1,18 +1,20 @@
-"""Store of the engine `wasmtime`: allocation, instantiation, host functions, and the limits of running calls."""
+"""Store of the engine `wasmtime`: allocation, instantiation, and the limits of running calls."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from time import monotonic
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from interp.engine import PAGE, Limits
-from interp.engines.wasmtime_errors import CALL_STACK_TRAP, failure, link_error
-from interp.engines.wasmtime_externs import Extern, Func, Global, Memory, Table, Written, raise_error
+from interp.engines.wasmtime_errors import failure, link_error, thrown
+from interp.engines.wasmtime_externs import Extern, Func, Global, Memory, Table, Tag, Written, raise_error
+from interp.engines.wasmtime_host import THREAD, HostFunction, call_host, take_pending
 from interp.engines.wasmtime_library import NULL, C, ffi, lib, take_error
 from interp.engines.wasmtime_stack import native_stack
 from interp.engines.wasmtime_ticker import ticks
@@ -21,99 +23,29 @@ from interp.engines.wasmtime_types import (
     GLOBAL_EXTERN,
     MEMORY_EXTERN,
     TABLE_EXTERN,
+    TAG_EXTERN,
     new_functype,
     new_globaltype,
     new_memtype,
+    new_tagtype,
     table_module,
 )
-from interp.engines.wasmtime_values import EXNREF_KIND, codec, signature
+from interp.engines.wasmtime_values import EXNREF_KIND, ExnReference, codec
 from interp.errors import BacktraceFrame, Exhaustion, ExhaustionKind, Invalid, Unlinkable
-from interp.execution.meter import MAX_REENTRY, has_headroom, nest
-from interp.syntax.types import FuncType, GlobalType, MemType, TableType
+from interp.execution.meter import MAX_REENTRY, nest
+from interp.syntax.types import FuncType, GlobalType, MemType, TableType, TagType
 
 if TYPE_CHECKING:
     from interp.engines.wasmtime import Engine, Module
 
 IN_USE = "the store is in use by another thread"
 MAX_SIZE = (1 << 63) - 1
+BYTES_PER_FIELD = 32
+"""Bytes of Wasmtime's heap that take what counts as one field elsewhere: the most is a structure without fields."""
+
 HEADROOM = 12
 """Python frames that must be free when WebAssembly is entered: `call_host`, its error handler and the making of an
 error have to be able to run."""
-
-
-class ThreadState(threading.local):
-    """What this thread is doing in WebAssembly, of whichever store.
-
-    `raised`: what a host function raised, while WebAssembly frames are unwound. `position` and `top`: address on the
-    native stack of the innermost active host call, and an upper bound of where the outermost store was entered.
-    """
-
-    raised: BaseException | None = None
-    position = 0
-    top = 0
-
-
-_thread = ThreadState()
-
-
-class HostFunction:
-    """A callable of the host, called by Wasmtime through `call_host`."""
-
-    __slots__ = ("function", "plan", "store")
-
-    def __init__(self, store: Store, functype: FuncType, function: Callable[..., Any]) -> None:
-        self.store = store
-        self.plan = signature(functype)
-        self.function = function
-
-    def call(self, position: int, args: Any, results: Any) -> None:
-        """Read arguments, call, write results. What the function raises passes."""
-        store, outer = self.store, _thread.position
-        values = [each.read(store, args[i].of) for i, each in enumerate(self.plan.params)]
-        try:
-            if not outer:
-                _thread.top = position + store.config.stack
-            _thread.position = position
-            returned = self.function(*values)
-        finally:
-            _thread.position = outer
-        if store.deadline is not None and monotonic() > store.deadline:
-            raise Exhaustion(ExhaustionKind.DEADLINE)
-        for i, (each, value) in enumerate(zip(self.plan.results, self._results(returned), strict=True)):
-            each.write(store, results[i].of, value)
-            results[i].kind = each.kind
-
-    def _results(self, returned: Any) -> Sequence[Any]:
-        n = len(self.plan.results)
-        if n == 1:
-            return (returned,)
-        if not n:
-            if returned is not None:
-                raise TypeError(f"the host function has no result, but returned {type(returned).__name__}")
-            return ()
-        if not isinstance(returned, tuple | list) or len(returned) != n:
-            raise TypeError(f"the host function must return {n} values")
-        return returned
-
-
-def _keep_raised(_: Any, raised: BaseException, traceback: TracebackType | None) -> Any:
-    """Keep what a host function raised, KeyboardInterrupt too, for the caller; the trap returned unwinds up to it.
-
-    A RecursionError is a host function's own only if Python's stack has room again: it was unwound up to here.
-    """
-    raised = raised.with_traceback(traceback)
-    if isinstance(raised, RecursionError) and not has_headroom():
-        cause, raised = raised, Exhaustion(ExhaustionKind.CALL_STACK)
-        raised.__cause__ = cause
-    _thread.raised = raised
-    return lib.wasmtime_trap_new_code(CALL_STACK_TRAP)
-
-
-@ffi.callback(C.HOST_FUNCTION, onerror=_keep_raised)  # type: ignore[untyped-decorator]
-def call_host(env: Any, caller: Any, args: Any, _nargs: int, results: Any, _nresults: int) -> Any:
-    """What Wasmtime calls for every host function; `env` says for which, `caller` is on the native stack."""
-    ffi.from_handle(env).call(int(ffi.cast(C.ADDRESS, caller)), args, results)
-    return NULL
 
 
 class Instance:
@@ -124,7 +56,7 @@ class Instance:
 
     @property
     def exports(self) -> Mapping[str, Any]:
-        """Name -> extern, in the order of the module. Tags are left out, since there is no extern for them."""
+        """Name -> extern, in the order of the module."""
         return self._exports
 
 
@@ -156,13 +88,30 @@ class Store:
         self._forget = ffi.callback(C.FINALIZER, self.objects.__delitem__)
         self._pointer = lib.wasmtime_store_new(self.c_engine, NULL, NULL)
         self.context = lib.wasmtime_store_context(self._pointer)
-        pages, elements = limits.max_memory_pages, limits.max_table_elements
-        lib.wasmtime_store_limiter(self._pointer, min(pages * PAGE, MAX_SIZE), min(elements, MAX_SIZE), -1, -1, -1)
+        self._taker: Any = None
+        self._taken: ExnReference | None = None
+        self._memory_pages: float = 0
+        self._limit()
 
     def __del__(self, delete: Callable[[Any], None] = lib.wasmtime_store_delete) -> None:
         pointer = getattr(self, "_pointer", None)
         if pointer is not None:
             delete(pointer)
+
+    def _limit(self) -> None:
+        # Wasmtime has one limit for the bytes of every memory and of the heap of references.
+        limits, pages = self.limits, self._memory_pages
+        size = limits.max_memory_pages * PAGE
+        if pages <= limits.max_memory_pages:
+            size = max(int(pages) * PAGE, limits.max_heap_fields * BYTES_PER_FIELD, PAGE)
+        elements = min(limits.max_table_elements, MAX_SIZE)
+        lib.wasmtime_store_limiter(self._pointer, min(size, MAX_SIZE), elements, -1, -1, -1)
+
+    def expect_memory(self, pages: float) -> None:
+        """A memory will be there that may grow to so many pages."""
+        if pages > self._memory_pages:
+            self._memory_pages = pages
+            self._limit()
 
     def __enter__(self) -> Any:
         if not self._lock.acquire(False):
@@ -184,14 +133,14 @@ class Store:
         if not self._lock.acquire(False):
             raise RuntimeError(IN_USE)
         depth = self.depth
-        if depth or self._metered or _thread.position:
+        if depth or self._metered or THREAD.position:
             try:
                 self._budget(depth)
             except BaseException:
                 self._lock.release()
                 raise
         if not depth:
-            _thread.raised = None
+            THREAD.raised = None
         self.depth = depth + 1
         return depth
 
@@ -204,7 +153,7 @@ class Store:
 
     def _budget(self, depth: int) -> None:
         # In a store that is active already, Wasmtime itself sees to the stack.
-        used = _thread.top - _thread.position if _thread.position and not depth else 0
+        used = THREAD.top - THREAD.position if THREAD.position and not depth else 0
         if depth >= self._max_depth or used + self.config.stack > self._stack_budget:
             raise Exhaustion(ExhaustionKind.CALL_STACK)
         if not depth:
@@ -242,6 +191,7 @@ class Store:
         """A memory of zeros.  Raises Exhaustion, Invalid.  Spec: appendix/embedding#memories"""
         with self as context:
             c_type, made = new_memtype(memtype), ffi.new(C.MEMORY)
+            self.expect_memory(math.inf if memtype.limits.max is None else memtype.limits.max)
             error = lib.wasmtime_memory_new(context, c_type, made)
             lib.wasm_memorytype_delete(c_type)
             raise_error(error)
@@ -271,6 +221,16 @@ class Store:
             global_: Global = self._other(Global, made[0], globaltype, made.a, made.b, made.c)
             return global_
 
+    def tag_alloc(self, tagtype: TagType, /) -> Tag:
+        """A tag.  Raises Invalid, ValueError.  Spec: appendix/embedding#tags"""
+        with self as context:
+            c_type, made = new_tagtype(self.c_engine, tagtype), ffi.new(C.TAG)
+            error = lib.wasmtime_tag_new(context, c_type, made)
+            lib.wasm_tagtype_delete(c_type)
+            raise_error(error)
+            tag: Tag = self._other(Tag, made[0], tagtype, made.owner.instance, made.index)
+            return tag
+
     def instantiate(self, module: Module, externs: Sequence[Any], /) -> Instance:
         """Raises Unlinkable | Trap | Exhaustion.  Spec: appendix/embedding#module-instances"""
         cells = self._link(module, externs)
@@ -279,11 +239,12 @@ class Store:
         depth = self.enter()
         try:
             self._modules[module] = None
+            self.expect_memory(module.memory_pages)
             error = lib.wasmtime_instance_new(self.context, compiled, cells, len(externs), instance, trap)
             if trap[0] or self.has_raised():
                 raise failure(self, error, trap)
             if error:
-                raise link_error(take_error(error), module.imports)
+                raise thrown(self, error) or link_error(take_error(error), module.imports)
             return Instance(self._exports(module, instance))
         finally:
             self.leave(depth)
@@ -297,9 +258,6 @@ class Store:
             if extern.store is not self:
                 raise ValueError("the extern belongs to another store")
             extern.put(cells[i])
-        if module.tag_imports:
-            tag_module, tag_name = module.tag_imports[0]
-            raise Unlinkable(f"unknown import {tag_module!a} {tag_name!a}: a tag, which has no extern")
         needed, given = len(module.imports), len(externs)
         if given < needed:
             missing = module.imports[given]
@@ -312,10 +270,9 @@ class Store:
     def _exports(self, module: Module, instance: Any) -> dict[str, Extern]:
         name, size, cell = ffi.new(C.TEXT_SLOT), ffi.new(C.SIZE), ffi.new(C.EXTERN)
         found = {}
-        for i, (exported, externtype) in enumerate(module.all_exports):
+        for i, exported in enumerate(module.exports):
             lib.wasmtime_instance_export_nth(self.context, instance, i, name, size, cell)
-            if externtype is not None:
-                found[exported] = self._extern(cell, externtype)
+            found[exported.name] = self._extern(cell, exported.type)
         return found
 
     def _extern(self, cell: Any, externtype: Any) -> Any:
@@ -325,12 +282,12 @@ class Store:
         if cell.kind == GLOBAL_EXTERN:
             value = getattr(of, "global")
             return self._other(Global, value, externtype, value.a, value.b, value.c)
-        value = of.table if cell.kind == TABLE_EXTERN else of.memory
-        made = Table if cell.kind == TABLE_EXTERN else Memory
+        made = {TABLE_EXTERN: Table, MEMORY_EXTERN: Memory, TAG_EXTERN: Tag}[cell.kind]
+        value = getattr(of, made.field)
         return self._other(made, value, externtype, value.owner.instance, value.index)
 
     def _other(self, made: Any, value: Any, externtype: Any, *key: int) -> Any:
-        """The one extern that stands for a table, memory or global."""
+        """The one extern that stands for a table, memory, global or tag."""
         extern = self._others.get((made.kind, *key))
         if extern is None:
             handle = ffi.new(HANDLES[made.kind], value)
@@ -354,12 +311,12 @@ class Store:
         return value.handle
 
     def root_object(self, value: Any, ref: Any) -> None:
-        """Write an externref that stands for a Python object. Raises Exhaustion(MEMORY)."""
+        """Write an externref that stands for a Python object. Raises Exhaustion(HEAP)."""
         number = next(self._ids)
         self.objects[number] = value
         if not lib.wasmtime_externref_new(self.context, number, self._forget, ref):
             self.objects.pop(number, None)
-            raise Exhaustion(ExhaustionKind.MEMORY)
+            raise Exhaustion(ExhaustionKind.HEAP)
 
     def host_number(self, ref: Any) -> int:
         """Which of `objects` an externref stands for; 0 if it is none of the host's."""
@@ -367,21 +324,54 @@ class Store:
 
     def has_raised(self) -> bool:
         """Whether a host function raised something that has not been passed on yet."""
-        return _thread.raised is not None
+        return THREAD.raised is not None
 
     def take_raised(self) -> BaseException | None:
         """What a host function raised, once."""
-        raised, _thread.raised = _thread.raised, None
+        raised, THREAD.raised = THREAD.raised, None
         return raised
 
-    def drop_exception(self) -> bool:
-        """Forget an exception of WebAssembly that nothing caught; whether there was one."""
+    def check_deadline(self) -> None:
+        """Raises Exhaustion(DEADLINE) if the time is over."""
+        if self.deadline is not None and monotonic() > self.deadline:
+            raise Exhaustion(ExhaustionKind.DEADLINE)
+
+    def throw(self, exception: ExnReference) -> Any:
+        """The trap that a host function returns to throw an exception.  Spec: exec/instructions#exec-throw-ref"""
+        return lib.wasmtime_context_set_exception(self.context, ffi.addressof(exception.val.of, "ref"))
+
+    def take_exception(self) -> ExnReference | None:
+        """The exception of WebAssembly that nothing caught, once.
+
+        Wasmtime makes a root of it that lasts until the innermost active host function returns, or for ever if there is
+        none; so it is taken by a host function.
+        """
+        if not lib.wasmtime_context_has_exception(self.context):
+            return None
+        if self._taker is None:
+            handle, made = ffi.new_handle(self), ffi.new(C.FUNC)
+            c_type = new_functype(self.c_engine, FuncType((), ()))
+            lib.wasmtime_func_new(self.context, c_type, take_pending, handle, NULL, made)
+            lib.wasm_functype_delete(c_type)
+            self._handles.append(handle)
+            self._taker = made
+        trap = ffi.new(C.TRAP_SLOT)
+        error = lib.wasmtime_func_call(self.context, self._taker, NULL, 0, NULL, 0, trap)
+        if error or trap[0]:
+            raise failure(self, error, trap)
+        taken, self._taken = self._taken, None
+        return taken
+
+    def take_pending(self) -> None:
+        """Keep the pending exception for `take_exception`."""
         val = ffi.new(C.VAL)
         val.kind = EXNREF_KIND
-        if not lib.wasmtime_context_take_exception(self.context, ffi.addressof(val.of, "ref")):
-            return False
-        lib.wasmtime_val_unroot(val)
-        return True
+        ref = ffi.addressof(val.of, "ref")
+        if lib.wasmtime_context_take_exception(self.context, ref):
+            try:
+                self._taken = ExnReference(self, EXNREF_KIND, ref)
+            finally:
+                lib.wasmtime_val_unroot(val)
 
     def opcode_at(self, frame: BacktraceFrame, start: int) -> int:
         """The opcode (0xFB00 + second byte for that prefix) at which a function, whose body starts at `start`, is."""
@@ -392,4 +382,4 @@ class Store:
         return -1
 
 
-HANDLES = {GLOBAL_EXTERN: C.GLOBAL, TABLE_EXTERN: C.TABLE, MEMORY_EXTERN: C.MEMORY}
+HANDLES = {GLOBAL_EXTERN: C.GLOBAL, TABLE_EXTERN: C.TABLE, MEMORY_EXTERN: C.MEMORY, TAG_EXTERN: C.TAG}

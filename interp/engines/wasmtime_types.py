@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from interp.binary.reader import HEAPTYPES
 from interp.engines.wasmtime_library import NULL, C, ffi, lib, take_error
 from interp.errors import Invalid
 from interp.syntax.types import (
@@ -24,9 +25,11 @@ from interp.syntax.types import (
     NumType,
     RefType,
     TableType,
+    TagType,
     ValType,
     functype_deftype,
 )
+from interp.validation.types import tagtype_ok
 
 NUMERIC: tuple[ValType, ...] = (NumType.I32, NumType.I64, NumType.F32, NumType.F64, V128)
 """wasmtime_valtype_kind_t of the types that are no references."""
@@ -40,17 +43,12 @@ HEAP_TYPES = (
 """wasmtime_heaptype_kind_t -> heap type; of two equal ones the second is the kind of defined types."""
 DEFINED_FUNC_KIND = 3
 
-ABSTRACT_CODES = {
-    AbsHeapType.EXN: 0x69, AbsHeapType.ARRAY: 0x6A, AbsHeapType.STRUCT: 0x6B, AbsHeapType.I31: 0x6C,
-    AbsHeapType.EQ: 0x6D, AbsHeapType.ANY: 0x6E, AbsHeapType.EXTERN: 0x6F, AbsHeapType.FUNC: 0x70,
-    AbsHeapType.NONE: 0x71, AbsHeapType.NOEXTERN: 0x72, AbsHeapType.NOFUNC: 0x73, AbsHeapType.NOEXN: 0x74,
-}  # fmt: skip
-"""Binary codes.  Spec: binary/types#heap-types"""
+ABSTRACT_CODES = {heaptype: code for code, heaptype in HEAPTYPES.items()}
 
 PAGE_LOG2 = 16
 
-FUNC_EXTERN, GLOBAL_EXTERN, TABLE_EXTERN, MEMORY_EXTERN = range(4)
-"""wasmtime_extern_kind_t."""
+FUNC_EXTERN, GLOBAL_EXTERN, TABLE_EXTERN, MEMORY_EXTERN, _, TAG_EXTERN = range(6)
+"""wasmtime_extern_kind_t; there are no shared memories."""
 
 
 def valtype_of(pointer: Any) -> ValType:
@@ -87,6 +85,11 @@ def memtype_of(pointer: Any) -> MemType:
     return MemType(AddrType.I64 if lib.wasmtime_memorytype_is64(pointer) else AddrType.I32, limits)
 
 
+def tagtype_of(pointer: Any) -> TagType:
+    """The tag type that a wasm_tagtype_t stands for."""
+    return TagType(functype_deftype(functype_of(lib.wasm_tagtype_functype(pointer))))
+
+
 def new_valtype(engine: Any, t: ValType) -> Any:
     """A wasm_valtype_t, which the caller owns. Raises ValueError for a type that cannot be made from outside."""
     scratch = ffi.new(C.VALTYPE)
@@ -100,9 +103,10 @@ def new_valtype(engine: Any, t: ValType) -> Any:
     if isinstance(t.heaptype, AbsHeapType) and t.heaptype in HEAP_TYPES:
         scratch.reftype.heaptype.kind = HEAP_TYPES.index(t.heaptype)
         return lib.wasmtime_valtype_to_wasm(engine, scratch)
-    if not isinstance(t.heaptype, DefType) or functype_deftype(t.heaptype.expand()) != t.heaptype:
+    functype = t.heaptype.expand() if isinstance(t.heaptype, DefType) else None
+    if not isinstance(functype, FuncType) or functype_deftype(functype) is not t.heaptype:
         raise ValueError(f"{t} cannot be used outside of a module")
-    scratch.reftype.heaptype.concrete = new_functype(engine, t.heaptype.expand())
+    scratch.reftype.heaptype.concrete = new_functype(engine, functype)
     scratch.reftype.heaptype.kind = DEFINED_FUNC_KIND
     made = lib.wasmtime_valtype_to_wasm(engine, scratch)
     lib.wasmtime_valtype_delete(scratch)
@@ -137,6 +141,14 @@ def new_memtype(memtype: MemType) -> Any:
     if error != NULL:
         raise Invalid(take_error(error))
     return made[0]
+
+
+def new_tagtype(engine: Any, tagtype: TagType) -> Any:
+    """A wasm_tagtype_t, which the caller owns. Raises ValueError, Invalid."""
+    tagtype_ok(tagtype)
+    if functype_deftype(tagtype.functype) is not tagtype.deftype:
+        raise ValueError(f"{tagtype.deftype} cannot be used outside of a module")
+    return lib.wasm_tagtype_new(new_functype(engine, tagtype.functype))
 
 
 def table_module(tabletype: TableType) -> bytes:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from interp import engine
 from interp.engines.wasmtime_library import C, ffi, lib
-from interp.execution.values import MASK, F32NaN, fbits, ibytes, inv_ibytes, number_from_host
+from interp.execution.values import F32NaN, fbits, ibytes, inv_ibytes, number_from_host, vector_from_host
 from interp.syntax.types import V128, AbsHeapType, DefType, FuncType, NumType, RefType, ValType
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ TOPS = {
 }
 
 
-NAMES = {EXTERNREF_KIND: "externref", ANYREF_KIND: "anyref", EXNREF_KIND: "exnref"}
-
-
 @dataclass(frozen=True, slots=True)
 class Codec:
     """`kind` is the wasmtime_valkind_t; `write(store, union, value)` raises TypeError; `read(store, union)`.
@@ -50,31 +48,65 @@ class Codec:
     rooted: bool = False
 
 
-class Reference:
-    """A reference to an object of the garbage-collected heap: opaque, but it can be passed back to its store.
-
-    As an externref it is such an object that the module made one (`extern.convert_any`).
-    """
+class Reference(engine.Reference):
+    """A reference to an object of the garbage-collected heap, of the kind of anyref or of exnref."""
 
     __slots__ = ("kind", "store", "val")
+    heaptype = AbsHeapType.ANY
 
-    def __init__(self, store: Store, kind: int, union: Any) -> None:
+    def __init__(self, store: Store, kind: int, ref: Any) -> None:
         self.store = store
         self.kind = kind
         borrowed = ffi.new(C.VAL)
         borrowed.kind = kind
-        borrowed.of.ref = union.ref
+        borrowed.of.ref = ref[0]
         self.val = ffi.gc(ffi.new(C.VAL), lib.wasmtime_val_unroot)
         lib.wasmtime_val_clone(borrowed, self.val)
 
     def __repr__(self) -> str:
-        return f"<{NAMES[self.kind]} {id(self):#x}>"
+        return f"<{self.heaptype.value} {id(self):#x}>"
 
     def copy_to(self, union: Any) -> None:
         """Write one more root of it."""
         copy = ffi.new(C.VAL)
         lib.wasmtime_val_clone(self.val, copy)
         union.ref = copy.of.ref
+
+
+class StructReference(Reference):
+    """A reference to a structure."""
+
+    __slots__ = ()
+    heaptype = AbsHeapType.STRUCT
+
+
+class ArrayReference(Reference):
+    """A reference to an array."""
+
+    __slots__ = ()
+    heaptype = AbsHeapType.ARRAY
+
+
+class I31Reference(Reference):
+    """A number of 31 bits as a reference."""
+
+    __slots__ = ()
+    heaptype = AbsHeapType.I31
+
+
+class ExnReference(Reference):
+    """A reference to an exception."""
+
+    __slots__ = ()
+    heaptype = AbsHeapType.EXN
+
+
+ANY_CLASSES: tuple[tuple[Any, type[Reference]], ...] = (
+    (lib.wasmtime_anyref_is_i31, I31Reference),
+    (lib.wasmtime_anyref_is_struct, StructReference),
+    (lib.wasmtime_anyref_is_array, ArrayReference),
+)
+"""How to tell what an anyref refers to; only the lowest bit of the answer counts, as the library leaves others set."""
 
 
 def _write_i32(_: Store, union: Any, value: Any) -> None:
@@ -108,9 +140,7 @@ def _read_f32(_: Store, union: Any) -> float:
 
 
 def _write_v128(_: Store, union: Any, value: Any) -> None:
-    if type(value) is not int or not 0 <= value <= MASK[128]:
-        raise TypeError(f"{V128} is an int of 128 bits, not {value!r:.60}")
-    union.v128 = ibytes(128, value)
+    union.v128 = ibytes(128, vector_from_host(value))
 
 
 NUMBERS: dict[ValType, Codec] = {
@@ -126,11 +156,50 @@ def _read_funcref(store: Store, union: Any) -> Any:
     return store.func_of(union.funcref) if union.funcref.store_id else None
 
 
+def _as_externref(store: Store, ref: Any) -> Any:
+    """A new root, as externref, of what an anyref refers to.  Spec: exec/instructions#exec-extern-convert-any"""
+    made = ffi.new(C.REF)
+    lib.wasmtime_externref_from_raw(store.context, lib.wasmtime_anyref_to_raw(store.context, ref), made)
+    return ffi.gc(made, lib.wasmtime_externref_unroot)
+
+
+def _as_anyref(store: Store, ref: Any) -> Any:
+    """A new root, as anyref, of what an externref refers to.  Spec: exec/instructions#exec-any-convert-extern"""
+    made = ffi.new(C.REF)
+    lib.wasmtime_anyref_from_raw(store.context, lib.wasmtime_externref_to_raw(store.context, ref), made)
+    return ffi.gc(made, lib.wasmtime_anyref_unroot)
+
+
+def _give(ref: Any, union: Any) -> None:
+    """Let a root belong to a union."""
+    union.ref = ref[0]
+    ffi.gc(ref, None)
+
+
+def _any_reference(store: Store, ref: Any) -> Reference:
+    """What a wasmtime_ref_t of the kind anyref, which is no object of the host, refers to."""
+    found = next((of for is_one, of in ANY_CLASSES if is_one(store.context, ref) & 1), Reference)
+    return found(store, ANYREF_KIND, ref)
+
+
 def _read_externref(store: Store, union: Any) -> Any:
     if not union.ref.store_id:
         return None
-    number = store.host_number(ffi.addressof(union, "ref"))
-    return store.objects[number] if number else Reference(store, EXTERNREF_KIND, union)
+    ref = ffi.addressof(union, "ref")
+    number = store.host_number(ref)
+    return store.objects[number] if number else _any_reference(store, _as_anyref(store, ref))
+
+
+def _read_anyref(store: Store, union: Any) -> Any:
+    if not union.ref.store_id:
+        return None
+    ref = ffi.addressof(union, "ref")
+    found = _any_reference(store, ref)
+    return store.objects[store.host_number(_as_externref(store, ref))] if type(found) is Reference else found
+
+
+def _read_exnref(store: Store, union: Any) -> Any:
+    return ExnReference(store, EXNREF_KIND, ffi.addressof(union, "ref")) if union.ref.store_id else None
 
 
 def _write_funcref(store: Store, union: Any, value: Any) -> None:
@@ -138,23 +207,26 @@ def _write_funcref(store: Store, union: Any, value: Any) -> None:
 
 
 def _write_externref(store: Store, union: Any, value: Any) -> None:
-    if isinstance(value, Reference) and value.kind == EXTERNREF_KIND and value.store is store:
-        value.copy_to(union)
+    if isinstance(value, Reference) and value.kind == ANYREF_KIND and value.store is store:
+        _give(_as_externref(store, ffi.addressof(value.val.of, "ref")), union)
     else:
         store.root_object(value, ffi.addressof(union, "ref"))
 
 
-def _reference_read(kind: int) -> Read:
-    return lambda store, union: Reference(store, kind, union) if union.ref.store_id else None
-
-
 def _reference_write(t: RefType, kind: int) -> Write:
+    hosts = t.heaptype is AbsHeapType.ANY
+
     def write(store: Store, union: Any, value: Any) -> None:
-        if not isinstance(value, Reference) or value.kind != kind:
+        if isinstance(value, Reference) and value.kind == kind:
+            if value.store is not store:
+                raise ValueError("the reference belongs to another store")
+            value.copy_to(union)
+        elif hosts and not isinstance(value, engine.Reference | engine.Func):
+            made = ffi.gc(ffi.new(C.REF), lib.wasmtime_externref_unroot)
+            store.root_object(value, made)
+            _give(_as_anyref(store, made), union)
+        else:
             raise TypeError(f"{t} is needed, not {type(value).__name__}")
-        if value.store is not store:
-            raise ValueError("the reference belongs to another store")
-        value.copy_to(union)
 
     return write
 
@@ -179,7 +251,8 @@ def _of_reference(t: RefType) -> Codec:
         return Codec(kind, _nullable(t, _write_funcref), _read_funcref)
     if kind == EXTERNREF_KIND:
         return Codec(kind, _nullable(t, _write_externref), _read_externref, rooted=True)
-    return Codec(kind, _nullable(t, _reference_write(t, kind)), _reference_read(kind), rooted=True)
+    read = _read_exnref if kind == EXNREF_KIND else _read_anyref
+    return Codec(kind, _nullable(t, _reference_write(t, kind)), read, rooted=True)
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ Spec: appendix/implementation#execution-limits
 
 from __future__ import annotations
 
+from gc import collect
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -23,19 +24,40 @@ MAX_REENTRY = 32
 """Host functions that may be active at once, each having called into the store again: every one of them takes frames
 of the Python interpreter, whose number is limited too."""
 
+LEAST_RECLAIMED = 32
+"""One in so many of the fields allowed must have been free after dead objects were reclaimed, before that is tried
+again during the same computation."""
+
 SLOTS_PER_CALL = 100
 """Locals of all active functions together, as a multiple of the greatest call depth."""
 
 
 class Meter:
-    """The counters of one store. `depth` counts active calls, `slots` their locals, `reentry` nested invocations."""
+    """The counters of one store. `depth` counts active calls, `slots` their locals, `reentry` nested invocations,
+    `heap` the objects that structure, array and exception instructions made, each with its fields, while they live;
+    `addresses` are the next addresses of structures, arrays and exceptions."""
 
-    __slots__ = ("budget", "deadline", "depth", "fuel", "limits", "max_slots", "reentry", "slots")
+    __slots__ = (
+        "addresses",
+        "budget",
+        "deadline",
+        "depth",
+        "fuel",
+        "heap",
+        "limits",
+        "max_slots",
+        "reclaimed_to",
+        "reentry",
+        "slots",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.addresses = [0, 0, 0]
         self.max_slots = limits.max_call_depth * SLOTS_PER_CALL
         self.depth = 0
+        self.heap = 0
+        self.reclaimed_to = 0
         self.slots = 0
         self.reentry = 0
         self.budget = 0
@@ -86,6 +108,30 @@ class Meter:
         self.slots += locals_
         if self.depth > self.limits.max_call_depth or self.slots > self.max_slots:
             raise Exhaustion(ExhaustionKind.CALL_STACK)
+
+    def allocate(self, fields: int) -> None:
+        """An object with so many fields begins to live. Raises Exhaustion(HEAP)."""
+        self.heap += fields
+        if self.heap > self.limits.max_heap_fields:
+            self.reclaim(0)
+
+    def check_heap(self, fields: int) -> None:
+        """Raises Exhaustion(HEAP) if there is no room for so many fields more."""
+        if self.heap + fields > self.limits.max_heap_fields:
+            self.reclaim(fields)
+
+    def reclaim(self, fields: int) -> None:
+        """Let Python reclaim objects that only refer to each other. Raises Exhaustion(HEAP) if there still is no room
+        for so many fields more, or if the last time left so little room that doing it again and again would take all
+        the time."""
+        limit = self.limits.max_heap_fields
+        worthwhile = (limit - self.reclaimed_to) * LEAST_RECLAIMED >= limit
+        if worthwhile and fields <= limit:
+            collect()
+            self.reclaimed_to = self.heap
+        if not worthwhile or self.heap + fields > limit:
+            self.reclaimed_to = 0
+            raise Exhaustion(ExhaustionKind.HEAP)
 
     def pop(self, locals_: int) -> None:
         """A function is left."""

@@ -2,8 +2,8 @@
 
 An engine brings an `Executor`, which evaluates constant expressions and runs the instructions that instantiation is
 reduced to: segments are copied by table.init and memory.init, then dropped, and the start function is called, exactly
-as the specification writes it. The difference from the specification is that elements and data of one segment are
-checked by those instructions only, so everything they trap on is reported as their trap.
+as the specification writes it. So a segment is checked only when its turn comes: where a later one traps, what was
+copied before stays copied, and the segments that were not reached are not dropped.
 
 Spec: exec/modules
 """
@@ -23,11 +23,13 @@ from interp.execution.runtime import (
     MemInst,
     ModuleInst,
     Store,
+    TableInst,
+    TagInst,
 )
 from interp.syntax import modules as m
 from interp.syntax.instructions import BY_MNEMONIC, Expr, Instr, Op
 from interp.syntax.types import ExternType, ImportType, TypeIdx, extern_kind
-from interp.validation.matching import match_externtype, match_functype
+from interp.validation.matching import match_deftype, match_externtype
 from interp.validation.modules import ValidModule
 
 
@@ -43,7 +45,7 @@ class Executor(Protocol):
 
 def externtype_of(extern: ExternInst) -> ExternType:
     """The type of an instance as it is now.  Spec: valid/matching#external-values"""
-    if isinstance(extern, FuncInst | GlobalInst):
+    if isinstance(extern, FuncInst | GlobalInst | TagInst):
         return extern.type
     return extern.current_type()
 
@@ -51,7 +53,7 @@ def externtype_of(extern: ExternInst) -> ExternType:
 def match_import(extern: ExternInst, imported: ImportType, declared: Any) -> bool:
     """Whether an instance may be what a module imports; functions match by their defined types."""
     if isinstance(extern, FuncInst):
-        return declared is not None and match_functype(extern.deftype, declared)
+        return declared is not None and match_deftype(extern.deftype, declared)
     return match_externtype(externtype_of(extern), imported.type)
 
 
@@ -85,30 +87,29 @@ def allocate(store: Store, valid: ValidModule, externs: Sequence[ExternInst], ex
 
     Spec: exec/modules#alloc-module
     """
-    module = valid.module
-    inst = ModuleInst(module, types=list(valid.context.types))
+    module, context = valid.module, valid.context
+    inst = ModuleInst(module, types=list(context.types))
+    spaces: dict[type, list[Any]] = {
+        FuncInst: inst.funcs, TableInst: inst.tables, MemInst: inst.mems, GlobalInst: inst.globals, TagInst: inst.tags,
+    }  # fmt: skip
     for extern in externs:
-        space: list[Any] = inst.funcs if isinstance(extern, FuncInst) else inst.globals
-        if isinstance(extern, MemInst):
-            space = inst.mems
-        elif not isinstance(extern, FuncInst | GlobalInst):
-            space = inst.tables
-        space.append(extern)
+        spaces[type(extern)].append(extern)
     for func in module.funcs:
         inst.funcs.append(store.alloc_func(inst, inst.types[func.typeidx], func, len(inst.funcs)))
-    for mem in module.mems:
-        inst.mems.append(store.alloc_mem(mem.type))
+    inst.tags += [store.alloc_tag(tagtype) for tagtype in context.tags[len(inst.tags) :]]
+    inst.mems += [store.alloc_mem(memtype) for memtype in context.mems[len(inst.mems) :]]
     for global_ in module.globals:
-        inst.globals.append(store.alloc_global(global_.type, executor.evaluate(inst, global_.init)))
+        globaltype = context.globals[len(inst.globals)]
+        inst.globals.append(store.alloc_global(globaltype, executor.evaluate(inst, global_.init)))
     for table in module.tables:
         ref = None if table.init is None else executor.evaluate(inst, table.init)
-        inst.tables.append(store.alloc_table(table.type, ref))
+        inst.tables.append(store.alloc_table(context.tables[len(inst.tables)], ref))
     inst.elems = [ElemInst(tuple([executor.evaluate(inst, expr) for expr in elem.init])) for elem in module.elems]
     inst.datas = [DataInst(data.init) for data in module.datas]
-    spaces: dict[str, Sequence[ExternInst]] = {
-        "func": inst.funcs, "table": inst.tables, "memory": inst.mems, "global": inst.globals,
+    kinds: dict[str, Sequence[ExternInst]] = {
+        "func": inst.funcs, "table": inst.tables, "memory": inst.mems, "global": inst.globals, "tag": inst.tags,
     }  # fmt: skip
-    inst.exports = {export.name: spaces[export.kind][export.index] for export in module.exports}
+    inst.exports = {export.name: kinds[export.kind][export.index] for export in module.exports}
     return inst
 
 

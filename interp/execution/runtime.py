@@ -1,7 +1,9 @@
 """Runtime structure (specification 4.2): the store and the instances in it.
 
 An instance stands for its own address: `addr` is its index in its list of the store, for people to read. A reference
-is None (null), a `FuncInst`, or any Python object (a host reference). Values follow `interp.execution.values`.
+is None (null), a `FuncInst`, `StructInst`, `ArrayInst`, `ExnInst` or `I31`, or any other Python object (a host
+reference). Which of `any` and `extern` it is a reference of is known from its type, so converting between them changes
+nothing. Values follow `interp.execution.values`.
 
 Spec: exec/runtime
 """
@@ -10,13 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-from interp.engine import PAGE
+from interp.engine import PAGE, Reference
 from interp.errors import Exhaustion, ExhaustionKind, Trap, TrapKind
 from interp.execution.meter import Meter
+from interp.execution.places import Watcher
 from interp.syntax.modules import Func, Module
-from interp.syntax.types import DefType, FuncType, GlobalType, Limits, MemType, TableType
+from interp.syntax.types import (
+    AbsHeapType,
+    DefType,
+    FuncType,
+    GlobalType,
+    Limits,
+    MemType,
+    TableType,
+    TagType,
+    as_functype,
+)
+from interp.validation.types import MAX_PAGES, MAX_TABLE
 
 
 @dataclass(slots=True, eq=False)
@@ -132,7 +146,82 @@ class DataInst:
     bytes: bytes
 
 
-ExternInst = FuncInst | TableInst | MemInst | GlobalInst
+@dataclass(slots=True, eq=False)
+class TagInst:
+    """taginst.  Spec: exec/runtime#tag-instances"""
+
+    addr: int
+    type: TagType
+
+
+class HeapObject(Reference):
+    """Base of what is allocated while code runs: `fields` are counted against the limit as long as the object lives.
+
+    Structures, arrays and exceptions are reclaimed by Python when nothing refers to them any more. `addr` numbers those
+    of one kind as they were allocated, `space` is where the meter counts that kind.
+    """
+
+    __slots__ = ("addr", "fields", "meter")
+
+    space: ClassVar[int]
+
+    def __init__(self, meter: Meter, fields: list[Any]) -> None:
+        """Raises Exhaustion(HEAP)."""
+        self.meter = meter
+        self.fields = fields
+        self.addr = meter.addresses[self.space]
+        meter.addresses[self.space] += 1
+        meter.allocate(len(fields) + 1)
+
+    def __del__(self) -> None:
+        self.meter.heap -= len(self.fields) + 1
+
+
+class StructInst(HeapObject):
+    """structinst: its defined type and its fields, packed.  Spec: exec/runtime#aggregate-instances"""
+
+    __slots__ = ("deftype",)
+    heaptype = AbsHeapType.STRUCT
+    space = 0
+
+    def __init__(self, meter: Meter, deftype: DefType, fields: list[Any]) -> None:
+        self.deftype = deftype
+        super().__init__(meter, fields)
+
+
+class ArrayInst(HeapObject):
+    """arrayinst: its defined type and its elements, packed.  Spec: exec/runtime#aggregate-instances"""
+
+    __slots__ = ("deftype",)
+    heaptype = AbsHeapType.ARRAY
+    space = 1
+
+    def __init__(self, meter: Meter, deftype: DefType, fields: list[Any]) -> None:
+        self.deftype = deftype
+        super().__init__(meter, fields)
+
+
+class ExnInst(HeapObject):
+    """exninst: the tag of an exception and the values it carries.  Spec: exec/runtime#exception-instances"""
+
+    __slots__ = ("tag",)
+    heaptype = AbsHeapType.EXN
+    space = 2
+
+    def __init__(self, meter: Meter, tag: TagInst, fields: list[Any]) -> None:
+        self.tag = tag
+        super().__init__(meter, fields)
+
+
+@dataclass(frozen=True, slots=True)
+class I31(Reference):
+    """ref.i31: a number of 31 bits as a reference, 0 <= value < 2**31.  Spec: syntax/values#values-ref"""
+
+    value: int
+    heaptype: ClassVar[AbsHeapType] = AbsHeapType.I31
+
+
+ExternInst = FuncInst | TableInst | MemInst | GlobalInst | TagInst
 
 
 @dataclass(slots=True, eq=False)
@@ -145,6 +234,7 @@ class ModuleInst:
     tables: list[TableInst] = field(default_factory=list)
     mems: list[MemInst] = field(default_factory=list)
     globals: list[GlobalInst] = field(default_factory=list)
+    tags: list[TagInst] = field(default_factory=list)
     elems: list[ElemInst] = field(default_factory=list)
     datas: list[DataInst] = field(default_factory=list)
     exports: dict[str, ExternInst] = field(default_factory=dict)
@@ -153,16 +243,19 @@ class ModuleInst:
 
 @dataclass(slots=True, eq=False)
 class Store:
-    """store: every instance that was allocated, and the meter of what running in it may still use.
+    """store: every instance that was allocated, and the meter of what running in it may still use. `watcher`, if there
+    is one, is told of each place in it that is about to be overwritten.
 
     Spec: exec/runtime#store
     """
 
     meter: Meter
+    watcher: Watcher | None = field(default=None, kw_only=True)
     funcs: list[FuncInst] = field(default_factory=list)
     tables: list[TableInst] = field(default_factory=list)
     mems: list[MemInst] = field(default_factory=list)
     globals: list[GlobalInst] = field(default_factory=list)
+    tags: list[TagInst] = field(default_factory=list)
 
     def alloc_host_func(self, functype: FuncType, deftype: DefType, host: Callable[..., Any]) -> FuncInst:
         """Spec: exec/modules#host-functions"""
@@ -172,13 +265,13 @@ class Store:
 
     def alloc_func(self, moduleinst: ModuleInst, deftype: DefType, code: Func, funcidx: int) -> FuncInst:
         """Spec: exec/modules#functions"""
-        func = FuncInst(len(self.funcs), deftype.expand(), deftype, moduleinst, code, funcidx)
+        func = FuncInst(len(self.funcs), as_functype(deftype), deftype, moduleinst, code, funcidx)
         self.funcs.append(func)
         return func
 
     def alloc_table(self, tabletype: TableType, ref: Any) -> TableInst:
         """Raises Exhaustion(TABLE).  Spec: exec/modules#tables"""
-        limit = self.meter.limits.max_table_elements
+        limit = min(self.meter.limits.max_table_elements, MAX_TABLE[tabletype.addrtype])
         if tabletype.limits.min > limit:
             raise Exhaustion(ExhaustionKind.TABLE)
         table = TableInst(len(self.tables), tabletype, [ref] * tabletype.limits.min, limit)
@@ -187,7 +280,7 @@ class Store:
 
     def alloc_mem(self, memtype: MemType) -> MemInst:
         """Raises Exhaustion(MEMORY).  Spec: exec/modules#memories"""
-        limit = self.meter.limits.max_memory_pages
+        limit = min(self.meter.limits.max_memory_pages, MAX_PAGES[memtype.addrtype])
         if memtype.limits.min > limit:
             raise Exhaustion(ExhaustionKind.MEMORY)
         try:
@@ -202,3 +295,9 @@ class Store:
         global_ = GlobalInst(len(self.globals), globaltype, value)
         self.globals.append(global_)
         return global_
+
+    def alloc_tag(self, tagtype: TagType) -> TagInst:
+        """Spec: exec/modules#tags"""
+        tag = TagInst(len(self.tags), tagtype)
+        self.tags.append(tag)
+        return tag

@@ -169,6 +169,10 @@ def round_f32(x: float) -> float:
     return x if isinstance(x, F32NaN) else _CANONICAL_NAN[32]
 
 
+MAX_SHOWN = 100
+"""Characters of an error that quotes a number; hexadecimal, since Python refuses to write very long decimals."""
+
+
 def number_from_host(t: NumType, value: Any) -> Any:
     """An int of either sign, or a float, as Python code gives it, as a value of a number type.  Raises TypeError.
 
@@ -179,7 +183,7 @@ def number_from_host(t: NumType, value: Any) -> Any:
         if type(value) is not int and (not isinstance(value, int) or isinstance(value, bool)):
             raise TypeError(f"{t} is needed, not {type(value).__name__}")
         if not -(1 << N - 1) <= value < 1 << N:
-            raise TypeError(f"{value} is out of the range of {t}")
+            raise TypeError(f"{value:#x} is out of the range of {t}"[:MAX_SHOWN])
         return value & ((1 << N) - 1)
     if not isinstance(value, float):
         if not isinstance(value, int) or isinstance(value, bool):
@@ -191,3 +195,15 @@ def number_from_host(t: NumType, value: Any) -> Any:
     if N == 32:
         return round_f32(value)
     return value if type(value) is float else float(value)
+
+
+def vector_from_host(value: Any) -> int:
+    """The int of 128 bits that Python code gives as a v128, 0 <= value < 2**128.  Raises TypeError.
+
+    Spec: appendix/embedding#values
+    """
+    if type(value) is not int:
+        raise TypeError(f"v128 is an int of 128 bits, not {type(value).__name__}")
+    if not 0 <= value <= MASK[128]:
+        raise TypeError("v128 is an int of 128 bits, 0 <= v < 2**128: the integer is out of this range")
+    return value

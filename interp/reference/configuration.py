@@ -13,16 +13,16 @@ Spec: exec/runtime#configurations
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from interp.binary.names import function_names
-from interp.errors import BacktraceFrame, Trap, TrapKind
+from interp.errors import BacktraceFrame, ExecutionError, Trap, TrapKind
 from interp.execution.meter import Meter
 from interp.execution.runtime import FuncInst, ModuleInst, Store
 from interp.syntax.instructions import Expr, Instr, Op
-from interp.syntax.types import DefType, FuncType, TypeIdx
+from interp.syntax.types import DefType, FuncType, TypeIdx, as_functype
 
 VALUE = ""
 """What a point returns that is a value already: the specification has no rule for it, and no step is counted."""
@@ -49,7 +49,7 @@ class Frame:
 
 @dataclass(slots=True, eq=False)
 class Context:
-    """One context of the zipper, of kind "label", "frame", or "top" for the outermost.
+    """One context of the zipper, of kind "label", "handler", "frame", or "top" for the outermost.
 
     `arity` counts the values that a branch to a label, or a return from a frame, takes along; a branch to the label of
     a `loop` starts the loop again. `rest` holds what follows `code` as (code, pc), the next last.
@@ -68,18 +68,30 @@ class Context:
         """Whether nothing is left in this context, neither values nor instructions."""
         return not self.vals and self.pc == len(self.code) and all(pc == len(code) for code, pc in self.rest)
 
+    def clear(self) -> None:
+        """Drop the values and the instructions."""
+        self.vals.clear()
+        self.rest.clear()
+        self.code, self.pc = (), 0
+
 
 class Config:
     """config: store, frame and instructions. Unless `observed`, a rule that the specification applies once for each
-    element of a range may be applied to the whole range in one step."""
+    element of a range may be applied to the whole range in one step.
 
-    __slots__ = ("contexts", "ctx", "frame", "meter", "observed", "store", "trapped", "vals")
+    `ended` is the trap or the uncaught exception that the computation ends with; `thrown` the exception on its way to
+    a handler, and `thrown_at` the functions that were active where it was thrown.
+    """
+
+    __slots__ = ("contexts", "ctx", "ended", "frame", "meter", "observed", "store", "thrown", "thrown_at", "vals")
 
     def __init__(self, store: Store, frame: Frame, code: Code, observed: bool = False) -> None:
         self.store = store
         self.meter: Meter = store.meter
         self.observed = observed
-        self.trapped: Trap | None = None
+        self.ended: ExecutionError | None = None
+        self.thrown: Any = None
+        self.thrown_at: tuple[BacktraceFrame, ...] = ()
         self.contexts: list[Context] = []
         self.enter(Context("top", code, 0, frame))
 
@@ -103,22 +115,30 @@ class Config:
     def insert(self, code: Code) -> None:
         """Put points in front of the instructions that follow."""
         ctx = self.ctx
-        ctx.rest.append((ctx.code, ctx.pc))
+        if ctx.pc < len(ctx.code):  # nothing is kept where nothing follows, so that tail calls do not grow
+            ctx.rest.append((ctx.code, ctx.pc))
         ctx.code = code
         ctx.pc = 0
 
     def trap(self, kind: TrapKind, rule: str) -> str:
         """The instruction reduces to `trap`, by `rule`."""
-        self.trapped = Trap(kind, self.backtrace())
+        self.ended = Trap(kind, self.backtrace())
         self.insert(((trap, None, self.current()),))
         return rule
+
+    def call_host(self, func: FuncInst, args: Sequence[Any]) -> Sequence[Any]:
+        """The results of a host function, which may call into the store."""
+        if func.host is None:
+            raise TypeError("function without code or host")
+        results: Sequence[Any] = func.host(*args)
+        return results
 
     def current(self) -> Instr:
         """The instruction whose rule is being applied."""
         return self.ctx.code[self.ctx.pc - 1][2]
 
-    def backtrace(self) -> tuple[BacktraceFrame, ...]:
-        """The active functions, innermost first, each with the instruction that it is at; MAX_BACKTRACE at most."""
+    def backtrace(self, limit: int = MAX_BACKTRACE) -> tuple[BacktraceFrame, ...]:
+        """The active functions, innermost first, each with the instruction that it is at; `limit` at most."""
         frames: list[BacktraceFrame] = []
         offset: int | None = None
         for ctx in reversed(self.contexts):
@@ -128,7 +148,7 @@ class Config:
             if ctx.kind == "frame" and func is not None:
                 frames.append(BacktraceFrame(func.funcidx, function_name(func), offset))
                 offset = None
-                if len(frames) == MAX_BACKTRACE:
+                if len(frames) == limit:
                     break
         return tuple(frames)
 
@@ -148,9 +168,8 @@ def trap(c: Config, _: Any) -> str:
     ctx = c.ctx
     instr = c.current()
     if not ctx.empty():
-        ctx.vals.clear()
-        ctx.rest.clear()
-        ctx.code, ctx.pc = ((trap, None, instr),), 0
+        ctx.clear()
+        ctx.code = ((trap, None, instr),)
         return "Step_pure/trap-instrs"
     if ctx.kind == "top":
         ctx.code, ctx.pc = (), 0
@@ -182,7 +201,18 @@ class Block:
 Prepare = Callable[[Instr, list[DefType]], Any]
 RULES: dict[str, Callable[[Op], RuleFunction]] = {}
 OPERANDS: dict[str, Prepare] = {}
-RULE_NAMES: set[str] = {"Step_pure/trap-instrs", "Step_pure/trap-label", "Step_pure/trap-frame"}
+RULE_NAMES: set[str] = {
+    "Step_pure/trap-instrs",
+    "Step_pure/trap-label",
+    "Step_pure/trap-handler",
+    "Step_pure/trap-frame",
+}
+KINDS: dict[RuleFunction, str] = {}
+"""The kind of instruction that each rule function reduces; of a family, once an instruction of it was prepared."""
+
+NAMES: dict[str, tuple[str, ...]] = {}
+"""The rules of each kind of instruction; none for those that are values."""
+
 _functions: dict[Op, RuleFunction] = {}
 
 
@@ -191,6 +221,7 @@ def family(kind: str, *names: str) -> Callable[[Callable[[Op], RuleFunction]], C
 
     def register(make: Callable[[Op], RuleFunction]) -> Callable[[Op], RuleFunction]:
         RULES[kind] = make
+        NAMES[kind] = names
         RULE_NAMES.update(names)
         return make
 
@@ -202,6 +233,8 @@ def rule(kind: str, *names: str) -> Callable[[RuleFunction], RuleFunction]:
 
     def register(function: RuleFunction) -> RuleFunction:
         RULES[kind] = lambda op: function
+        KINDS[function] = kind
+        NAMES[kind] = names
         RULE_NAMES.update(names)
         return function
 
@@ -224,6 +257,7 @@ def point(instr: Instr, types: list[DefType]) -> Point:
     function = _functions.get(op)
     if function is None:
         function = _functions[op] = RULES[op.kind](op)
+        KINDS[function] = op.kind
     prepared = OPERANDS.get(op.kind)
     if prepared is not None:
         return (function, prepared(instr, types), instr)
@@ -241,5 +275,5 @@ def block_of(instr: Instr, body: Expr, types: list[DefType], loop: bool = False)
     blocktype = instr.immediates[0]
     ft = FuncType((), ()) if blocktype is None else FuncType((), (blocktype,))
     if isinstance(blocktype, TypeIdx):
-        ft = types[blocktype.index].expand()
+        ft = as_functype(types[blocktype.index])
     return Block(len(ft.params), len(ft.params if loop else ft.results), loop, body, types)

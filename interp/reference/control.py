@@ -1,4 +1,4 @@
-"""Reduction of parametric and control instructions, blocks and calls (specification 4.6.1-4.6.3, 4.6.9, 4.6.10).
+"""Reduction of parametric and control instructions: blocks and branches (specification 4.6.1-4.6.3).
 
 `c` is the configuration, `x` the operand prepared for the instruction, `l` a label index; a rule function returns the
 name of the rule that it applied.
@@ -7,27 +7,13 @@ Spec: exec/instructions
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from interp.errors import TrapKind
-from interp.execution.runtime import FuncInst
-from interp.reference.configuration import (
-    HOST_CALL,
-    RULE_NAMES,
-    Block,
-    Code,
-    Config,
-    Context,
-    Frame,
-    Point,
-    block_of,
-    operand,
-    prepare,
-    rule,
-)
-from interp.syntax.instructions import BY_MNEMONIC, Instr
-from interp.syntax.types import DefType, NumType
+from interp.execution.references import match_ref
+from interp.reference.configuration import RULE_NAMES, Block, Code, Config, Context, block_of, operand, rule
+from interp.syntax.instructions import Instr
+from interp.syntax.types import DefType, RefType, close_heaptype
 
 
 @rule("unreachable", "Step_pure/unreachable")
@@ -108,11 +94,15 @@ def if_(c: Config, x: tuple[Code, Code]) -> str:
     return "Step_pure/if-false"
 
 
-@rule("br", "Step_pure/br-label-zero", "Step_pure/br-label-succ")
+@rule("br", "Step_pure/br-label-zero", "Step_pure/br-label-succ", "Step_pure/br-handler")
 def br(c: Config, l: int) -> str:  # noqa: E741
     """(label_n{instr'*} val'* val^n (br 0) instr*) ~> val^n instr'*; br l outside of it becomes br l-1"""
     instr = c.current()
     label = c.leave()
+    if label.kind == "handler":
+        c.vals.extend(label.vals)
+        c.insert(((br, l, instr),))
+        return "Step_pure/br-handler"
     if l > 0:
         c.vals.extend(label.vals)
         c.insert(((br, l - 1, instr),))
@@ -125,7 +115,7 @@ def br(c: Config, l: int) -> str:  # noqa: E741
     return "Step_pure/br-label-zero"
 
 
-@operand("br_if")
+@operand("br_if", "br_on_null", "br_on_non_null")
 def prepare_br_if(instr: Instr, types: list[DefType]) -> Code:
     """The `br` that a taken branch stands for."""
     return ((br, instr.immediates[0], instr),)
@@ -152,143 +142,80 @@ def br_table(c: Config, x: tuple[tuple[int, ...], int]) -> str:
     return "Step_pure/br_table-ge"
 
 
-@rule("return", "Step_pure/return-frame", "Step_pure/return-label")
+@rule("br_on_null", "Step_pure/br_on_null-null", "Step_pure/br_on_null-addr")
+def br_on_null(c: Config, x: Code) -> str:
+    """val (br_on_null l) ~> (br l) if val is null, else val"""
+    if c.vals[-1] is None:
+        c.vals.pop()
+        c.insert(x)
+        return "Step_pure/br_on_null-null"
+    return "Step_pure/br_on_null-addr"
+
+
+@rule("br_on_non_null", "Step_pure/br_on_non_null-null", "Step_pure/br_on_non_null-addr")
+def br_on_non_null(c: Config, x: Code) -> str:
+    """val (br_on_non_null l) ~> eps if val is null, else val (br l)"""
+    if c.vals[-1] is None:
+        c.vals.pop()
+        return "Step_pure/br_on_non_null-null"
+    c.insert(x)
+    return "Step_pure/br_on_non_null-addr"
+
+
+@operand("br_on_cast", "br_on_cast_fail")
+def prepare_br_on_cast(instr: Instr, types: list[DefType]) -> tuple[RefType, Code]:
+    """The type after the cast, closed, and the `br` that a taken branch stands for."""
+    (_, null2), l, _, ht2 = instr.immediates  # noqa: E741
+    return RefType(null2, close_heaptype(ht2, types)), ((br, l, instr),)
+
+
+@rule("br_on_cast", "Step_read/br_on_cast-succeed", "Step_read/br_on_cast-fail")
+def br_on_cast(c: Config, x: tuple[RefType, Code]) -> str:
+    """ref (br_on_cast l rt1 rt2) ~> ref (br l) if ref has type rt2, else ref"""
+    if match_ref(c.vals[-1], x[0]):
+        c.insert(x[1])
+        return "Step_read/br_on_cast-succeed"
+    return "Step_read/br_on_cast-fail"
+
+
+@rule("br_on_cast_fail", "Step_read/br_on_cast_fail-succeed", "Step_read/br_on_cast_fail-fail")
+def br_on_cast_fail(c: Config, x: tuple[RefType, Code]) -> str:
+    """ref (br_on_cast_fail l rt1 rt2) ~> ref if ref has type rt2, else ref (br l)"""
+    if match_ref(c.vals[-1], x[0]):
+        return "Step_read/br_on_cast_fail-succeed"
+    c.insert(x[1])
+    return "Step_read/br_on_cast_fail-fail"
+
+
+@rule("ref.as_non_null", "Step_pure/ref.as_non_null-null", "Step_pure/ref.as_non_null-addr")
+def ref_as_non_null(c: Config, x: None) -> str:
+    """ref ref.as_non_null ~> trap if ref is null, else ref"""
+    if c.vals[-1] is None:
+        c.vals.pop()
+        return c.trap(TrapKind.NULL_REFERENCE, "Step_pure/ref.as_non_null-null")
+    return "Step_pure/ref.as_non_null-addr"
+
+
+@rule("return", "Step_pure/return-frame", "Step_pure/return-label", "Step_pure/return-handler")
 def return_(c: Config, x: None) -> str:
-    """(frame_n{f} val'* val^n return instr*) ~> val^n; out of a label it takes all values along"""
+    """(frame_n{f} val'* val^n return instr*) ~> val^n; out of a label or handler it takes all values along"""
     instr = c.current()
     left = c.leave()
-    if left.kind == "label":
+    if left.kind != "frame":
         c.vals.extend(left.vals)
         c.insert(((return_, None, instr),))
-        return "Step_pure/return-label"
+        return "Step_pure/return-label" if left.kind == "label" else "Step_pure/return-handler"
     if left.arity:
         c.vals.extend(left.vals[-left.arity :])
     return "Step_pure/return-frame"
 
 
+END_OF_CONTEXT = {kind: f"Step_pure/{kind}-vals" for kind in ("label", "handler", "frame")}
+RULE_NAMES.update(END_OF_CONTEXT.values())
+
+
 def end_of_context(c: Config) -> str:
-    """(label_n{instr*} val*) ~> val* and (frame_n{f} val^n) ~> val^n: no instruction is left in the context."""
+    """(label_n{instr*} val*) ~> val*, and so for a handler or frame in which no instruction is left."""
     left = c.leave()
     c.vals.extend(left.vals)
-    return "Step_pure/label-vals" if left.kind == "label" else "Step_pure/frame-vals"
-
-
-@operand("call")
-def prepare_call(instr: Instr, types: list[DefType]) -> tuple[int, Code]:
-    """The function index, and the `call_ref` that the call stands for."""
-    return instr.immediates[0], ((call_ref, TrapKind.NULL_FUNCTION_REFERENCE, instr),)
-
-
-@rule("call", "Step_read/call")
-def call(c: Config, x: tuple[int, Code]) -> str:
-    """(call x) ~> (ref.func a) (call_ref dt)"""
-    c.vals.append(c.frame.module.funcs[x[0]])
-    c.insert(x[1])
-    return "Step_read/call"
-
-
-@operand("call_indirect")
-def prepare_call_indirect(instr: Instr, types: list[DefType]) -> Code:
-    """The `table.get`, `ref.cast` and `call_ref` that the call stands for."""
-    y, x = instr.immediates
-    null = TrapKind.UNINITIALIZED_ELEMENT
-    return ((call_table_get, x, instr), (call_ref_cast, types[y], instr), (call_ref, null, instr))
-
-
-@rule("call_indirect", "Step_pure/call_indirect")
-def call_indirect(c: Config, x: Code) -> str:
-    """(call_indirect x y) ~> (table.get x) (ref.cast (ref null y)) (call_ref y)"""
-    c.insert(x)
-    return "Step_pure/call_indirect"
-
-
-def call_table_get(c: Config, x: int) -> str:
-    """table.get on the way of call_indirect, whose traps the specification's test suite words in its own way."""
-    i = c.vals.pop()
-    refs = c.frame.module.tables[x].refs
-    if i >= len(refs):
-        return c.trap(TrapKind.UNDEFINED_ELEMENT, "Step_read/table.get-oob")
-    c.vals.append(refs[i])
-    return "Step_read/table.get-val"
-
-
-def call_ref_cast(c: Config, x: DefType) -> str:
-    """ref.cast on the way of call_indirect"""
-    func: FuncInst | None = c.vals[-1]
-    if func is not None and func.deftype is not x and func.deftype != x:
-        c.vals.pop()
-        return c.trap(TrapKind.INDIRECT_CALL_TYPE_MISMATCH, "Step_read/ref.cast-fail")
-    return "Step_read/ref.cast-succeed"
-
-
-@dataclass(slots=True, eq=False)
-class PreparedFunc:
-    """A function ready to be called: its code and the first values of its locals behind the parameters."""
-
-    code: Code
-    locals: tuple[Any, ...]
-
-
-def prepare_func(func: FuncInst) -> PreparedFunc:
-    """Prepare a function on its first call.  Spec: exec/runtime#default-values"""
-    if func.code is None or func.module is None:
-        raise TypeError("a host function has no code")
-    defaults = tuple([default_value(t) for t in func.code.locals])
-    prepared = func.prepared = PreparedFunc(prepare(func.code.body, func.module.types), defaults)
-    return prepared
-
-
-def default_value(t: Any) -> Any:
-    """default_t.  Spec: exec/runtime#default-values"""
-    if isinstance(t, NumType):
-        return 0 if t.value[0] == "i" else 0.0
-    return None
-
-
-def call_ref(c: Config, x: TrapKind) -> str:
-    """val^n (ref.func a) (call_ref dt) ~> (frame_m{val^n default*} (label_m{eps} instr*)); x is the trap of a null"""
-    vals = c.vals
-    func: FuncInst | None = vals.pop()
-    if func is None:
-        return c.trap(x, "Step_read/call_ref-null")
-    n = len(func.type.params)
-    args = vals[-n:] if n else []
-    if n:
-        del vals[-n:]
-    if func.module is None:
-        call_host(c, func, args)
-        return HOST_CALL
-    prepared = func.prepared or prepare_func(func)
-    args.extend(prepared.locals)
-    c.meter.push(len(args))
-    m = len(func.type.results)
-    frame = Frame(args, func.module, func)
-    c.enter(Context("frame", (), m, frame))
-    c.enter(Context("label", prepared.code, m, frame))
-    return "Step_read/call_ref-func"
-
-
-def call_host(c: Config, func: FuncInst, args: list[Any]) -> None:
-    """val^n (ref.func a) (call_ref dt) ~> val^m: the host computes the results, and may call into the store.
-
-    Spec: exec/instructions#host-functions
-    """
-    if func.host is None:
-        raise TypeError("function without code or host")
-    c.vals.extend(func.host(*args))
-    c.meter.check_deadline()
-
-
-CALL_REF: Point = (call_ref, TrapKind.NULL_FUNCTION_REFERENCE, Instr(BY_MNEMONIC["call"], (0,), 0))
-"""The point that calls the function reference on the operand stack."""
-
-RULE_NAMES.update(
-    {
-        "Step_pure/label-vals",
-        "Step_pure/frame-vals",
-        "Step_read/call_ref-func",
-        "Step_read/call_ref-null",
-        "Step_read/ref.cast-fail",
-        "Step_read/ref.cast-succeed",
-    }
-)
+    return END_OF_CONTEXT[left.kind]

@@ -6,19 +6,48 @@ Spec: exec/instructions
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from interp.errors import ExecutionError, Exhaustion, ExhaustionKind
 from interp.execution.meter import has_headroom
 from interp.execution.runtime import FuncInst, ModuleInst, Store
-from interp.reference import control, memory, numeric, table, variable
+from interp.reference import (
+    array,
+    call,
+    control,
+    exception,
+    memory,
+    numeric,
+    reference,
+    structure,
+    table,
+    variable,
+    vector,
+    vector_memory,
+)
+from interp.reference.call import CALL_REF
 from interp.reference.configuration import RULE_NAMES, VALUE, Code, Config, Frame, prepare
-from interp.reference.control import CALL_REF, end_of_context
+from interp.reference.control import end_of_context
+from interp.reference.observe import ObservedConfig, run_watched
 from interp.syntax.instructions import Expr
 from interp.syntax.modules import Module
 
-CHAPTERS = (control, variable, memory, table, numeric)
+CHAPTERS = (
+    control,
+    call,
+    exception,
+    variable,
+    memory,
+    vector_memory,
+    table,
+    reference,
+    structure,
+    array,
+    numeric,
+    vector,
+)
 """The modules whose rules are registered."""
 
 FINISHED = None
@@ -72,20 +101,42 @@ def run(c: Config) -> list[Any]:
         if not error.backtrace:
             error.backtrace = c.backtrace()
         raise
-    if c.trapped is not None:
-        raise c.trapped
+    if c.ended is not None:
+        raise c.ended
+    return c.vals
+
+
+def run_counting(c: Config, applied: Counter[str]) -> list[Any]:
+    """`run`, and count in `applied` how often each rule is applied, by its name."""
+    try:
+        while (name := step(c)) is not FINISHED:
+            applied[name] += 1
+    except ExecutionError as error:
+        if not error.backtrace:
+            error.backtrace = c.backtrace()
+        raise
+    if c.ended is not None:
+        raise c.ended
     return c.vals
 
 
 class Machine:
-    """Runs computations in one store.  Implements `interp.execution.modules.Executor`."""
+    """Runs computations in one store.  Implements `interp.execution.modules.Executor`.
+
+    `applied` counts how often each rule is applied, once somebody has put a Counter there; all computations are then
+    observed, and slower.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.applied: Counter[str] | None = None
 
     def start(self, frame: Frame, code: Code, vals: Sequence[Any] = (), observed: bool = False) -> Config:
         """The configuration that a computation begins with."""
-        config = Config(self.store, frame, code, observed)
+        if self.store.watcher is not None:
+            config: Config = ObservedConfig(self.store, frame, code)
+        else:
+            config = Config(self.store, frame, code, observed or self.applied is not None)
         config.vals.extend(vals)
         return config
 
@@ -95,7 +146,9 @@ class Machine:
         meter.enter()
         depth, slots = meter.depth, meter.slots
         try:
-            return run(config)
+            if isinstance(config, ObservedConfig) and self.store.watcher is not None:
+                return run_watched(config, self.store.watcher)
+            return run(config) if self.applied is None else run_counting(config, self.applied)
         except RecursionError as error:
             if has_headroom():
                 raise

@@ -1,8 +1,8 @@
 """Reduction of memory instructions (specification 4.6.5).
 
 `c` is the configuration, `x` memory and segment indices, `i`, `j` byte addresses, `n` a count of bytes. The rules of
-memory.fill, memory.copy and memory.init move one byte and leave the rest to the same instruction again; unobserved,
-one step moves the whole range.
+memory.fill, memory.copy and memory.init trap if the range does not fit, else end if it is empty, else move one byte and
+leave the rest to the same instruction again; unobserved, one step moves the whole range.
 Spec: exec/instructions#memory-instructions
 """
 
@@ -124,7 +124,8 @@ def byte_point(mnemonic: str, instr: Instr, memidx: int) -> Any:
 
 @rule("memory.fill", "Step_read/memory.fill-oob", "Step_read/memory.fill-zero", "Step_read/memory.fill-succ")
 def memory_fill(c: Config, x: int) -> str:
-    """(at.const i) val (at.const n) (memory.fill x)"""
+    """(at.const i) val (at.const n) (memory.fill x)
+    ~> (at.const i) val (i32.store8 x) (at.const i+1) val (at.const n-1) (memory.fill x)"""
     vals = c.vals
     n, val, i = vals.pop(), vals.pop(), vals.pop()
     data = c.frame.module.mems[x].bytes
@@ -150,7 +151,11 @@ def memory_fill(c: Config, x: int) -> str:
     "Step_read/memory.copy-gt",
 )
 def memory_copy(c: Config, x: tuple[int, int]) -> str:
-    """(at1.const i1) (at2.const i2) (at.const n) (memory.copy x1 x2)"""
+    """(at1.const i1) (at2.const i2) (at.const n) (memory.copy x1 x2), where k = n-1
+    ~> (at1.const i1) (at2.const i2) (i32.load8_u x2) (i32.store8 x1)
+       (at1.const i1+1) (at2.const i2+1) (at.const k) (memory.copy x1 x2) if i1 <= i2, else
+       (at1.const i1+k) (at2.const i2+k) (i32.load8_u x2) (i32.store8 x1)
+       (at1.const i1) (at2.const i2) (at.const k) (memory.copy x1 x2)"""
     x1, x2 = x
     vals, mems = c.vals, c.frame.module.mems
     n, i2, i1 = vals.pop(), vals.pop(), vals.pop()
@@ -174,7 +179,9 @@ def memory_copy(c: Config, x: tuple[int, int]) -> str:
 
 @rule("memory.init", "Step_read/memory.init-oob", "Step_read/memory.init-zero", "Step_read/memory.init-succ")
 def memory_init(c: Config, x: tuple[int, int]) -> str:
-    """(at.const i) (i32.const j) (i32.const n) (memory.init x y)"""
+    """(at.const i) (i32.const j) (i32.const n) (memory.init x y)
+    ~> (at.const i) (i32.const data.bytes[j]) (i32.store8 x)
+       (at.const i+1) (i32.const j+1) (i32.const n-1) (memory.init x y)"""
     vals, module = c.vals, c.frame.module
     data, source = module.mems[x[1]].bytes, module.datas[x[0]].bytes
     n, j, i = vals.pop(), vals.pop(), vals.pop()

@@ -1,7 +1,8 @@
 """Reduction of numeric instructions (specification 4.6.6): each rule serves all rows of its kind, whose meaning is the
 numerics function in the instruction table.
 
-`c` is the configuration, `x` the operand prepared for the instruction.
+`c` is the configuration, `x` the operand prepared for the instruction. The rule unop-trap is for operators that are not
+defined everywhere, of which there is none today.
 Spec: exec/instructions#numeric-instructions
 """
 
@@ -28,14 +29,18 @@ def const(c: Config, x: Any) -> str:
     return VALUE
 
 
-@family("unop", "Step_pure/unop-val")
+@family("unop", "Step_pure/unop-val", "Step_pure/unop-trap")
 def unop(op: Op) -> RuleFunction:
-    """(t.const c1) unop ~> (t.const c), c = unop(c1)"""
+    """(t.const c1) unop ~> (t.const c), c = unop(c1), or trap where it is not defined"""
     sem, params = meaning(op), op.params
 
     def apply(c: Config, x: None) -> str:
         vals = c.vals
-        vals[-1] = sem(*params, vals[-1])
+        try:
+            vals[-1] = sem(*params, vals[-1])
+        except Trap as trap:
+            vals.pop()
+            return c.trap(trap.kind, "Step_pure/unop-trap")
         return "Step_pure/unop-val"
 
     return apply

@@ -1,8 +1,8 @@
 """Reduction of table instructions (specification 4.6.8).
 
 `c` is the configuration, `x` table and segment indices, `i`, `j` indices into them, `n` a count. The rules of
-table.fill, table.copy and table.init move one element and leave the rest to the same instruction again; unobserved,
-one step moves the whole range.
+table.fill, table.copy and table.init trap if the range does not fit, else end if it is empty, else move one element and
+leave the rest to the same instruction again; unobserved, one step moves the whole range.
 Spec: exec/instructions#table-instructions
 """
 
@@ -66,7 +66,8 @@ def table_grow(c: Config, x: int) -> str:
 
 @rule("table.fill", "Step_read/table.fill-oob", "Step_read/table.fill-zero", "Step_read/table.fill-succ")
 def table_fill(c: Config, x: int) -> str:
-    """(at.const i) val (at.const n) (table.fill x)"""
+    """(at.const i) val (at.const n) (table.fill x)
+    ~> (at.const i) val (table.set x) (at.const i+1) val (at.const n-1) (table.fill x)"""
     vals = c.vals
     n, val, i = vals.pop(), vals.pop(), vals.pop()
     refs = c.frame.module.tables[x].refs
@@ -92,7 +93,11 @@ def table_fill(c: Config, x: int) -> str:
     "Step_read/table.copy-gt",
 )
 def table_copy(c: Config, x: tuple[int, int]) -> str:
-    """(at1.const i1) (at2.const i2) (at.const n) (table.copy x1 x2)"""
+    """(at1.const i1) (at2.const i2) (at.const n) (table.copy x1 x2), where k = n-1
+    ~> (at1.const i1) (at2.const i2) (table.get x2) (table.set x1)
+       (at1.const i1+1) (at2.const i2+1) (at.const k) (table.copy x1 x2) if i1 <= i2, else
+       (at1.const i1+k) (at2.const i2+k) (table.get x2) (table.set x1)
+       (at1.const i1) (at2.const i2) (at.const k) (table.copy x1 x2)"""
     x1, x2 = x
     vals, tables = c.vals, c.frame.module.tables
     n, i2, i1 = vals.pop(), vals.pop(), vals.pop()
@@ -115,7 +120,8 @@ def table_copy(c: Config, x: tuple[int, int]) -> str:
 
 @rule("table.init", "Step_read/table.init-oob", "Step_read/table.init-zero", "Step_read/table.init-succ")
 def table_init(c: Config, x: tuple[int, int]) -> str:
-    """(at.const i) (i32.const j) (i32.const n) (table.init x y)"""
+    """(at.const i) (i32.const j) (i32.const n) (table.init x y)
+    ~> (at.const i) elem.refs[j] (table.set x) (at.const i+1) (i32.const j+1) (i32.const n-1) (table.init x y)"""
     vals, module = c.vals, c.frame.module
     table: TableInst = module.tables[x[1]]
     elem: ElemInst = module.elems[x[0]]

@@ -1,12 +1,10 @@
-"""Reduction of variable and reference instructions (specification 4.6.4, 4.6.7).
+"""Reduction of variable instructions (specification 4.6.4).
 
 `c` is the configuration, `x` the index that the instruction names.
-Spec: exec/instructions
+Spec: exec/instructions#variable-instructions
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from interp.reference.configuration import Config, rule
 
@@ -48,27 +46,3 @@ def global_set(c: Config, x: int) -> str:
     """val (global.set x) ~> eps, s.globals[f.module.globals[x]].value = val"""
     c.frame.module.globals[x].value = c.vals.pop()
     return "Step/global.set"
-
-
-@rule("ref.null", "Step_read/ref.null")
-def ref_null(c: Config, x: Any) -> str:
-    """(ref.null ht) ~> (ref.null ht')"""
-    c.vals.append(None)
-    return "Step_read/ref.null"
-
-
-@rule("ref.func", "Step_read/ref.func")
-def ref_func(c: Config, x: int) -> str:
-    """(ref.func x) ~> (ref.func f.module.funcs[x])"""
-    c.vals.append(c.frame.module.funcs[x])
-    return "Step_read/ref.func"
-
-
-@rule("ref.is_null", "Step_pure/ref.is_null-true", "Step_pure/ref.is_null-false")
-def ref_is_null(c: Config, x: None) -> str:
-    """ref ref.is_null ~> (i32.const 1) if ref is null, else (i32.const 0)"""
-    if c.vals[-1] is None:
-        c.vals[-1] = 1
-        return "Step_pure/ref.is_null-true"
-    c.vals[-1] = 0
-    return "Step_pure/ref.is_null-false"

@@ -21,12 +21,35 @@ from interp.syntax.types import (
 
 
 @dataclass(frozen=True, slots=True)
+class Type:
+    """type ::= rectype.  Spec: syntax/modules#types"""
+
+    rectype: RecType
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Import:
-    """import ::= name name externtype; a function's type is a type index.  Spec: syntax/modules#imports"""
+    """import ::= name name externtype; a function's or tag's type is a type index.  Spec: syntax/modules#imports"""
 
     module: str
     name: str
-    desc: TypeIdx | TableType | MemType | GlobalType
+    desc: TypeIdx | TableType | MemType | GlobalType | TagIdx
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagIdx:
+    """The type of an imported tag, by its type index.  Spec: syntax/modules#tags"""
+
+    typeidx: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """tag ::= typeidx.  Spec: syntax/modules#tags"""
+
+    typeidx: int
     offset: int
 
 
@@ -117,7 +140,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """export ::= name externidx; `kind` is func, table, memory or global.  Spec: syntax/modules#exports"""
+    """export ::= name externidx; `kind` is func, table, memory, global or tag.  Spec: syntax/modules#exports"""
 
     name: str
     kind: str
@@ -138,11 +161,12 @@ class Custom:
 class Module:
     """A whole module.  Spec: syntax/modules"""
 
-    types: tuple[RecType, ...] = ()
+    types: tuple[Type, ...] = ()
     imports: tuple[Import, ...] = ()
     funcs: tuple[Func, ...] = ()
     tables: tuple[Table, ...] = ()
     mems: tuple[Mem, ...] = ()
+    tags: tuple[Tag, ...] = ()
     globals: tuple[Global, ...] = ()
     elems: tuple[Elem, ...] = ()
     datas: tuple[Data, ...] = ()

@@ -5,12 +5,15 @@ Spec: text/instructions
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
-from interp.execution.values import fbits
-from interp.syntax.instructions import BlockType, Expr, Imm, Instr, MemArg
-from interp.syntax.types import TypeIdx
+from interp.execution.numerics_vector import ilanes
+from interp.execution.values import fbits, signed_
+from interp.syntax.instructions import BlockType, Catch, Expr, Imm, Instr, MemArg
+from interp.syntax.shapes import I32X4
+from interp.syntax.types import RefType, TypeIdx
 
 
 def show_float(N: int, z: float) -> str:
@@ -32,6 +35,35 @@ def show_blocktype(blocktype: BlockType) -> str:
     return f" (result {blocktype})"
 
 
+def show_integer(N: int, i: int) -> str:
+    """An iN as a signed number."""
+    return str(signed_(N, i))
+
+
+def show_vector(v: int) -> str:
+    """A v128 as its four lanes of 32 bits: `i32x4 0x… 0x… 0x… 0x…`."""
+    return f"{I32X4} {' '.join(f'{c:#010x}' for c in ilanes(I32X4.N, v))}"
+
+
+def show_list(values: Iterable[object]) -> str:
+    """Values with spaces between them."""
+    return " ".join(map(str, values))
+
+
+SHOWN: dict[Imm, Callable[[Any], str]] = {
+    Imm.I32: partial(show_integer, 32),
+    Imm.I64: partial(show_integer, 64),
+    Imm.F32: partial(show_float, 32),
+    Imm.F64: partial(show_float, 64),
+    Imm.V128: show_vector,
+    Imm.VALTYPE_LIST: lambda types: f"(result {show_list(types)})",
+    Imm.LABELIDX_LIST: show_list,
+    Imm.LANEIDX_16: show_list,
+    Imm.MEMIDX: lambda x: str(x) if x else "",
+}
+"""How an immediate is written, if not as it is."""
+
+
 def show_immediate(kind: Imm, value: Any, natural: int) -> str:
     """One immediate as the text format writes it; what it leaves out as default is left out.
 
@@ -42,26 +74,39 @@ def show_immediate(kind: Imm, value: Any, natural: int) -> str:
         parts += [f"offset={value.offset}"] if value.offset else []
         parts += [f"align={1 << value.align}"] if value.align != natural else []
         return " ".join(parts)
-    if kind in (Imm.F32, Imm.F64):
-        return show_float(32 if kind is Imm.F32 else 64, value)
-    if kind in (Imm.I32, Imm.I64):
-        N = 32 if kind is Imm.I32 else 64
-        return str(value - (1 << N) if value >> (N - 1) else value)
-    if kind is Imm.VALTYPE_LIST:
-        return f"(result {' '.join(map(str, value))})"
-    if kind is Imm.LABELIDX_LIST:
-        return " ".join(map(str, value))
-    return "" if kind is Imm.MEMIDX and value == 0 else str(value)
+    return SHOWN.get(kind, str)(value)
+
+
+def show_catch(catch: Catch) -> str:
+    """A catch clause: `(catch x l)`, `(catch_all l)`."""
+    tag = "" if catch.tagidx is None else f"{catch.tagidx} "
+    return f"({catch.keyword} {tag}{catch.labelidx})"
+
+
+SEGMENT_LAST = frozenset({"memory.init", "table.init"})
+INDIRECT = frozenset({"call_indirect", "return_call_indirect"})
 
 
 def show_instr(instr: Instr) -> str:
     """An instruction with its immediates, without the instructions inside it."""
     op = instr.op
     mnemonic = op.mnemonic.partition(" ")[0]
-    if op.immediates == (Imm.BLOCKTYPE,):
-        return mnemonic + show_blocktype(instr.immediates[0])
-    natural = (op.params[1] // 8).bit_length() - 1 if op.kind in ("load", "store") else 0
-    shown = [show_immediate(kind, value, natural) for kind, value in zip(op.immediates, instr.immediates, strict=True)]
+    values = instr.immediates[: len(op.immediates)]
+    if Imm.BLOCKTYPE in op.immediates:
+        catches = map(show_catch, values[1] if Imm.CATCH_LIST in op.immediates else ())
+        return " ".join([mnemonic + show_blocktype(values[0]), *catches])
+    if op.kind in INDIRECT:
+        y, x = values
+        return f"{mnemonic} {f'{x} ' if x else ''}(type {y})"
+    if op.kind in ("ref.test", "ref.cast"):
+        return f"{mnemonic} {RefType(op.params[0], values[0])}"
+    if Imm.CASTOP in op.immediates:
+        (null1, null2), l, ht1, ht2 = values  # noqa: E741 — the specification's letter
+        return f"{mnemonic} {l} {RefType(null1, ht1)} {RefType(null2, ht2)}"
+    natural = (op.params[1] // 8).bit_length() - 1 if Imm.MEMARG in op.immediates else 0
+    shown = [show_immediate(kind, value, natural) for kind, value in zip(op.immediates, values, strict=True)]
+    if op.kind in SEGMENT_LAST:
+        shown.reverse()
     return " ".join([mnemonic, *filter(None, shown)])
 
 
@@ -77,8 +122,8 @@ def listing(expr: Expr) -> Iterator[tuple[int, int, str]]:
         depth = len(pending) - 1
         if instr is not None:
             yield instr.offset, depth, show_instr(instr)
-            if instr.op.immediates == (Imm.BLOCKTYPE,):
-                _, body, *other = instr.immediates
+            if instr.bodies:
+                body, *other = instr.bodies
                 pending.append((iter(body), instr, other[0] if other else ()))
             continue
         pending.pop()

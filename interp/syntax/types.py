@@ -1,17 +1,22 @@
 """Types (specification 2.3), all of them: what a module is typed with, and what its imports and exports are.
 
-Number types and vector types are enumerations, reference types are `RefType(null, heaptype)`. Function types, as every
-composite type, are defined inside recursive types; a `DefType` selects one sub type of a recursive type. The binary
-form `0x60 …` that all modules before garbage collection use is the abbreviation of a recursive type with one final
-sub type (`functype_deftype`).
+Number types and vector types are enumerations, reference types are `RefType(null, heaptype)`. Composite types are
+defined inside recursive types; a `DefType` is one sub type of a closed recursive type. Equal defined types are the same
+object (`roll` sees to that), so they are compared in one step however they are nested. The binary form `0x60 …` that
+all modules before garbage collection use is the abbreviation of a recursive type with one final sub type
+(`functype_deftype`).
 
 Spec: syntax/types
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from threading import Lock
+from typing import cast
+from weakref import WeakValueDictionary
 
 
 class NumType(Enum):
@@ -76,25 +81,51 @@ class TypeIdx:
 
 
 @dataclass(frozen=True, slots=True)
+class RecIdx:
+    """rec.i: a heap type that refers to sub type `index` of the recursive type it stands in, once that is closed.
+
+    Spec: valid/conventions#rolling-and-unrolling
+    """
+
+    index: int
+
+    def __str__(self) -> str:
+        return f"rec.{self.index}"
+
+
+NULL_ABBREVIATIONS = {"none": "nullref", "nofunc": "nullfuncref", "noexn": "nullexnref", "noextern": "nullexternref"}
+
+
+@dataclass(frozen=True, slots=True)
 class RefType:
     """reftype ::= ref null? heaptype.  Spec: syntax/types#reference-types"""
 
     null: bool
-    heaptype: AbsHeapType | TypeIdx | DefType
+    heaptype: AbsHeapType | TypeIdx | RecIdx | DefType
 
     def __str__(self) -> str:
-        if self.null and isinstance(self.heaptype, AbsHeapType):
-            return f"{self.heaptype}ref"
-        return f"(ref {'null ' if self.null else ''}{self.heaptype})"
+        heaptype = self.heaptype
+        if self.null and isinstance(heaptype, AbsHeapType):
+            return NULL_ABBREVIATIONS.get(heaptype.value, f"{heaptype}ref")
+        return f"(ref {'null ' if self.null else ''}{heaptype})"
 
 
 ValType = NumType | VecType | RefType | Bot
+"""valtype ::= numtype | vectype | reftype | bot.  Spec: syntax/types#value-types"""
 
 I32, I64, F32, F64 = NumType.I32, NumType.I64, NumType.F32, NumType.F64
 V128 = VecType.V128
 BOT = Bot.BOT
 FUNCREF = RefType(True, AbsHeapType.FUNC)
 EXTERNREF = RefType(True, AbsHeapType.EXTERN)
+EXNREF = RefType(True, AbsHeapType.EXN)
+EQREF = RefType(True, AbsHeapType.EQ)
+
+
+def is_defaultable(t: ValType) -> bool:
+    """Whether default_t is defined: for all but references that cannot be null.  Spec: exec/runtime#default-values"""
+    return not isinstance(t, RefType) or t.null
+
 
 ResultType = tuple[ValType, ...]
 
@@ -115,7 +146,60 @@ class FuncType:
         return f"{show_resulttype(self.params)} -> {show_resulttype(self.results)}"
 
 
-CompType = FuncType
+class PackType(Enum):
+    """packtype ::= i8 | i16.  Spec: syntax/types#aggregate-types"""
+
+    I8 = "i8"
+    I16 = "i16"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+StorageType = NumType | VecType | RefType | Bot | PackType
+"""storagetype ::= valtype | packtype.  Spec: syntax/types#aggregate-types"""
+
+
+def unpack(storagetype: StorageType) -> ValType:
+    """unpack(storagetype): the type of a field on the operand stack.  Spec: valid/conventions#unpacking"""
+    return NumType.I32 if isinstance(storagetype, PackType) else storagetype
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """fieldtype ::= mut? storagetype.  Spec: syntax/types#aggregate-types"""
+
+    mut: bool
+    storagetype: StorageType
+
+    def __str__(self) -> str:
+        return f"(mut {self.storagetype})" if self.mut else str(self.storagetype)
+
+
+@dataclass(frozen=True, slots=True)
+class StructType:
+    """structtype ::= fieldtype*.  Spec: syntax/types#aggregate-types"""
+
+    fields: tuple[FieldType, ...]
+
+    def __str__(self) -> str:
+        return " ".join(f"(field {fieldtype})" for fieldtype in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayType:
+    """arraytype ::= fieldtype.  Spec: syntax/types#aggregate-types"""
+
+    field: FieldType
+
+    def __str__(self) -> str:
+        return str(self.field)
+
+
+CompType = FuncType | StructType | ArrayType
+"""comptype ::= func functype | struct structtype | array arraytype.  Spec: syntax/types#composite-types"""
+
+COMPOSITE_KINDS: dict[type, str] = {FuncType: "func", StructType: "struct", ArrayType: "array"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +207,14 @@ class SubType:
     """subtype ::= sub final? typeuse* comptype.  Spec: syntax/types#recursive-types"""
 
     final: bool
-    supertypes: tuple[TypeIdx | DefType, ...]
+    supertypes: tuple[TypeIdx | RecIdx | DefType, ...]
     comptype: CompType
+
+    def __str__(self) -> str:
+        comptype = f"({COMPOSITE_KINDS[type(self.comptype)]} {self.comptype})"
+        if self.final and not self.supertypes:
+            return comptype
+        return f"(sub {'final ' if self.final else ''}{''.join(f'{t} ' for t in self.supertypes)}{comptype})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,24 +224,160 @@ class RecType:
     subtypes: tuple[SubType, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class DefType:
-    """deftype ::= rectype.i, a closed type: sub type `index` of `rectype`.  Spec: valid/conventions#defined-types"""
+    """deftype ::= rectype.i, sub type `index` of the closed recursive type `rectype`, made by `roll` only.
 
-    rectype: RecType
-    index: int
+    `subtype` is that sub type unrolled: what it refers to are defined types, which may be this one again. Equal types
+    are one object.  Spec: valid/conventions#defined-types
+    """
+
+    __slots__ = ("__weakref__", "_group", "index", "subtype")
+
+    def __init__(self, group: _Group, index: int) -> None:
+        self._group = group
+        self.index = index
+        self.subtype: SubType
+
+    @property
+    def rectype(self) -> RecType:
+        """The recursive type, in which `rec.i` refers to its own sub types."""
+        return self._group.rectype
 
     def expand(self) -> CompType:
         """expand(deftype): the composite type that this type stands for.  Spec: valid/conventions#expansion"""
-        return self.rectype.subtypes[self.index].comptype
+        return self.subtype.comptype
 
     def __str__(self) -> str:
-        return f"(func {self.expand()})"
+        # Types in it are shown by their kind, for they may be nested without end.
+        shown = str(substitute_subtype(self._group.rectype.subtypes[self.index], _abbreviated))
+        return shown if len(shown) <= MAX_SHOWN_TYPE else self.abbreviation
+
+    @property
+    def abbreviation(self) -> str:
+        """Its kind only: `(func …)`."""
+        return f"({COMPOSITE_KINDS[type(self.expand())]} …)"
+
+    def __repr__(self) -> str:
+        return f"<DefType {self}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_deftype, (self._group.rectype, self.index))
+
+
+@dataclass(frozen=True, slots=True)
+class _Abbreviated(TypeIdx):
+    """Stands for a defined type inside another one that is shown."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _abbreviated(use: TypeIdx | RecIdx | DefType) -> TypeIdx | RecIdx | DefType:
+    return _Abbreviated(0, use.abbreviation) if isinstance(use, DefType) else use
+
+
+MAX_SHOWN_TYPE = 60
+"""Characters of a defined type inside another text; longer ones are shown by their kind."""
+
+
+class _Group:
+    """The defined types of one closed recursive type."""
+
+    __slots__ = ("__weakref__", "deftypes", "rectype")
+
+    def __init__(self, rectype: RecType) -> None:
+        self.rectype = rectype
+        self.deftypes = tuple([DefType(self, index) for index in range(len(rectype.subtypes))])
+        for deftype, subtype in zip(self.deftypes, rectype.subtypes, strict=True):
+            deftype.subtype = substitute_subtype(subtype, self.unroll)
+
+    def unroll(self, use: TypeIdx | RecIdx | DefType) -> TypeIdx | RecIdx | DefType:
+        """The defined type that `rec.i` stands for."""
+        return self.deftypes[use.index] if isinstance(use, RecIdx) else use
+
+
+_groups: WeakValueDictionary[RecType, _Group] = WeakValueDictionary()
+_groups_lock = Lock()
+
+
+def roll(rectype: RecType) -> tuple[DefType, ...]:
+    """The defined types of a recursive type that is closed but for `rec.i`.
+
+    Spec: valid/conventions#rolling-and-unrolling
+    """
+    with _groups_lock:
+        group = _groups.get(rectype)
+        if group is None:
+            group = _groups[rectype] = _Group(rectype)
+    return group.deftypes
+
+
+def _deftype(rectype: RecType, index: int) -> DefType:
+    return roll(rectype)[index]
 
 
 def functype_deftype(functype: FuncType) -> DefType:
     """The defined type that a plain function type abbreviates: (rec (sub final functype)).0"""
-    return DefType(RecType((SubType(True, (), functype),)), 0)
+    return roll(RecType((SubType(True, (), functype),)))[0]
+
+
+Substitution = Callable[["TypeIdx | RecIdx | DefType"], "TypeIdx | RecIdx | DefType"]
+
+
+def substitute_valtype(t: StorageType, substitution: Substitution) -> StorageType:
+    """t with every type use in it replaced.  Spec: valid/conventions#substitution"""
+    if isinstance(t, RefType) and not isinstance(t.heaptype, AbsHeapType):
+        return RefType(t.null, substitution(t.heaptype))
+    return t
+
+
+def substitute_comptype(comptype: CompType, substitution: Substitution) -> CompType:
+    """comptype with every type use in it replaced.  Spec: valid/conventions#substitution"""
+
+    def field(fieldtype: FieldType) -> FieldType:
+        return FieldType(fieldtype.mut, substitute_valtype(fieldtype.storagetype, substitution))
+
+    if isinstance(comptype, FuncType):
+        params, results = (
+            tuple([cast(ValType, substitute_valtype(t, substitution)) for t in types])
+            for types in (comptype.params, comptype.results)
+        )
+        return FuncType(params, results)
+    if isinstance(comptype, StructType):
+        return StructType(tuple(map(field, comptype.fields)))
+    return ArrayType(field(comptype.field))
+
+
+def substitute_subtype(subtype: SubType, substitution: Substitution) -> SubType:
+    """subtype with every type use in it replaced.  Spec: valid/conventions#substitution"""
+    supertypes = tuple(map(substitution, subtype.supertypes))
+    return SubType(subtype.final, supertypes, substitute_comptype(subtype.comptype, substitution))
+
+
+def close_heaptype(heaptype: HeapType, types: Sequence[DefType]) -> AbsHeapType | DefType:
+    """The closed heap type that an instruction means, in a valid module with these types.
+
+    Raises TypeError for `rec.i`, which only stands in types.  Spec: valid/conventions#closure
+    """
+    if isinstance(heaptype, TypeIdx):
+        return types[heaptype.index]
+    if isinstance(heaptype, RecIdx):
+        raise TypeError(f"{heaptype} outside of a recursive type")
+    return heaptype
+
+
+def as_functype(deftype: DefType) -> FuncType:
+    """The function type that a type stands for.  Raises TypeError if it is none."""
+    comptype = deftype.expand()
+    if not isinstance(comptype, FuncType):
+        raise TypeError(f"{deftype} is no function type")
+    return comptype
+
+
+HeapType = AbsHeapType | TypeIdx | RecIdx | DefType
+"""heaptype ::= absheaptype | typeuse.  Spec: syntax/types#heap-types"""
 
 
 class AddrType(Enum):
@@ -215,13 +441,37 @@ class TableType:
         return f"{prefix}{self.limits} {self.reftype}"
 
 
-ExternType = FuncType | GlobalType | MemType | TableType
+@dataclass(frozen=True, slots=True)
+class TagType:
+    """tagtype: the defined type of a tag, a function type whose parameters are what an exception carries.
 
-EXTERN_KINDS: dict[type, str] = {FuncType: "func", TableType: "table", MemType: "memory", GlobalType: "global"}
+    Spec: syntax/types#tag-types
+    """
+
+    deftype: DefType
+
+    @property
+    def functype(self) -> FuncType:
+        """The function type."""
+        return as_functype(self.deftype)
+
+    def __str__(self) -> str:
+        return str(self.functype)
+
+
+ExternType = FuncType | GlobalType | MemType | TableType | TagType
+
+EXTERN_KINDS: dict[type, str] = {
+    FuncType: "func",
+    TableType: "table",
+    MemType: "memory",
+    GlobalType: "global",
+    TagType: "tag",
+}
 
 
 def extern_kind(externtype: ExternType) -> str:
-    """The keyword of an external type: func, table, memory, global.  Spec: syntax/types#external-types"""
+    """The keyword of an external type: func, table, memory, global, tag.  Spec: syntax/types#external-types"""
     return EXTERN_KINDS[type(externtype)]
 
 

@@ -5,32 +5,30 @@ Spec: valid/modules
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from interp.errors import Invalid
+from interp.syntax import features as f
 from interp.syntax import modules as m
 from interp.syntax.instructions import Instr
 from interp.syntax.types import (
-    AddrType,
-    DefType,
     ExportType,
     ExternType,
     FuncType,
+    GlobalType,
     ImportType,
-    Limits,
     MemType,
-    RecType,
     TableType,
+    TagType,
     TypeIdx,
+    is_defaultable,
 )
 from interp.validation.context import Context, lookup
 from interp.validation.instructions import expr_ok
 from interp.validation.matching import match_reftype
-
-MAX_PAGES = {AddrType.I32: 2**16, AddrType.I64: 2**48}
-MAX_TABLE = {AddrType.I32: 2**32 - 1, AddrType.I64: 2**64 - 1}
+from interp.validation.types import globaltype_ok, memtype_ok, tabletype_ok, tagtype_ok, type_ok
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,45 +51,65 @@ def rule(name: str, offset: int, function: int | None = None) -> Iterator[None]:
         raise Invalid(error.message, error.rule or name, function, where) from None
 
 
-def validate(module: m.Module) -> ValidModule:
-    """|- module : externtype* -> externtype*.  Raises Invalid.  Spec: appendix/embedding#module-validate"""
-    context = Context()
-    for rectype in module.types:
-        context.types.extend(roll(rectype))
+def validate(module: m.Module, features: frozenset[str] = f.VERSION_3) -> ValidModule:
+    """|- module : externtype* -> externtype*, with no more than the features (names of `interp.syntax.features`).
+
+    Raises Invalid.  Spec: appendix/embedding#module-validate
+    """
+    context = Context(features=features)
+    for type_ in module.types:
+        with rule("Type_ok", type_.offset):
+            type_ok(context, type_.rectype)
     imports = tuple([import_ok(context, imported) for imported in module.imports])
-    for index, func in enumerate(module.funcs, len(context.funcs)):
+    imported_funcs = len(context.funcs)
+    for index, func in enumerate(module.funcs, imported_funcs):
         with rule("Func_ok", func.offset, index):
-            context.funcs.append(context.functype(func.typeidx))
+            context.functype(func.typeidx)
+            context.funcs.append(context.deftype(func.typeidx))
+    context.refs.update(declared_refs(module))
     for table in module.tables:
         with rule("Table_ok", table.offset):
             table_ok(context, table)
     for mem in module.mems:
         with rule("Mem_ok", mem.offset):
-            memtype_ok(mem.type)
-            context.mems.append(mem.type)
+            add_mem(context, memtype_ok(mem.type))
+    for tag in module.tags:
+        with rule("Tag_ok", tag.offset):
+            context.tags.append(tag_ok(context, tag.typeidx))
+    # Before garbage collection, constant expressions could only see imported globals.
+    own_globals: list[GlobalType] = context.globals if f.GC in features else []
     for global_ in module.globals:
         with rule("Global_ok", global_.offset):
-            expr_ok(context, global_.init, (global_.type.valtype,), constant=True)
-            context.globals.append(global_.type)
-    context.elems.extend(elem.type for elem in module.elems)
-    context.datas = len(module.datas)
-    context.refs.update(declared_refs(module))
+            own_globals.append(global_ok(context, global_))
     segments_ok(context, module)
-    imported_funcs = len(context.funcs) - len(module.funcs)
+    if own_globals is not context.globals:
+        context.globals.extend(own_globals)
     for index, func in enumerate(module.funcs, imported_funcs):
         with rule("Func_ok", func.offset, index):
-            ft = context.funcs[index]
-            expr_ok(context, func.body, ft.results, ft.params + func.locals)
+            func_ok(context, func)
     if module.start is not None:
         with rule("Start_ok", module.start.offset):
-            if lookup(context.funcs, module.start.funcidx, "function") != FuncType((), ()):
+            if context.func(module.start.funcidx) != FuncType((), ()):
                 raise Invalid("start function must have type [] -> []")
     return ValidModule(module, context, imports, exports_ok(context, module))
 
 
-def roll(rectype: RecType) -> tuple[DefType, ...]:
-    """The defined types of a recursive type.  Spec: valid/conventions#rolling-and-unrolling"""
-    return tuple([DefType(rectype, index) for index in range(len(rectype.subtypes))])
+def global_ok(context: Context, global_: m.Global) -> GlobalType:
+    """C |- global : globaltype.  Spec: valid/modules#globals"""
+    globaltype = globaltype_ok(context, global_.type)
+    expr_ok(context, global_.init, (globaltype.valtype,), constant=True)
+    return globaltype
+
+
+def func_ok(context: Context, func: m.Func) -> None:
+    """C |- func : deftype.  Spec: valid/modules#functions"""
+    ft = context.functype(func.typeidx)
+    closed = {t: context.close_valtype(t) for t in dict.fromkeys(func.locals)}
+    locals_ = ft.params + tuple([closed[t] for t in func.locals])
+    unset: frozenset[int] = frozenset()
+    if not all(map(is_defaultable, closed.values())):
+        unset = frozenset(x for x in range(len(ft.params), len(locals_)) if not is_defaultable(locals_[x]))
+    expr_ok(context, func.body, ft.results, locals_, unset=unset)
 
 
 def import_ok(context: Context, imported: m.Import) -> ImportType:
@@ -101,77 +119,85 @@ def import_ok(context: Context, imported: m.Import) -> ImportType:
         desc = imported.desc
         if isinstance(desc, TypeIdx):
             externtype = context.functype(desc.index)
-            context.funcs.append(externtype)
+            context.funcs.append(context.deftype(desc.index))
         elif isinstance(desc, TableType):
-            tabletype_ok(desc)
-            context.tables.append(desc)
-            externtype = desc
+            externtype = tabletype_ok(context, desc)
+            add_table(context, externtype)
         elif isinstance(desc, MemType):
-            memtype_ok(desc)
-            context.mems.append(desc)
-            externtype = desc
+            externtype = memtype_ok(desc)
+            add_mem(context, externtype)
+        elif isinstance(desc, m.TagIdx):
+            externtype = tag_ok(context, desc.typeidx)
+            context.tags.append(externtype)
         else:
-            context.globals.append(desc)
-            externtype = desc
+            externtype = globaltype_ok(context, desc)
+            context.globals.append(externtype)
     return ImportType(imported.module, imported.name, externtype)
 
 
-def limits_ok(limits: Limits, bound: int, message: str) -> None:
-    """|- limits : bound.  Spec: valid/types#limits"""
-    if limits.min > bound or (limits.max is not None and limits.max > bound):
-        raise Invalid(message)
-    if limits.max is not None and limits.min > limits.max:
-        raise Invalid("size minimum must not be greater than maximum")
-
-
-def memtype_ok(memtype: MemType) -> None:
-    """|- memtype ok.  Spec: valid/types#memory-types"""
-    limits_ok(memtype.limits, MAX_PAGES[memtype.addrtype], "memory size must be at most 65536 pages (4GiB)")
-
-
-def tabletype_ok(tabletype: TableType) -> None:
-    """|- tabletype ok.  Spec: valid/types#table-types"""
-    limits_ok(tabletype.limits, MAX_TABLE[tabletype.addrtype], "table size must be at most 2^32-1")
+def tag_ok(context: Context, typeidx: int) -> TagType:
+    """C |- tag : tagtype.  Spec: valid/modules#tags"""
+    context.functype(typeidx)
+    return tagtype_ok(TagType(context.deftype(typeidx)))
 
 
 def table_ok(context: Context, table: m.Table) -> None:
     """C |- table ok.  Spec: valid/modules#tables"""
-    tabletype_ok(table.type)
+    tabletype = tabletype_ok(context, table.type)
     if table.init is not None:
-        expr_ok(context, table.init, (table.type.reftype,), constant=True)
-    elif not table.type.reftype.null:
+        expr_ok(context, table.init, (tabletype.reftype,), constant=True)
+    elif not tabletype.reftype.null:
         raise Invalid("type mismatch: a table of references that cannot be null needs an initial value")
-    context.tables.append(table.type)
+    add_table(context, tabletype)
+
+
+def add_mem(context: Context, memtype: MemType) -> None:
+    """One more memory; the first one needs no feature.  Raises Invalid."""
+    if context.mems:
+        context.need(f.MULTI_MEMORY, "multiple memories")
+    context.mems.append(memtype)
+
+
+def add_table(context: Context, tabletype: TableType) -> None:
+    """One more table; the first one needs no feature.  Raises Invalid."""
+    if context.tables:
+        context.need(f.REFERENCE_TYPES, "multiple tables")
+    context.tables.append(tabletype)
 
 
 def segments_ok(context: Context, module: m.Module) -> None:
     """C |- elem : reftype and C |- data ok.  Spec: valid/modules#element-segments, valid/modules#data-segments"""
     for elem in module.elems:
         with rule("Elem_ok", elem.offset):
+            reftype = context.close_reftype(elem.type.null, elem.type.heaptype)
             for expr in elem.init:
-                expr_ok(context, expr, (elem.type,), constant=True)
+                expr_ok(context, expr, (reftype,), constant=True)
             if isinstance(elem.mode, m.Active):
                 table = lookup(context.tables, elem.mode.index, "table")
-                if not match_reftype(elem.type, table.reftype):
-                    raise Invalid(f"type mismatch: elements of {elem.type} for a table of {table.reftype}")
+                if not match_reftype(reftype, table.reftype):
+                    raise Invalid(f"type mismatch: elements of {reftype} for a table of {table.reftype}")
                 expr_ok(context, elem.mode.offset, (table.addrtype.numtype,), constant=True)
+            context.elems.append(reftype)
     for data in module.datas:
         with rule("Data_ok", data.offset):
             if isinstance(data.mode, m.Active):
                 mem = lookup(context.mems, data.mode.index, "memory")
                 expr_ok(context, data.mode.offset, (mem.addrtype.numtype,), constant=True)
+    context.datas = len(module.datas)
 
 
 def exports_ok(context: Context, module: m.Module) -> tuple[ExportType, ...]:
     """C |- export : name externtype, all names different.  Spec: valid/modules#exports"""
-    spaces = {"func": context.funcs, "table": context.tables, "memory": context.mems, "global": context.globals}
+    funcs = [context.func(index) for index in range(len(context.funcs))]
+    spaces: dict[str, Sequence[ExternType]] = {
+        "func": funcs, "table": context.tables, "memory": context.mems, "global": context.globals, "tag": context.tags,
+    }  # fmt: skip
     names: set[str] = set()
     exports: list[ExportType] = []
     for export in module.exports:
         with rule("Export_ok", export.offset):
             what = "function" if export.kind == "func" else export.kind
-            space: list[ExternType] = spaces[export.kind]  # type: ignore[assignment]
-            exports.append(ExportType(export.name, lookup(space, export.index, what)))
+            exports.append(ExportType(export.name, lookup(spaces[export.kind], export.index, what)))
             if export.name in names:
                 raise Invalid(f"duplicate export name {export.name!a}")
             names.add(export.name)

@@ -15,6 +15,9 @@ import pytest
 
 from benchmarks.actor import HANDLE_REQUEST, HEALTH, Counters, check_health, counter_wasm
 from benchmarks.bus import Rig
+from benchmarks.execution import load_kernel
+from benchmarks.interpreters import MACHINE
+from benchmarks.kernels import KERNELS, Kernel
 from host.codec import decode as decode_message
 from host.codec import encode
 from host.codec.http import Request
@@ -73,6 +76,12 @@ def test_handle_request(measure: Measure, engine: str) -> None:
 
 def test_health_request(measure: Measure, engine: str) -> None:
     check_health(measure(WapcHost(engine, counter_wasm()).call, *HEALTH))
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_run_a_kernel(measure: Measure, kernel: Kernel) -> None:
+    run = load_kernel(load_engine(MACHINE), kernel.wasm())
+    assert measure(run, kernel.short_argument) == kernel.expected(kernel.short_argument)
 
 
 def test_encode_and_decode_a_message(measure: Measure) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,11 +24,11 @@ SHORT = ("--rounds", "2", "--seconds", "0.2")
 
 
 def command(
-    *arguments: str | Path, program: tuple[str, ...] = ("-m", "benchmarks")
+    *arguments: str | Path, program: tuple[str, ...] = ("-m", "benchmarks"), cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *program, *map(str, arguments)],
-        cwd=ROOT,
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=60,
@@ -71,22 +72,57 @@ def test_markdown_alone() -> None:
     assert done.stdout.startswith("|  | reference |\n| --- | ---: |\n| counter actor: HandleRequest | ")
 
 
-def test_an_engine_that_is_not_installed_is_left_out() -> None:
+def without(package: str) -> tuple[str, ...]:
+    """How to run the command as if a package were not installed."""
     program = (
         "import sys, runpy\n"
         "class Blocked:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.partition('.')[0] == 'wasmtime':\n"
+        f"        if name.partition('.')[0] == {package!r}:\n"
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Blocked())\n"
         "runpy.run_module('benchmarks', run_name='__main__')\n"
     )
-    done = command("--only", "calls", *SHORT, program=("-c", program))
+    return ("-c", program)
+
+
+def test_an_engine_that_is_not_installed_is_left_out() -> None:
+    program = without("wasmtime")
+    done = command("--only", "calls", *SHORT, program=program)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Left out: engine wasmtime: engine 'wasmtime' needs an extra: pip install 'wascc[wasmtime]'" in done.stdout
-    done = command("--only", "calls", "--engine", "wasmtime", *SHORT, program=("-c", program))
+    done = command("--only", "calls", "--engine", "wasmtime", *SHORT, program=program)
     assert done.returncode == 1
     assert done.stderr == "error: engine 'wasmtime' needs an extra: pip install 'wascc[wasmtime]'\n"
+
+
+def test_a_peer_that_is_not_installed_is_left_out() -> None:
+    done = command("--only", "interpreters", "--rounds", "1", "--seconds", "0.1", program=without("pywasm"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Left out: pywasm 2.2.3: it is not installed: pip install pywasm==2.2.3\n" in done.stdout
+    assert "mandelbrot(" in done.stdout
+    assert "reference" in done.stdout
+
+
+def test_without_the_reference_machine_no_interpreters_are_measured() -> None:
+    done = here("--only", "interpreters", "--engine", "wasmtime", *SHORT)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "Left out: interpreters: the engine reference is not one of this run" in done.stdout.replace("\n", " ")
+
+
+def test_outside_a_checkout_the_counter_actor_is_left_out(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
+    path = tmp_path / "id.wasm"
+    path.write_bytes(parse('(module (func (export "id") (param i32) (result i32) (local.get 0)))'))
+    arguments = ["--only", "load", "--only", "calls", "--only", "http", "--engine", "reference", *SHORT]
+    done = command(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Left out: load, calls, http: the counter actor comes with a checkout of wascc" in done.stdout
+    assert done.stdout.count("Left out") == 1
+    done = command(*arguments, "--module", path, "--markdown", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "id.wasm: compile |" in done.stdout
+    assert "\n\nLeft out: load of the counter actor, calls, http: the counter actor comes with" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,11 @@ from benchmarks.results import (
     EngineLoad,
     HttpCase,
     HttpResult,
+    InterpretersResult,
     KernelResult,
     KernelsResult,
     LoadResult,
+    PaceResult,
     Series,
     Window,
 )
@@ -54,6 +56,14 @@ def comparison(name: str, reference: float, wasmtime: float) -> Comparison:
         name,
         (Series("reference", (reference,) * 6, 3), Series("wasmtime", tuple(wasmtime * k for k in (1, 1, 1, 1, 1, 2)))),
     )
+
+
+def pace(name: str, reference: float, peer: float, recorded: float) -> Comparison:
+    times = {"reference": reference, "recorded": recorded, "pywasm 2.2.3": peer}
+    return Comparison(name, tuple(Series(subject, (seconds,) * 6) for subject, seconds in times.items()))
+
+
+description = Series("records as text", (5e-5,) * 6, 200)
 
 
 def engine_load(name: str, *phases: tuple[str, float]) -> EngineLoad:
@@ -89,9 +99,16 @@ REPORT = Report(
     bus=BusResult("Add", "handler", Comparison("Add", (Series("handler", (1e-6,) * 6), Series("bus", (2.6e-5,) * 6)))),
     kernels=KernelsResult(
         (
-            KernelResult("fib", 18, 75_000, comparison("fib", 0.001, 0.003), comparison("fib", 0.1, 0.001)),
-            KernelResult("copy", 10, None, comparison("copy", 0.001, 0.003), comparison("copy", 0.1, 0.004)),
+            KernelResult("fib", 18, comparison("fib", 0.001, 0.003), comparison("fib", 0.1, 0.001)),
+            KernelResult("copy", 10, comparison("copy", 0.001, 0.003), comparison("copy", 0.1, 0.004)),
         )
+    ),
+    interpreters=InterpretersResult(
+        (
+            PaceResult("fib", 14, 11_000, pace("fib", 0.01, 0.05, 0.04), description),
+            PaceResult("copy", 240, 9_000, pace("copy", 0.002, 0.04, 0.008), description),
+        ),
+        (("reference", "pywasm 2.2.3"), ("recorded", "reference")),
     ),
 )
 
@@ -152,7 +169,10 @@ def test_the_tables_say_what_was_measured() -> None:
         "20,000/s [10,000–20,000]",
         "80.0× [40.0–80.0]",
         "25.0 µs [25.0–25.0]",
-        "750,000/s",
+        "1.10 M/s [1.10–1.10]",
+        "225,000/s [225,000–225,000]",
+        "reference / pywasm 2.2.3",
+        "10.0× [10.0–10.0]",
         "uvicorn alone",
         "Left out: engine abacus: it needs [beads]",
         "Abacus | 9000, 2 of 4 cores, 8 GiB memory, Linux, CPython 3.11.0, load average 0.10 0.20 0.30",
@@ -174,11 +194,28 @@ def test_break_even_and_means_are_of_the_samples() -> None:
     assert found["kernels", "geometric mean of the speed-ups", "wasmtime"] == pytest.approx(math.sqrt(100 * 25))
     assert found["http", "p99", "uvicorn alone"] == pytest.approx(0.0004)
     assert found["http", "requests", "uvicorn alone"] == 2
-    assert ("kernels", "copy: instructions", "reference") not in found
+    assert found["interpreters", "fib(14)", "reference"] == pytest.approx(1_100_000)
+    assert found["interpreters", "fib(14)", "pywasm 2.2.3"] == pytest.approx(220_000)
+    assert found["interpreters", "fib(14)", "reference / pywasm 2.2.3"] == pytest.approx(5)
+    assert found["interpreters", "copy(240)", "recorded / reference"] == pytest.approx(0.25)
+    assert found["interpreters", "geometric mean", "reference / pywasm 2.2.3"] == pytest.approx(math.sqrt(5 * 20))
+
+
+def test_ratios_that_nobody_measured_are_not_there() -> None:
+    assert REPORT.interpreters is not None
+    (first, _) = REPORT.interpreters.kernels
+    alone = Comparison("fib", first.call.series[:1])
+    result = replace(REPORT.interpreters, kernels=(first, replace(first, name="copy", call=alone)))
+    text = shown(replace(REPORT, interpreters=result))
+    assert "copy(14)" in text
+    names = {
+        row.quantity for row in rows(replace(REPORT, interpreters=result)) if row.subject == "recorded / reference"
+    }
+    assert names == {"fib(14)"}
 
 
 def test_what_never_pays_is_infinite_on_screen_and_null_in_json() -> None:
-    slow = KernelResult("fib", 1, None, comparison("fib", 0.001, 1.0), comparison("fib", 0.1, 0.2))
+    slow = KernelResult("fib", 1, comparison("fib", 0.001, 1.0), comparison("fib", 0.1, 0.2))
     report = replace(REPORT, kernels=KernelsResult((slow,)))
     assert "∞" in shown(report)
     (row,) = [row for row in json.loads(json_text(report))["summary"] if row["quantity"] == "fib: calls to break even"]
@@ -187,13 +224,22 @@ def test_what_never_pays_is_infinite_on_screen_and_null_in_json() -> None:
 
 def test_markdown_is_a_table_and_the_machine() -> None:
     text = markdown(REPORT)
-    table, _, notes = text.partition("\n\n")
+    table, second, *paragraphs = text.split("\n\n")
+    notes = "\n".join(paragraphs)
     lines = table.split("\n")
     assert lines[0] == "|  | reference | wasmtime |"
     assert lines[1] == "| --- | ---: | ---: |"
     assert {line.count("|") for line in lines} == {4}
     assert "| counter actor: HandleRequest | 250/s | 20,000/s |" in lines
     assert "| HTTP, memory, 1 connection: requests | – | 2.00/s |" in lines
+    lines = second.split("\n")
+    assert lines[0].endswith(
+        "| reference | recorded | pywasm 2.2.3 | reference / pywasm 2.2.3 | recorded / reference |"
+    )
+    assert {line.count("|") for line in lines} == {7}
+    assert "| fib(14) | 1.10 M/s | 275,000/s | 220,000/s | 5.00× | 0.250× |" in lines
+    assert lines[-1].endswith("| – | – | – | 10.0× [10.0–10.0] | 0.250× [0.250–0.250] |")
+    assert "Left out: engine abacus: it needs [beads]." in notes
     assert "A call of a provider takes longer than its handler by 25.0 µs (bus)." in notes
     assert "Medians of up to 6 rounds, measured on Abacus | 9000" in notes
     assert notes.endswith("wascc 1.0.")
@@ -220,6 +266,7 @@ def test_a_report_with_nothing_in_it_can_be_shown() -> None:
         (12345.6, Unit.PER_SECOND, "12,346/s"),
         (0.5, Unit.SHARE, "50.0%"),
         (2060.0, Unit.FACTOR, "2,060×"),
+        (9.9999, Unit.FACTOR, "10.0×"),
         (math.inf, Unit.CALLS, "∞"),
     ],
 )

@@ -17,8 +17,6 @@ from benchmarks.bus import AUTHORIZED, BUS, HANDLER, SIGNED, VERIFIED, measure_b
 from benchmarks.calls import measure_calls
 from benchmarks.engines import load_engines
 from benchmarks.errors import BenchmarkError, WrongOutputError
-from benchmarks.execution import count_instructions, measure_kernels
-from benchmarks.kernels import KERNELS, Kernel, assemble
 from benchmarks.load import measure_load
 from benchmarks.load_generator import Task
 from benchmarks.processes import Generator, Server, free_port
@@ -181,66 +179,6 @@ def test_ways_to_a_provider() -> None:
     assert [series.subject for series in result.calls.series] == ways
     medians = {series.subject: series.estimate.median for series in result.calls.series}
     assert all(median > 0 for median in medians.values())
-
-
-@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
-@pytest.mark.parametrize("argument", [1, 2, 3, 10])
-def test_kernels_give_what_python_gives(kernel: Kernel, argument: int, engines: dict[str, Engine]) -> None:
-    for engine in engines.values():
-        instance = engine.store().instantiate(engine.compile(kernel.wasm()), ())
-        assert instance.exports["run"](argument) == kernel.expected(argument)  # type: ignore[operator]
-
-
-def test_kernels_are_timed_on_every_engine(engines: dict[str, Engine]) -> None:
-    small = [Kernel(kernel.name, 5, kernel.expected) for kernel in KERNELS]
-    result = measure_kernels(engines, TINY, kernels=small)
-    assert [kernel.name for kernel in result.kernels] == [kernel.name for kernel in KERNELS]
-    for kernel in result.kernels:
-        assert kernel.instructions
-        assert [series.subject for series in kernel.call.series] == list(engines)
-        speed = kernel.instructions_per_second("reference")
-        assert speed is not None
-        assert speed.median == pytest.approx(kernel.instructions / kernel.call.series[0].estimate.median)
-        assert kernel.instructions_per_second("abacus") is None
-
-
-def test_a_kernel_that_gives_something_else_is_not_timed(engines: dict[str, Engine]) -> None:
-    with pytest.raises(WrongOutputError, match="fib on reference: expected 6, got 5"):
-        measure_kernels(engines, TINY, kernels=[Kernel("fib", 5, lambda n: n + 1)])
-
-
-def test_a_kernel_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "bad.wat").write_text("(module (nonsense))")
-    with pytest.raises(BenchmarkError, match=r"bad\.wat"):
-        assemble(tmp_path / "bad.wat")
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ("(i32.const 7)", 1),
-        ("(drop (i32.const 7)) (nop) (local.get 0)", 4),
-        ("(block (result i32) (br 0 (i32.const 1)))", 3),
-        ("(if (result i32) (local.get 0) (then (i32.const 1)) (else (nop) (i32.const 2)))", 3),
-        ("(block (br_if 0 (i32.const 0))) (i32.const 1)", 4),
-        ("(block (br_table 0 0 (i32.const 9))) (i32.const 1)", 4),
-        ("(local.tee 0 (i32.const 5))", 2),
-        ("(return (i32.const 1))", 2),
-        ("(call 1)", 3),
-        # Three times round: the loop, and four instructions for each time; then one more.
-        ("(loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 0)", 3 * 6 + 1),
-    ],
-)
-def test_instructions_are_counted_as_they_are_executed(body: str, expected: int) -> None:
-    wasm = parse(
-        f'(module (func (export "run") (param i32) (result i32) {body}) (func (result i32) (nop) (i32.const 4)))'
-    )
-    assert count_instructions(wasm, 3) == expected
-
-
-def test_a_kernel_that_traps_is_not_counted() -> None:
-    with pytest.raises(BenchmarkError, match="unreachable"):
-        count_instructions(parse('(module (func (export "run") (param i32) unreachable))'), 1)
 
 
 def test_requests_over_http(engines: dict[str, Engine]) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.features import FEATURES, FeatureFilter, needs_beyond, rejection
+from conformance.features import SUITE_FEATURES, FeatureFilter, enabled, needs_beyond, rejection
 from conformance.script import ModuleCommand, Script, load_script
+from interp.syntax.features import SETS, VERSIONS
 
 TEXT = """
 (module (func (export "f") (result i32 i32) (i32.const 1) (i32.const 2)))
@@ -35,6 +36,9 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Script:
         ("2.0", [4, 6]),
         ("2.0-no-simd", [3, 4, 6]),
         ("1.0", [2, 3, 4, 6]),
+        ("1.0,multi-value", [3, 4, 6]),
+        ("2.0,gc", []),
+        ("3.0,-simd", [3]),
     ],
 )
 def test_commands_beyond_a_set(script: Script, features: str | None, beyond: list[int]) -> None:
@@ -42,10 +46,10 @@ def test_commands_beyond_a_set(script: Script, features: str | None, beyond: lis
     assert [c.line for c in script.commands if isinstance(c, ModuleCommand) and needs(c)] == beyond
 
 
-@pytest.mark.parametrize("features", FEATURES)
+@pytest.mark.parametrize("features", SETS)
 def test_every_set_is_known_to_the_tool(features: str) -> None:
     empty = b"\0asm\1\0\0\0"
-    assert rejection(empty, FEATURES[features]) == ""
+    assert rejection(empty, enabled(SETS[features])) == ""
     assert not needs_beyond(empty, features)
     assert needs_beyond(empty[:-1], features)
     assert not needs_beyond(empty[:-1], features, rejected=True)
@@ -61,3 +65,10 @@ def test_a_proposal_may_use_all_features(tmp_path: Path) -> None:
     (command,) = script.commands
     assert isinstance(command, ModuleCommand)
     assert FeatureFilter(script, "3.0")(command)
+
+
+def test_the_tool_knows_each_feature_by_the_same_name() -> None:
+    empty = b"\0asm\1\0\0\0"
+    assert rejection(empty, SUITE_FEATURES) == ""
+    assert "unknown feature" in rejection(empty, enabled(frozenset({"no-such-feature"})))
+    assert set(SUITE_FEATURES.split(",")) == {"wasm1", *VERSIONS["3.0"]}

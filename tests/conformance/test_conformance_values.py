@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from conformance.script import Either, Value
 from conformance.values import HostRef, UnsupportedValueError, argument, mismatch, results_of
+from interp.engine import Reference
 from interp.execution.values import F32NaN, inv_fbits
+from interp.syntax.types import F64, I32, I64, AbsHeapType, RefType
 
 
 def value(kind: str, text: str | None = None) -> Value:
@@ -100,6 +102,64 @@ def test_references() -> None:
     assert mismatch(value("refnull"), HostRef(0))
 
 
+def reference(heaptype: AbsHeapType) -> Reference:
+    """A reference, as an engine gives it."""
+    return type("Given", (Reference,), {"heaptype": heaptype})()
+
+
+H = AbsHeapType
+HELD = {
+    "anyref": {H.STRUCT, H.ARRAY, H.I31},
+    "eqref": {H.STRUCT, H.ARRAY, H.I31},
+    "structref": {H.STRUCT},
+    "arrayref": {H.ARRAY},
+    "i31ref": {H.I31},
+    "externref": {H.STRUCT, H.ARRAY, H.I31},
+    "exnref": {H.EXN},
+    "funcref": set(),
+}
+TOPS = {"externref": H.EXTERN, "exnref": H.EXN, "funcref": H.FUNC}
+NULLS = {"nullref": H.ANY, "nullexternref": H.EXTERN, "nullexnref": H.EXN, "nullfuncref": H.FUNC}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_a_reference_of_any_kind_is_told_from_the_others(kind: str) -> None:
+    pattern = value(kind)
+    for heaptype in (H.STRUCT, H.ARRAY, H.I31, H.EXN):
+        assert (mismatch(pattern, reference(heaptype)) == "") is (heaptype in HELD[kind])
+    assert (mismatch(pattern, HostRef(0)) == "") is (kind in ("anyref", "externref"))
+    assert mismatch(pattern, None)
+    assert mismatch(pattern, 0)
+    assert mismatch(value(kind, "null"), None) == ""
+    assert mismatch(value(kind, "null"), reference(H.STRUCT))
+    assert argument(value(kind, "null")) is None
+
+
+@pytest.mark.parametrize("kind", ["anyref", "externref"])
+def test_references_of_the_host(kind: str) -> None:
+    assert argument(value(kind, "3")) == HostRef(3)
+    assert mismatch(value(kind, "3"), HostRef(3)) == ""
+    for wrong in (HostRef(4), reference(H.STRUCT), 3, None):
+        assert mismatch(value(kind, "3"), wrong)
+
+
+@pytest.mark.parametrize(("kind", "top"), [*((kind, TOPS.get(kind, H.ANY)) for kind in HELD), *NULLS.items()])
+def test_a_result_has_a_type_of_the_same_hierarchy(kind: str, top: AbsHeapType) -> None:
+    pattern = value(kind) if kind in NULLS else value(kind, "null")
+    for heaptype in (H.ANY, H.EXTERN, H.EXN, H.FUNC):
+        assert (mismatch(pattern, None, RefType(True, heaptype)) == "") is (heaptype is top)
+    assert mismatch(pattern, None, I32)
+    assert mismatch(value("refnull"), None, RefType(True, top)) == ""
+    assert mismatch(value("refnull"), None, I32)
+
+
+def test_a_number_has_the_type_of_its_pattern() -> None:
+    assert mismatch(value("i32", "1"), 1, I32) == ""
+    assert mismatch(value("i32", "1"), 1, I64)
+    assert mismatch(value("f32", "0"), 0.0, F64)
+    assert mismatch(value("i32", "0"), 0, RefType(True, H.ANY))
+
+
 def test_either() -> None:
     either = Either(values=(value("i32", "1"), value("i32", "2")))
     assert mismatch(either, 1) == ""
@@ -109,7 +169,7 @@ def test_either() -> None:
 
 @pytest.mark.parametrize(
     "unsupported",
-    [value("v128"), value("i31ref"), value("funcref", "3"), value("i32"), value("i32", "x"), value("exnref")],
+    [value("v128"), value("f16"), value("funcref", "3"), value("i31ref", "3"), value("i32"), value("i32", "x")],
 )
 def test_a_kind_that_is_not_supported_is_never_equal(unsupported: Value) -> None:
     for result in (None, 0, HostRef(3)):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from conformance.report import FileReport
 from conformance.runner import Outcome, RunOptions
+from conformance.schedule import slow
 from conformance.workers import Pool
 
 ENDLESS = '(module (func (export "f") (loop (br 0))))\n(assert_return (invoke "f"))\n(assert_return (invoke "f"))'
@@ -67,3 +69,35 @@ def test_leaving_early_ends_the_workers(scripts: dict[Path, str]) -> None:
     assert next(run).file == "a.wast"
     run.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory that a process can write is limited on Linux only")
+@pytest.mark.parametrize("engine", ["reference", "wasmtime"])
+def test_a_script_that_takes_too_much_memory_ends_alone(tmp_path: Path, engine: str) -> None:
+    hungry = '(module (memory 12000) (func (export "f")))\n(assert_return (invoke "f"))'
+    paths = {}
+    for name, text in {"a.wast": GOOD, "b.wast": hungry, "c.wast": GOOD}.items():
+        (tmp_path / name).write_text(text)
+        paths[tmp_path / name] = name
+    pool = Pool(engine, RunOptions(), 1, timeout=60.0, memory=600 << 20)
+    reports = {report.file: report for report in pool.run(list(paths), paths)}
+    assert [outcomes(reports[name]) for name in ("a.wast", "c.wast")] == [[Outcome.PASSED] * 2] * 2
+    assert outcomes(reports["b.wast"]) == [Outcome.FAILED] * 2
+    assert "memory" in reports["b.wast"].results[0].reason.lower()
+
+
+def test_the_slowest_scripts_run_first(tmp_path: Path) -> None:
+    slowest = slow()[:2]
+    paths = {}
+    for name in ("a.wast", *reversed(slowest), "b.wast"):
+        (tmp_path / name).write_text(GOOD)
+        paths[tmp_path / name] = name
+    pool = Pool("reference", RunOptions(), 1, timeout=60.0)
+    assert [report.file for report in pool.run(list(paths), paths)] == [*slowest, "a.wast", "b.wast"]
+
+
+def test_each_script_tells_the_rules_it_applied(scripts: dict[Path, str]) -> None:
+    wanted = [path for path, name in scripts.items() if name in ("a.wast", "d.wast")]
+    for report in Pool("reference", RunOptions(coverage=True), 1, timeout=60.0).run(wanted, scripts):
+        assert report.applied.reduction["Step_read/call_ref-func"] == (1, 2)
+        assert report.applied.validation == {"Instr_ok/const": (1, 1)}

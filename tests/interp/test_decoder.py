@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
 from interp.binary.modules import decode
-from interp.binary.names import function_names
+from interp.binary.names import Names, function_names, names_of
 from interp.errors import Malformed, Rejected
 from interp.syntax.modules import Custom, Module
 from interp.validation.modules import validate
+from tests_support import parse
 
 HEADER = b"\0asm\1\0\0\0"
 EVERYTHING = wat2wasm("""
@@ -83,24 +84,26 @@ def test_offsets_point_at_the_instructions() -> None:
         (HEADER + section(1, b"\0\0"), "section size mismatch"),
         (HEADER + section(3, b"\0") + section(1, b"\0"), "unexpected content after last section"),
         (HEADER + section(3, b"\1\0"), "inconsistent lengths"),
-        (HEADER + section(1, b"\1\x61"), "malformed function type"),
-        (HEADER + section(1, b"\1\x60\1\x7b\0"), "malformed value type"),
+        (HEADER + section(1, b"\1\x61"), "malformed definition type"),
+        (HEADER + section(1, b"\1\x60\1\x76\0"), "malformed value type"),
         (HEADER + section(2, b"\1\1\xff\0\0\0"), "malformed UTF-8 encoding"),
         (HEADER + section(2, b"\1\0\0\x09"), "malformed import kind"),
-        (HEADER + section(4, b"\1\x70\5\0"), "malformed limits flags"),
+        (HEADER + section(4, b"\1\x70\x08\0"), "malformed limits flags"),
         (HEADER + section(5, b"\1\0"), "unexpected end"),
         (HEADER + section(6, b"\1\x7f\2\x41\0\x0b"), "malformed mutability"),
         (HEADER + section(9, b"\1\x08"), "malformed elements segment kind"),
         (HEADER + section(12, b"\1") + section(11, b"\0"), "data count and data section"),
-        (code(b"\x06\x0b"), "illegal opcode 6"),
-        (code(b"\xfc\x7f\x0b"), "illegal opcode fc7f"),
-        (code(b"\xfd\x0c" + bytes(16) + b"\x1a\x0b"), "illegal opcode fd, SIMD is not supported yet"),
+        (code(b"\x06\x0b"), "illegal opcode 06"),
+        (code(b"\xfc\x7f\x0b"), "illegal opcode fc 7f"),
         (code(b"\x05\x0b"), "END opcode expected"),
         (code(b"\x0b\x01"), "END opcode expected"),
         (code(b"\x02\x40\x0b"), "unexpected end"),
         (code(b"\x41\xff\xff\xff\xff\x5f\x1a\x0b"), "integer too large"),
         (code(b"\x41\x80\x80\x80\x80\x80\0\x1a\x0b"), "integer representation too long"),
-        (code(b"\x3f\1\x1a\x0b"), "zero byte expected"),
+        (code(b"\x41\0\xfb\x18\4\0\x70\x70\x0b"), "malformed br_on_cast flags"),
+        (code(b"\x1f\x40\1\4\0\x0b\x0b"), "malformed catch clause"),
+        (code(b"\x41\0\x28\x80\1\0\x1a\x0b"), "malformed memop flags"),
+        (HEADER + section(13, b"\1\1\0"), "malformed tag attribute"),
         (code(b"\xfc\x09\0\x0b"), "data count section required"),
     ],
 )
@@ -170,3 +173,20 @@ def test_a_truncated_module_is_rejected_or_lacks_whole_sections(size: int) -> No
         return
     assert not module.customs
     assert not module.funcs or len(module.datas) == 2
+
+
+def test_all_subsections_of_the_name_section_are_read() -> None:
+    module = decode(
+        parse(
+            "(module $m (type $point (struct (field $x i32) (field $y i32))) (tag $oops)"
+            " (func $f (param $a i32) (local $b i64)))"
+        )
+    )
+    names = names_of(module)
+    assert names.module == "m"
+    assert names.funcs == {0: "f"}
+    assert names.locals == {0: {0: "a", 1: "b"}}
+    assert names.types[0] == "point"
+    assert names.fields == {0: {0: "x", 1: "y"}}
+    assert names.tags == {0: "oops"}
+    assert names_of(decode(parse("(module)"))) == Names()

@@ -15,8 +15,8 @@ from interp.errors import Exhaustion, ExhaustionKind, Trap, TrapKind
 from interp.execution.meter import Meter
 from interp.execution.modules import instantiate
 from interp.execution.runtime import FuncInst, ModuleInst, Store
+from interp.reference.call import CALL_REF
 from interp.reference.configuration import HOST_CALL, Config, Frame
-from interp.reference.control import CALL_REF
 from interp.reference.machine import FINISHED, NO_MODULE, RULE_NAMES, Machine, step
 from interp.syntax.types import FuncType, functype_deftype
 from interp.validation.modules import validate
@@ -179,7 +179,7 @@ def test_bulk_instructions_at_once_equal_one_by_one(calls: list[tuple[str, int, 
             machine2.invoke(inst2.exports[name], args)  # type: ignore[arg-type]
         except Trap as trap:
             trapped = trap
-        assert (config.trapped and config.trapped.kind) == (trapped and trapped.kind)
+        assert (config.ended and config.ended.kind) == (trapped and trapped.kind)
         assert state(inst1) == state(inst2)
 
 
@@ -193,10 +193,10 @@ def test_stepping_ends_as_running(a: int, b: int) -> None:
     )
     func = inst.exports["f"]
     _, config = steps(machine, func, a, b)
-    if config.trapped is not None:
+    if config.ended is not None:
         with pytest.raises(Trap) as caught:
             machine.invoke(func, (a, b))  # type: ignore[arg-type]
-        assert caught.value.kind is config.trapped.kind is TrapKind.INTEGER_DIVIDE_BY_ZERO
+        assert caught.value.kind is config.ended.kind is TrapKind.INTEGER_DIVIDE_BY_ZERO
     else:
         assert machine.invoke(func, (a, b)) == config.vals  # type: ignore[arg-type]
 

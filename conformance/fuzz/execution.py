@@ -1,0 +1,175 @@
+"""Running one module on two engines: the same results, traps, memories, tables and globals must come of it.
+
+Imports are given values of their types that are the same for both: zeros and null references, host functions that
+return them. Where one engine runs out of a resource the comparison ends, for each counts its own way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from itertools import zip_longest
+from random import Random
+from typing import Any
+
+from interp.binary.modules import decode
+from interp.engine import Engine, Extern, Func, Global, Limits, Memory, Store, Table
+from interp.errors import Exhaustion, Trap, UncaughtException, Unlinkable
+from interp.execution.values import fbits
+from interp.syntax.instructions import OPS
+from interp.syntax.types import (
+    ExternType,
+    FuncType,
+    GlobalType,
+    MemType,
+    NumType,
+    RefType,
+    TableType,
+    TagType,
+    ValType,
+    VecType,
+)
+
+LIMITS = Limits(deadline_seconds=20.0, max_memory_pages=64, max_table_elements=10_000, max_call_depth=500)
+MAX_CALLS = 12
+MAX_ELEMENTS = 50
+"""Exported functions that are called, and elements of each table that are looked at."""
+
+NUMBERS = (0, 1, 2, 7, 2**7, 2**15, 2**16, 2**31 - 1)
+Event = tuple[str, Any]
+"""Where something was observed, and what."""
+
+EXHAUSTED = "exhausted"
+
+
+class UnsuppliedError(Exception):
+    """An import, or a parameter, is of a type that has no value here."""
+
+
+def zero(t: ValType) -> Any:
+    """The default value of a type, as Python code gives it.  Raises UnsuppliedError."""
+    if isinstance(t, NumType):
+        return 0 if t.value[0] == "i" else 0.0
+    if isinstance(t, VecType):
+        return 0
+    if isinstance(t, RefType) and t.null:
+        return None
+    raise UnsuppliedError(str(t))
+
+
+def some(rng: Random, t: ValType) -> Any:
+    """A value of a type, as Python code gives it.  Raises UnsuppliedError."""
+    if isinstance(t, NumType) and t.value[0] == "i":
+        return rng.choice(NUMBERS) * rng.choice((1, -1))
+    if isinstance(t, NumType):
+        return rng.choice((0.0, -0.0, 1.5, -2.5, 2.0**31, float("inf"), float(rng.randrange(1000))))
+    if isinstance(t, VecType):
+        return rng.getrandbits(128)
+    return zero(t)
+
+
+def supply(store: Store, externtype: ExternType) -> Extern:
+    """What an import is given.  Raises UnsuppliedError, Exhaustion."""
+    if isinstance(externtype, FuncType):
+        results = tuple(zero(t) for t in externtype.results)
+        returned = results if len(results) > 1 else results[0] if results else None
+        return store.func_alloc(externtype, lambda *_: returned)
+    if isinstance(externtype, GlobalType):
+        return store.global_alloc(externtype, zero(externtype.valtype))
+    if isinstance(externtype, MemType):
+        return store.mem_alloc(externtype)
+    if isinstance(externtype, TableType):
+        return store.table_alloc(externtype, zero(externtype.reftype))
+    raise UnsuppliedError(str(externtype))
+
+
+def shown(t: ValType, value: Any) -> Any:
+    """A value so that it can be compared: floats by their bits, of references only whether they are null."""
+    if isinstance(t, NumType) and t.value[0] == "f":
+        return f"{t} {fbits(int(t.value[1:]), value):#x}"
+    if isinstance(t, NumType | VecType):
+        return value
+    return "null" if value is None else "reference"
+
+
+def outcome(error: Exception) -> str:
+    """How a computation ended otherwise than with values."""
+    if isinstance(error, Exhaustion):
+        return EXHAUSTED
+    return f"trap: {error.kind.value}" if isinstance(error, Trap) else type(error).__name__
+
+
+def call(func: Func, args: list[Any]) -> Any:
+    """The results of a call, or how it ended."""
+    try:
+        results = func(*args)
+    except (Trap, Exhaustion, UncaughtException) as error:
+        return outcome(error)
+    types = func.type.results
+    values = (results,) if len(types) == 1 else results or ()
+    return [shown(t, value) for t, value in zip(types, values, strict=True)]
+
+
+def state(extern: Extern) -> Any:
+    """What can be seen of a global, a memory or a table."""
+    if isinstance(extern, Global):
+        return shown(extern.type.valtype, extern.value)
+    if isinstance(extern, Memory):
+        return extern.size, sha256(extern.read(0, extern.size * 65536)).hexdigest()
+    if isinstance(extern, Table):
+        reftype = extern.type.reftype
+        return extern.size, [shown(reftype, extern.get(i)) for i in range(min(extern.size, MAX_ELEMENTS))]
+    return None
+
+
+def observe(engine: Engine, wasm: bytes, seed: str) -> Iterator[Event]:
+    """Instantiate a valid module, call what it exports with values that follow from `seed`, look at its state."""
+    module, store = engine.compile(wasm), engine.store(LIMITS)
+    try:
+        instance = store.instantiate(module, [supply(store, imported.type) for imported in module.imports])
+    except (Trap, Exhaustion, UncaughtException, Unlinkable, UnsuppliedError) as error:
+        yield "instantiate", outcome(error)
+        return
+    yield "exports", sorted(export.name for export in module.exports if not isinstance(export.type, TagType))
+    rng = Random(seed)  # noqa: S311 (a case must be repeatable, not secret)
+    funcs = [(name, extern) for name, extern in sorted(instance.exports.items()) if isinstance(extern, Func)]
+    for name, func in funcs[:MAX_CALLS]:
+        try:
+            args = [some(rng, t) for t in func.type.params]
+        except UnsuppliedError:
+            continue
+        yield f"call {name!a}{tuple(args)}", call(func, args)
+    for name, extern in sorted(instance.exports.items()):
+        if not isinstance(extern, Func):
+            yield f"state of {name!a}", state(extern)
+
+
+OPEN_NANS = frozenset(op for op in OPS if op.kind == "vcvtop" and ("promote" in op.mnemonic or "demote" in op.mnemonic))
+"""Instructions whose NaNs may have any payload, and that wasm-tools smith does not make canonical after."""
+
+
+def is_deterministic(wasm: bytes) -> bool:
+    """Whether a module made by wasm-tools smith, with its NaNs canonical, can have one behaviour only."""
+    todo = [func.body for func in decode(wasm).funcs]
+    while todo:
+        for instr in todo.pop():
+            if instr.op in OPEN_NANS:
+                return False
+            todo.extend(instr.bodies)
+    return True
+
+
+def compare(ours: Engine, theirs: Engine, wasm: bytes, seed: str) -> str:
+    """What differs when the two engines run a module that is valid for both; nothing if nothing does, or if it imports
+    tags, which Wasmtime's interface does not know."""
+    imports = ours.compile(wasm).imports
+    if any(isinstance(imported.type, TagType) for imported in imports) or not is_deterministic(wasm):
+        return ""
+    for left, right in zip_longest(observe(ours, wasm, seed), observe(theirs, wasm, seed)):
+        if left != right:
+            if EXHAUSTED in ((left or ("", ""))[1], (right or ("", ""))[1]):
+                return ""
+            return f"{ours.name}: {left}; {theirs.name}: {right}"
+        if left is not None and left[1] == EXHAUSTED:
+            return ""
+    return ""

@@ -1,0 +1,151 @@
+"""Typing derivations: how each instruction of a function comes to its type, which rule says so, and what of the context
+the rule asks for.
+
+Validation itself (`interp.validation.instructions`) does not build them; here the same rules run once more, on request,
+over a function of a module that is known to be valid.
+Spec: valid/instructions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from interp.syntax import modules as m
+from interp.syntax.instructions import Imm, Instr, MemArg
+from interp.syntax.notation import show_instr
+from interp.syntax.types import FuncType, ResultType, ValType, show_resulttype
+from interp.validation.algorithm import Validator
+from interp.validation.context import Context
+from interp.validation.instructions import close, rule_name, type_instr
+
+MAX_SHOWN = 16
+"""Operands below an instruction that a node holds; functions may have so many that all of them would fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """C |- instr : popped -> pushed, by `rule`.
+
+    `depth` counts the blocks around the instruction in its function, `operands` are the types on the operand stack of
+    the innermost block before it (the last MAX_SHOWN of `height`), `context` what the rule looked up, each as text such
+    as `C.locals[0] = i32`. In code that cannot be reached, operands that nothing is known of are left out.
+    """
+
+    instr: Instr
+    rule: str
+    depth: int
+    operands: ResultType
+    height: int
+    popped: ResultType
+    pushed: ResultType
+    context: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The node as data."""
+        return {
+            "offset": self.instr.offset,
+            "instruction": show_instr(self.instr),
+            "rule": self.rule,
+            "depth": self.depth,
+            "operands": list(map(str, self.operands)),
+            "height": self.height,
+            "popped": list(map(str, self.popped)),
+            "pushed": list(map(str, self.pushed)),
+            "context": list(self.context),
+        }
+
+
+class Recorder(Validator):
+    """A validator that knows which operands an instruction took or asked for: `taken`, the last one first, which stood
+    from the height `low` on."""
+
+    __slots__ = ("low", "taken")
+
+    def start(self) -> None:
+        """An instruction begins."""
+        self.low = len(self.operands)
+        self.taken: list[ValType] = []
+
+    def pop(self) -> ValType:
+        """pop_val, noted if the operand was there before the instruction."""
+        t = super().pop()
+        if len(self.operands) < self.low:
+            self.low = len(self.operands)
+            self.taken.append(t)
+        return t
+
+    def check_all(self, ts: ResultType) -> list[ValType]:
+        """What pop_vals would take, noted as far as it was there before the instruction."""
+        found = super().check_all(ts)
+        height = len(self.operands) - len(found)
+        if height < self.low:
+            self.taken.extend(reversed(found[: self.low - height]))
+            self.low = height
+        return found
+
+
+def derive(context: Context, func: m.Func) -> Iterator[Node]:
+    """The derivation of a function of a valid module, instruction by instruction, those of a block behind the block."""
+    ft = context.functype(func.typeidx)
+    locals_ = ft.params + tuple([context.close_valtype(t) for t in func.locals])
+    v = Recorder(context, locals_)
+    v.start()
+    v.push_control(None, FuncType((), ft.results), func.body)
+    while v.controls:
+        frame = v.controls[-1]
+        for instr in frame.code:
+            yield step(v, instr)
+            if v.controls[-1] is not frame:
+                break
+        else:
+            close(v)
+
+
+def step(v: Recorder, instr: Instr) -> Node:
+    """Type one instruction, and say how."""
+    depth = len(v.controls)
+    height = len(v.operands) - v.controls[-1].height
+    operands = tuple(v.operands[max(v.controls[-1].height, len(v.operands) - MAX_SHOWN) :])
+    used = tuple(looked_up(v, instr))
+    v.start()
+    type_instr(v, instr)
+    popped = tuple(reversed(v.taken))
+    pushed = v.controls[-1].type.results if len(v.controls) > depth else tuple(v.operands[v.low :])
+    return Node(instr, rule_name(instr), depth - 1, operands, height, popped, pushed, used)
+
+
+def looked_up(v: Validator, instr: Instr) -> Iterator[str]:
+    """What an instruction names of the context, with what it finds there."""
+    c = v.context
+    for kind, x in zip(instr.op.immediates, instr.immediates, strict=False):
+        if kind is Imm.LOCALIDX:
+            yield f"C.locals[{x}] = {v.local(x)}"
+        elif kind is Imm.LABELIDX:
+            yield f"C.labels[{x}] = {show_resulttype(v.label(x))}"
+        elif kind is Imm.FUNCIDX:
+            yield f"C.funcs[{x}] = {c.func(x)}"
+        elif kind is Imm.TYPEIDX:
+            yield f"C.types[{x}] = {c.deftype(x)}"
+        elif kind is Imm.GLOBALIDX:
+            yield f"C.globals[{x}] = {c.globals[x]}"
+        elif kind is Imm.TABLEIDX:
+            yield f"C.tables[{x}] = {c.tables[x]}"
+        elif kind in (Imm.MEMIDX, Imm.MEMARG):
+            index = x.memidx if isinstance(x, MemArg) else x
+            yield f"C.mems[{index}] = {c.mems[index]}"
+        elif kind is Imm.TAGIDX:
+            yield f"C.tags[{x}] = {c.tags[x]}"
+        elif kind is Imm.ELEMIDX:
+            yield f"C.elems[{x}] = {c.elems[x]}"
+        elif kind is Imm.DATAIDX:
+            yield f"C.datas[{x}] = ok"
+    if instr.op.kind == "return":
+        yield f"C.return = {show_resulttype(v.controls[0].type.results)}"
+
+
+def show_node(node: Node) -> str:
+    """A node as one line: the offset in bytes, the instruction, its type, the rule, what was looked up."""
+    text = f"{node.instr.offset:#08x}  {'  ' * min(node.depth, 20)}{show_instr(node.instr)} : "
+    return f"{text}{show_resulttype(node.popped)} -> {show_resulttype(node.pushed)}"
