@@ -20,7 +20,7 @@ from interp.reference.machine import NO_MODULE, Machine
 from interp.reference.stepper import Stepper
 from interp.validation.modules import validate
 
-BATCH = 1000
+BATCH = 500
 """Steps whose records are kept at the same time."""
 
 

@@ -40,9 +40,9 @@ class Name(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One quantity of one subject. `group` is the module that was loaded, the number of connections, or whether it is a
-    speed or a ratio of speeds. `speedup` is
-    how many times faster than the baseline the subject is, None for the baseline and where that says nothing."""
+    """One quantity of one subject. `group` is the module that was loaded, the number of connections, or for the
+    interpreters SPEEDS or RATIOS. `speedup` is how many times faster than the baseline the subject is, None for the
+    baseline and where that says nothing."""
 
     benchmark: Name
     group: str
@@ -127,7 +127,9 @@ def kernel_rows(kernels: KernelsResult, engines: tuple[str, ...]) -> Iterator[Ro
     """The kernels, when compiling pays, and the geometric mean of the ratios."""
     baseline = engines[0]
     for kernel in kernels.kernels:
-        yield from comparison_rows(Name.KERNELS, kernel.call, baseline, quantity=call_text(kernel.name, kernel.argument))
+        yield from comparison_rows(
+            Name.KERNELS, kernel.call, baseline, quantity=call_text(kernel.name, kernel.argument)
+        )
     for kernel in kernels.kernels:
         for engine in engines[1:]:
             calls = kernel.break_even(engine, baseline)

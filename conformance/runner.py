@@ -55,10 +55,10 @@ class CommandResult:
 class RunOptions:
     """How scripts are run.
 
-    `features`: skip modules that need more than this set (as `feature_set` takes it), None runs all. `strict_phase`:
-    whether a malformed module must be Malformed and an invalid one Invalid, or any rejection will do. `line`: report
-    only the commands on this line, and run none after it. `coverage`: note which rules the engine applies, which only
-    the reference machine can tell.
+    `features`: skip modules that need more than this set (as `feature_set` takes it), by the judgement of wasm-tools or
+    of the engine, which is run with this set; None runs all. `strict_phase`: whether a malformed module must be
+    Malformed and an invalid one Invalid, or any rejection will do. `line`: report only the commands on this line, and
+    run none after it. `coverage`: note which rules the engine applies, which only the reference machine can tell.
     """
 
     features: str | None = None
@@ -183,7 +183,12 @@ class ScriptRun:
         return found
 
     def _compile(self, command: s.ModuleCommand) -> CompiledModule:
-        module = self._engine.compile(self._wasm(command))
+        try:
+            module = self._engine.compile(self._wasm(command))
+        except Rejected as error:
+            if error.feature and self._options.features is not None:
+                raise _VerdictError(Outcome.SKIPPED, f"beyond {self._options.features}") from error
+            raise
         if self._observer is not None:
             self._observer.typed(module)
         return module

@@ -25,7 +25,7 @@ from conformance.runner import CommandResult, RunOptions, ScriptRun, describe
 from conformance.schedule import rank
 from conformance.script import ScriptError, load_script
 from conformance.tools import ToolMissingError
-from interp.engine import load_engine
+from interp.engine import DEFAULT_FEATURES, load_engine
 
 if sys.platform == "linux":
     import resource
@@ -91,7 +91,7 @@ def _serve(connection: Connection, job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     _limit_memory(job.memory)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    engine = load_engine(job.engine)
+    engine = load_engine(job.engine, job.options.features or DEFAULT_FEATURES)
     while True:
         try:
             path: Path = connection.recv()

@@ -16,7 +16,10 @@ class WasmError(Exception):
 
 
 class Rejected(WasmError):
-    """The bytes are not a valid module."""
+    """The bytes are not a valid module. `feature` names the feature that is not selected and without which this cannot
+    be told, or is "" (a name of `interp.syntax.features`)."""
+
+    feature = ""
 
 
 class Malformed(Rejected):
@@ -26,10 +29,11 @@ class Malformed(Rejected):
     Spec: binary/conventions
     """
 
-    def __init__(self, message: str, offset: int) -> None:
+    def __init__(self, message: str, offset: int, feature: str = "") -> None:
         super().__init__(f"{message} (at byte {offset:#x})")
         self.message = message
         self.offset = offset
+        self.feature = feature
 
 
 class Invalid(Rejected):
@@ -40,7 +44,14 @@ class Invalid(Rejected):
     Spec: valid/conventions
     """
 
-    def __init__(self, message: str, rule: str = "", function: int | None = None, offset: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        rule: str = "",
+        function: int | None = None,
+        offset: int | None = None,
+        feature: str = "",
+    ) -> None:
         where = [f"function {function}"] if function is not None else []
         where += [f"byte {offset:#x}"] if offset is not None else []
         detail = "".join([f" [{rule}]" if rule else "", f" (in {', '.join(where)})" if where else ""])
@@ -49,6 +60,7 @@ class Invalid(Rejected):
         self.rule = rule
         self.function = function
         self.offset = offset
+        self.feature = feature
 
 
 class Unlinkable(WasmError):

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from conformance.fuzz.cases import Case, make_case
+from conformance.fuzz.cases import Case, CaseKind, make_case
 from conformance.fuzz.findings import Finding, Symptom
 from conformance.fuzz.properties import HANG_SECONDS, Bounds, Checker
 
@@ -76,7 +76,8 @@ def case_name(seed: int, case: Case) -> str:
 def run_case(campaign: Campaign, index: int, checker: Checker, scratch: Path) -> tuple[Case, list[Finding]]:
     """Make case `index` and check it.  Raises ToolMissingError, ToolFailedError."""
     case = make_case(campaign.seed, index, campaign.corpus, scratch)
-    return case, list(checker.check(case_name(campaign.seed, case), case.kind, case.wasm))
+    canonical = case.kind is CaseKind.GENERATED
+    return case, list(checker.check(case_name(campaign.seed, case), case.wasm, case.run, canonical))
 
 
 def _serve(connection: Connection, campaign: Campaign, scratch: Path) -> None:

@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from random import Random
 
+from conformance.fuzz.determinism import without_forgotten
 from conformance.fuzz.framing import CODE_SECTION, LAST_SECTION, PREAMBLE, Section, join, join_bodies, uleb
 from conformance.fuzz.mutation import mutate, mutate_once
 from conformance.tools import wasm_tools
@@ -30,6 +31,9 @@ WEIGHTS = {
 }  # fmt: skip
 """How often each kind comes."""
 
+RUN = {CaseKind.MUTATED: 0.25, CaseKind.NOISE: 1.0, CaseKind.GENERATED: 1.0, CaseKind.MUTATED_GENERATED: 0.5}
+"""How probably a valid module of each kind is also run, which takes most of the time."""
+
 ON = (
     "bulk-memory", "exceptions", "gc", "memory64", "multi-value", "reference-types", "saturating-float-to-int",
     "sign-extension-ops", "simd", "tail-call", "extended-const",
@@ -49,6 +53,13 @@ SMITH = [
     *("--ensure-termination", "--export-everything=true", "--memory-max-size-required=true"),
     *("--table-max-size-required=true", "--generate-custom-sections=true"),
 ]
+INSTRUCTIONS = {
+    "numeric": 0.8, "vector": 0.35, "reference": 0.8, "parametric": 0.8, "variable": 0.8, "table": 0.8, "memory": 0.8,
+    "control": 0.8, "aggregate": 0.8,
+}  # fmt: skip
+"""Parts of the chapter on instructions, as wasm-tools smith names them, and how probably a module may use each: fewer
+at a time make each more frequent, and the payloads of NaNs in vectors are not always determined."""
+
 DETERMINISTIC = ("--canonicalize-nans=true", "--relaxed-simd-enabled=false")
 """What makes all engines give the same results, bit by bit."""
 
@@ -66,11 +77,12 @@ AVAILABLE = """(module
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case: its number, how it came about, and the bytes that may be a module."""
+    """One case: its number, how it came about, the bytes that may be a module, and whether it is run if it is one."""
 
     index: int
     kind: CaseKind
     wasm: bytes
+    run: bool
 
 
 def random_of(seed: int, index: int) -> Random:
@@ -90,10 +102,11 @@ def make_case(seed: int, index: int, corpus: Sequence[bytes], scratch: Path) -> 
     elif kind is CaseKind.NOISE:
         wasm = noise(rng)
     elif kind is CaseKind.GENERATED:
-        wasm = generate(rng, scratch, (*DETERMINISTIC, f"--available-imports={available_imports(scratch)}"))
+        options = (*DETERMINISTIC, f"--available-imports={available_imports(scratch)}")
+        wasm = without_forgotten(generate(rng, scratch, options))
     else:
         wasm = mutate_once(rng, generate(rng, scratch), rng.choice(corpus))
-    return Case(index, kind, wasm)
+    return Case(index, kind, wasm, rng.random() < RUN[kind])
 
 
 def noise(rng: Random) -> bytes:
@@ -124,5 +137,7 @@ def generate(rng: Random, scratch: Path, options: Sequence[str] = ()) -> bytes:
     """
     target = scratch / "smith.wasm"
     target.unlink(missing_ok=True)
-    code, _ = wasm_tools(["smith", "-o", target, *SMITH, *options], rng.randbytes(rng.randint(100, MAX_SEED_BYTES)))
+    kinds = [kind for kind, probability in INSTRUCTIONS.items() if rng.random() < probability] or list(INSTRUCTIONS)
+    options = [*SMITH, *options, f"--allowed-instructions={','.join(kinds)}"]
+    code, _ = wasm_tools(["smith", "-o", target, *options], rng.randbytes(rng.randint(100, MAX_SEED_BYTES)))
     return target.read_bytes() if code == 0 and target.exists() else PREAMBLE

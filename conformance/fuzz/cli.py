@@ -65,7 +65,7 @@ def _report(findings: list[Finding], folder: Path, what: str) -> None:
 
 def _check_files(files: Iterable[Path], checker: Checker) -> list[Finding]:
     """The findings of modules in files.  Raises OSError."""
-    return [finding for path in files for finding in checker.check(path.stem, None, path.read_bytes())]
+    return [finding for path in files for finding in checker.check(path.stem, path.read_bytes())]
 
 
 @app.command()

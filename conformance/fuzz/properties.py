@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from conformance.fuzz.cases import CaseKind
+from conformance.fuzz.determinism import is_deterministic
 from conformance.fuzz.differences import WASMTIME_REFUSES, WE_REFUSE, known
 from conformance.fuzz.execution import compare
 from conformance.fuzz.findings import Finding, Symptom
@@ -31,7 +31,7 @@ MEGABYTE = 1 << 20
 STATM = Path("/proc/self/statm")
 PAGE_BYTES = 4096 if resource is None else resource.getpagesize()
 HANG_SECONDS = 30.0
-"""After so long, decoding and validation are ended."""
+"""After so much processor time, decoding and validation are ended."""
 
 ADDRESS_SPACE = 1024 * MEGABYTE
 """Bytes of address space that decoding and validation may add before they get a MemoryError."""
@@ -78,15 +78,15 @@ def bounded() -> Iterator[None]:
 
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = memory_used()[0] + ADDRESS_SPACE
-    before = signal.signal(signal.SIGALRM, endless)
+    before = signal.signal(signal.SIGPROF, endless)
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
-    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, HANG_SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGPROF, before)
 
 
 def accept(wasm: bytes) -> Rejected | None:
@@ -106,8 +106,8 @@ def timed(wasm: bytes) -> tuple[Rejected | None, float]:
 
 
 class Checker:
-    """Checks cases within `bounds`. `exhausted` says that this process has seen its peak of memory: what comes after
-    in it could hide below that, so that it should end."""
+    """Checks cases within `bounds`. `exhausted` says that this process has had so much memory, if only while something
+    ran, that what a case takes would not be seen any more: it should end."""
 
     def __init__(self, seed: int, bounds: Bounds) -> None:
         self._seed = seed
@@ -116,13 +116,14 @@ class Checker:
         self._theirs: Engine = load_engine("wasmtime")
         self.exhausted = False
 
-    def check(self, name: str, kind: CaseKind | None, wasm: bytes) -> Iterator[Finding]:
-        """All that is wrong with a case; `kind` is None for a module from a file, which is run too if it is valid."""
+    def check(self, name: str, wasm: bytes, run: bool = True, canonical: bool = False) -> Iterator[Finding]:
+        """All that is wrong with a case. If it is valid and `run` says so it is run, too, unless it may behave in more
+        than one way; `canonical` says that it may not, for its NaNs were made canonical."""
 
         def finding(symptom: Symptom, detail: str) -> Finding:
             return Finding(symptom, name, detail, wasm)
 
-        before = memory_used()[1]
+        before, peak_before = memory_used()[1], peak_memory()
         try:
             with bounded():
                 rejected, seconds = timed(wasm)
@@ -136,17 +137,18 @@ class Checker:
             return
         finally:
             peak = peak_memory()
-            self.exhausted = peak - before > self._bounds.bytes > 0 and before > 0
+            high = before > 0 and peak - before > self._bounds.bytes
+            self.exhausted = self.exhausted or high
         if seconds > self._bounds.seconds:
             yield finding(Symptom.SLOW, f"{seconds:.2f} s")
-        if self.exhausted:
+        if high and peak > peak_before:
             yield finding(Symptom.MEMORY, f"{(peak - before) / MEGABYTE:.0f} MB more than before")
         theirs = self._rejected_by_wasmtime(wasm)
         if rejected is not None and theirs is None and not known(str(rejected), WE_REFUSE):
             yield finding(Symptom.REFUSED, describe(rejected))
         if rejected is None and theirs is not None and not known(str(theirs), WASMTIME_REFUSES):
             yield finding(Symptom.ACCEPTED, describe(theirs))
-        if rejected is None and theirs is None and kind in (CaseKind.GENERATED, None):
+        if rejected is None and theirs is None and run and (canonical or is_deterministic(wasm)):
             yield from self._compare_runs(finding, wasm)
 
     def _rejected_by_wasmtime(self, wasm: bytes) -> Rejected | None:

@@ -89,7 +89,7 @@ class StrictReader(BinaryFileReader):  # type: ignore[misc]
     def need(self, feature: str, message: str, offset: int) -> None:
         """Malformed unless the feature is selected: without it the bytes mean nothing."""
         if feature not in self.features:
-            raise self.malformed(f"{message}, which needs the feature {feature}", offset)
+            raise Malformed(f"{message}, which needs the feature {feature}", offset, feature)
 
     def malformed(self, message: str, offset: int | None = None) -> Malformed:
         """The error to raise at this position, or at `offset`."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SLICE = 500
 """Ticks between two looks at the clock."""
 
+BULK = 65536
+"""Bytes or elements that are moved at once without a look at the clock."""
+
 MAX_REENTRY = 32
 """Host functions that may be active at once, each having called into the store again: every one of them takes frames
 of the Python interpreter, whose number is limited too."""
@@ -84,6 +87,11 @@ class Meter:
         if self.budget == 0:
             self.refill()
         self.budget -= 1
+
+    def bulk(self, n: int) -> None:
+        """So many bytes or elements are moved at once, which may take long. Raises Exhaustion(DEADLINE)."""
+        if n >= BULK:
+            self.check_deadline()
 
     def check_deadline(self) -> None:
         """Raises Exhaustion(DEADLINE) if the time is over."""

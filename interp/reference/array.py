@@ -212,6 +212,7 @@ def array_fill(c: Config, zt: StorageType) -> str:
     if c.observed:
         set_then(c, zt, (ref, i, val), (ref, i + 1, val, n - 1), (array_fill, zt))
     else:
+        c.meter.bulk(n)
         ref.fields[i : i + n] = [packfield(zt, val)] * n
     return "Step_read/array.fill-succ"
 
@@ -250,6 +251,7 @@ def array_copy(c: Config, x: tuple[StorageType, StorageType]) -> str:
     if c.observed:
         copy_one(c, x, ref1, i1, ref2, i2, n)
     else:
+        c.meter.bulk(n)
         ref1.fields[i1 : i1 + n] = ref2.fields[i2 : i2 + n]
     return "Step_read/array.copy-le" if i1 <= i2 else "Step_read/array.copy-gt"
 
@@ -291,6 +293,7 @@ def array_init_elem(c: Config, x: ArrayAnd) -> str:
     if c.observed:
         set_then(c, x[1], (ref, i, refs[j]), (ref, i + 1, j + 1, n - 1), (array_init_elem, x))
     else:
+        c.meter.bulk(n)
         ref.fields[i : i + n] = refs[j : j + n]
     return "Step_read/array.init_elem-succ"
 
@@ -321,5 +324,6 @@ def array_init_data(c: Config, x: ArrayAnd) -> str:
         val = fields_of(x[1], data[j : j + size])[0]
         set_then(c, x[1], (ref, i, val), (ref, i + 1, j + size, n - 1), (array_init_data, x))
     else:
+        c.meter.bulk(n)
         ref.fields[i : i + n] = fields_of(x[1], data[j : j + n * size])
     return "Step_read/array.init_data-num"

@@ -139,6 +139,7 @@ def memory_fill(c: Config, x: int) -> str:
         rest = [value(instr, v) for v in (i + 1, val, n - 1)]
         c.insert((byte_point("i32.store8", instr, x), *rest, (memory_fill, x, instr)))
     else:
+        c.meter.bulk(n)
         data[i : i + n] = bytes([val & 0xFF]) * n
     return "Step_read/memory.fill-succ"
 
@@ -173,6 +174,7 @@ def memory_copy(c: Config, x: tuple[int, int]) -> str:
         rest = [value(instr, v) for v in (*then, n - 1)]
         c.insert((*move, *rest, (memory_copy, x, instr)))
     else:
+        c.meter.bulk(n)
         data1[i1 : i1 + n] = data2[i2 : i2 + n]
     return "Step_read/memory.copy-le" if up else "Step_read/memory.copy-gt"
 
@@ -195,6 +197,7 @@ def memory_init(c: Config, x: tuple[int, int]) -> str:
         rest = [value(instr, v) for v in (i + 1, j + 1, n - 1)]
         c.insert((byte_point("i32.store8", instr, x[1]), *rest, (memory_init, x, instr)))
     else:
+        c.meter.bulk(n)
         data[i : i + n] = source[j : j + n]
     return "Step_read/memory.init-succ"
 

@@ -117,7 +117,7 @@ Change = tuple[Place, Any, Any]
 
 Entered = tuple[Context, Code, tuple[Any, ...], tuple[Any, ...]]
 """A context that a step entered; at that time its code, its operands, and what it holds: the locals of a frame, or the
-catch clauses of a handler (MAX_CAPTURED at most)."""
+catch clauses of a handler (MAX_CAPTURED at most). Also the handler that goes on to its next clause, before that."""
 
 OUTSIDE = frozenset({HOST_CALL, "Step_read/throw_ref-handler-next"})
 """Rules that change more than the operands and the code of the innermost context, and yet stay in it."""
@@ -283,7 +283,7 @@ class Observer:
                     inserted = None if ctx.code is code else ctx.code
                     log.append((rule, ctx, depth, code, pc, rest, height, operands, changes, new, top, inserted))
                 else:
-                    crossed = self.crossed(ctx, size, changes)
+                    crossed = self.crossed(rule, ctx, size, changes)
                     log.append((rule, ctx, depth, code, pc, rest, height, operands, *crossed))
                     depth, size = c.meter.depth, len(contexts)
             return True
@@ -298,7 +298,7 @@ class Observer:
             before = c.carried if c.carried is not None and c.carried.ctx is source else None
             c.carried = Carried(c.ctx, c.ctx.code, source, before)
 
-    def crossed(self, ctx: Context, size: int, changes: tuple[Change, ...]) -> tuple[Any, ...]:
+    def crossed(self, rule: str, ctx: Context, size: int, changes: tuple[Change, ...]) -> tuple[Any, ...]:
         """The rest of a `Captured` for a step that entered or left contexts, of which there were `size`, or called the
         host."""
         c = self.config
@@ -309,9 +309,11 @@ class Observer:
         top = tuple(vals if new <= MAX_CAPTURED else vals[-MAX_CAPTURED:])
         inserted = now.code if now.pc == 0 and now.rest else None
         if now is ctx:
-            return (self.host_changes, new, top, inserted) if ctx.kind != "handler" else (
-                changes, new, top, inserted, (entered(ctx),)
-            )  # fmt: skip
+            if rule == HOST_CALL:
+                return (self.host_changes, new, top, inserted)
+            around = c.contexts[-2]
+            every = around.code[around.pc - 1][2].immediates[1]
+            return (changes, new, top, inserted, ((ctx, ctx.code, (), every[-len(catches_of(ctx)) - 1 :]),))
         carried = c.carried
         if now.pc == 0:
             self.carry(ctx)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from interp.engine import Reference
 from interp.errors import Invalid
 from interp.execution.runtime import FuncInst, ModuleInst
+from interp.reference.call import CALL_REF
 from interp.reference.configuration import Code, Context, Frame, Point
 from interp.reference.exception import Handler
 from interp.reference.observe import Carried, is_value
@@ -76,13 +77,6 @@ class Position(NamedTuple):
     carried: Carried | None = None
 
 
-def position(
-    ctx: Context, entered: bool = False, opener: Instr | None = None, carried: Carried | None = None
-) -> Position:
-    """Where a context stands now."""
-    return Position(ctx, ctx.code, ctx.pc, ctx.rest, entered, opener, carried)
-
-
 class Lone(Validator):
     """A validator for one instruction alone: what it asks for is noted, and taken as given."""
 
@@ -109,10 +103,14 @@ class Lone(Validator):
 
 
 class OperandTypes:
-    """Finds types. `contexts` holds what validation knows of modules; it is made anew for those that are missing."""
+    """Finds types. `contexts` holds what validation knows of modules; it is made anew for those that are missing.
+    `func` is the function that the computation began with."""
 
-    def __init__(self, contexts: dict[ModuleInst, validation.Context] | None = None) -> None:
+    def __init__(
+        self, contexts: dict[ModuleInst, validation.Context] | None = None, func: FuncInst | None = None
+    ) -> None:
         self.contexts = dict(contexts or {})
+        self.func = func
         self.functions: OrderedDict[FuncInst, FunctionTypes] = OrderedDict()
 
     def context(self, moduleinst: ModuleInst) -> validation.Context:
@@ -162,7 +160,7 @@ class OperandTypes:
         if kind == "return":
             return None if frame.func is None else Effect(frame.func.type.results, ())
         if kind in ("call_ref", "return_call_ref"):
-            callee = callee or callee_of(point[2], frame)
+            callee = callee or self.callee(point, frame)
             if callee is not None:
                 ref = RefType(True, callee.deftype)
                 return Effect((*callee.type.params, ref), callee.type.results if kind == "call_ref" else ())
@@ -176,6 +174,13 @@ class OperandTypes:
             return None
         lone.asked.reverse()
         return Effect(tuple(lone.asked), tuple(lone.operands))
+
+    def callee(self, point: Point, frame: Frame) -> FuncInst | None:
+        """The function that a call calls, if the code tells."""
+        if point is CALL_REF:
+            return self.func
+        instr, funcs = point[2], frame.module.funcs
+        return funcs[instr.immediates[0]] if instr.op.kind in CALLS and instr.immediates[0] < len(funcs) else None
 
     def demand(self, code: Code, frame: Frame, callee: FuncInst | None = None) -> Demand:
         """What a sequence of inserted instructions asks for."""
@@ -317,12 +322,6 @@ def types_of(context: validation.Context, func: Func) -> FunctionTypes:
             if body:
                 blocks[body[0]] = context.blocktype(node.instr.immediates[0])
     return FunctionTypes(effects, blocks)
-
-
-def callee_of(instr: Instr, frame: Frame) -> FuncInst | None:
-    """The function that a `call` of a module calls."""
-    funcs = frame.module.funcs
-    return funcs[instr.immediates[0]] if instr.op.kind in CALLS and instr.immediates[0] < len(funcs) else None
 
 
 def type_of(t: ValType | None, val: Any) -> ValType | None:

@@ -131,16 +131,19 @@ class Describer:
         known = () if effect is None else effect.popped
         taken = known[len(known) - TAKES.get(kind, len(known)) :]
         count = len(taken)
-        popped = self.shown(taken, step.operands[max(len(step.operands) - count, 0) :], frame)
-        redex = [*popped, instr]
+        popped = self.shown(taken, last(step.operands, count), frame)
+        redex = [*[ELLIPSIS] * (count > len(popped)), *popped, instr]
+        if step.rule.endswith("-next"):
+            handlers = [self.context(handler, None, " ".join(redex), held) for handler, held in next_clause(step)]
+            return handlers[:1], handlers[1:], popped, popped
         if step.entered:
             return redex, [self.entered(step.entered, point, popped)], popped, []
-        values = step.new_operands[len(step.new_operands) - max(step.new_height - step.height + count, 0) :]
+        values = last(step.new_operands, step.new_height - step.height + count)
         if step.inserted is None:
             types: Types = list(effect.pushed) if effect is not None and step.rule != HOST_CALL else []
             if step.rule == HOST_CALL and callee is not None:
                 types = list(callee.type.results)
-            pushed = self.shown(types[len(types) - len(values) :], values, frame)
+            pushed = self.shown(types, values, frame)
             return redex, pushed, popped, pushed
         types = self.inserted_types(step, values, list(taken))
         pushed = self.shown(types, values, frame)
@@ -187,7 +190,7 @@ class Describer:
             after = show_head(self.remaining(frame, step.code, step.pc + 1, step.rest), MAX_AFTER)
             text += [after] if after != EPSILON else []
         redex = [self.context(left, opener, " ".join(text))]
-        values = step.new_operands[len(step.new_operands) - max(step.new_height - step.outer, 0) :]
+        values = last(step.new_operands, step.new_height - step.outer)
         pushed = self.shown(self.taken_along(step, types, values), values, frame)
         result = list(pushed)
         if step.inserted is not None:
@@ -199,8 +202,8 @@ class Describer:
     def taken_along(self, step: Captured, types: Types, values: Sequence[Any]) -> Types:
         """The types of the operands that came out of a context: the last ones of it, or those of an exception."""
         count = len(values)
-        last = step.operands[len(step.operands) - count :]
-        if len(last) == count and all(new is old for new, old in zip(values, last, strict=True)):
+        before = last(step.operands, count)
+        if len(before) == count and all(new is old for new, old in zip(values, before, strict=True)):
             return types[len(types) - count :]
         source = self.types.carried(Carried(step.ctx, (), step.ctx, step.carried))
         return source[:count] if len(source) >= count else [None] * count
@@ -216,9 +219,9 @@ class Describer:
             inside = self.point(opener, frame) if ctx.loop and opener is not None else EPSILON
         return f"({ctx.kind}_{ctx.arity}{{{inside}}} {body})"
 
-    def locals(self, frame: Frame, locals_: Sequence[Any]) -> list[str]:
-        """The locals of a frame, MAX_LOCALS of them at most."""
-        types: Types = list(self.types.locals_of(frame)[:MAX_LOCALS])
+    def locals(self, frame: Frame, locals_: Sequence[Any], limit: int = MAX_LOCALS) -> list[str]:
+        """The locals of a frame, `limit` of them at most."""
+        types: Types = list(self.types.locals_of(frame)[: max(limit, 0)])
         shown = self.shown(types, locals_[: len(types)], frame)
         return [*shown, ELLIPSIS] if len(frame.locals) > len(shown) else shown
 
@@ -237,6 +240,7 @@ class Describer:
         """An instruction as a term."""
         if is_trap(point):
             return "trap"
+        callee = callee or self.types.callee(point, frame)
         instr = instruction(point, callee, callee.module.types if callee and callee.module else frame.module.types)
         if instr is not None:
             return show_plain(instr)
@@ -266,9 +270,9 @@ class Describer:
                     yield self.point(point, frame)
 
     def shown(self, types: Sequence[StorageType | None], vals: Sequence[Any], frame: Frame) -> list[str]:
-        """Operands as terms."""
+        """Operands as terms; `types` are those of the last ones, or of more."""
         module_types = frame.module.types
-        padded = [*[None] * (len(vals) - len(types)), *types]
+        padded = [*[None] * (len(vals) - len(types)), *types[max(len(types) - len(vals), 0) :]]
         return [
             self.terms.value(t if isinstance(t, PackType) else type_of(t, val), val, module_types)
             for t, val in zip(padded, vals, strict=True)
@@ -318,3 +322,15 @@ def field_type(ref: StructInst | ArrayInst, index: int) -> StorageType | None:
     if isinstance(comptype, ArrayType):
         return comptype.field.storagetype
     return comptype.fields[index].storagetype if isinstance(comptype, StructType) else None
+
+
+def last(vals: Sequence[Any], count: int) -> Sequence[Any]:
+    """The last ones, `count` of them if there are so many."""
+    return vals[max(len(vals) - max(count, 0), 0) :]
+
+
+def next_clause(step: Captured) -> Iterator[tuple[Context, Sequence[Any]]]:
+    """A handler and its catch clauses, before and after it goes on to the next one."""
+    ctx, _, _, held = step.entered[0]
+    yield ctx, held
+    yield ctx, held[1:]

@@ -88,6 +88,7 @@ class Stepper:
         config.vals.extend((*args, func))
         self.func = func
         self.describer = describer or Describer()
+        self.describer.types.func = func
         self.history = History(config)
         self.config = config
         self.breakpoints: list[Breakpoint] = []

@@ -81,6 +81,7 @@ def table_fill(c: Config, x: int) -> str:
         rest = [value(instr, v) for v in (i + 1, val, n - 1)]
         c.insert(((table_set, x, instr), *rest, (table_fill, x, instr)))
     else:
+        c.meter.bulk(n)
         refs[i : i + n] = [val] * n
     return "Step_read/table.fill-succ"
 
@@ -114,6 +115,7 @@ def table_copy(c: Config, x: tuple[int, int]) -> str:
         rest = [value(instr, v) for v in (*then, n - 1)]
         c.insert(((table_get, x2, instr), (table_set, x1, instr), *rest, (table_copy, x, instr)))
     else:
+        c.meter.bulk(n)
         refs1[i1 : i1 + n] = refs2[i2 : i2 + n]
     return "Step_read/table.copy-le" if up else "Step_read/table.copy-gt"
 
@@ -136,6 +138,7 @@ def table_init(c: Config, x: tuple[int, int]) -> str:
         rest = [value(instr, v) for v in (i + 1, j + 1, n - 1)]
         c.insert(((table_set, x[1], instr), *rest, (table_init, x, instr)))
     else:
+        c.meter.bulk(n)
         table.refs[i : i + n] = elem.refs[j : j + n]
     return "Step_read/table.init-succ"
 

@@ -55,7 +55,7 @@ class Context:
     def need(self, feature: str, message: str) -> None:
         """Invalid unless the feature is selected."""
         if feature not in self.features:
-            raise Invalid(f"{message}, which needs the feature {feature}")
+            raise Invalid(f"{message}, which needs the feature {feature}", feature=feature)
 
     def deftype(self, typeidx: int) -> DefType:
         """C.types[x].  Raises Invalid("unknown type")."""

@@ -21,7 +21,7 @@ from interp.validation.context import Context
 from interp.validation.instructions import close, rule_name, type_instr
 
 MAX_SHOWN = 16
-"""Operands below an instruction that a node holds; functions may have so many that all of them would fill the memory."""
+"""Operands below an instruction that a node holds; all of them, for every instruction, could fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ def expr_ok(
         if error.rule:
             raise
         rule = rule_name(instr) if instr is not None else "Instrs_ok/frame"
-        raise Invalid(error.message, rule, offset=instr.offset if instr is not None else None) from None
+        offset = instr.offset if instr is not None else None
+        raise Invalid(error.message, rule, offset=offset, feature=error.feature) from None
 
 
 def type_instr(v: Validator, instr: Instr) -> None:

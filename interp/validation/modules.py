@@ -48,7 +48,7 @@ def rule(name: str, offset: int, function: int | None = None) -> Iterator[None]:
         yield
     except Invalid as error:
         where = error.offset if error.offset is not None else offset
-        raise Invalid(error.message, error.rule or name, function, where) from None
+        raise Invalid(error.message, error.rule or name, function, where, error.feature) from None
 
 
 def validate(module: m.Module, features: frozenset[str] = f.VERSION_3) -> ValidModule:

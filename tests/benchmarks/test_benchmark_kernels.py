@@ -11,9 +11,9 @@ from benchmarks import peer
 from benchmarks.engines import load_engines
 from benchmarks.errors import BenchmarkError, WrongOutputError
 from benchmarks.execution import load_kernel, measure_kernels
-from benchmarks.interpreters import MACHINE, interpreters, measure_interpreters
+from benchmarks.interpreters import DESCRIBED, MACHINE, RECORDED, interpreters, measure_interpreters
 from benchmarks.kernels import KERNELS, Kernel, assemble, expected
-from benchmarks.machine import count_instructions
+from benchmarks.machine import count_instructions, describe_steps, load_recorded
 from benchmarks.peer import PEER, VERSION, PeerMissingError, check_peer, load_on_peer
 from benchmarks.timing import Effort
 from interp.engine import ENGINES, Engine, load_engine
@@ -21,7 +21,7 @@ from tests_support import parse
 
 ROOT = Path(__file__).parents[2]
 TINY = Effort(2, 0.02)
-SMALL = [Kernel(kernel.name, 5, 3, kernel.expected) for kernel in KERNELS]
+SMALL = [Kernel(kernel.name, 5, 5, kernel.expected) for kernel in KERNELS]
 
 
 @pytest.fixture(scope="module")
@@ -91,16 +91,30 @@ def test_a_kernel_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_interpreters_execute_the_same_instructions() -> None:
     subjects, skipped = interpreters()
     assert skipped == ()
-    result = measure_interpreters(subjects, TINY, kernels=SMALL)
-    assert [kernel.name for kernel in result.kernels] == [kernel.name for kernel in KERNELS]
-    assert (MACHINE, PEER) in result.ratios
-    for kernel, small in zip(result.kernels, SMALL, strict=True):
+    few = SMALL[:4]
+    result = measure_interpreters(subjects, TINY, kernels=few)
+    assert [kernel.name for kernel in result.kernels] == [kernel.name for kernel in few]
+    assert result.ratios == ((MACHINE, PEER), (RECORDED, MACHINE))
+    for kernel, small in zip(result.kernels, few, strict=True):
         assert kernel.instructions == count_instructions(small.wasm(), small.short_argument)
         assert [series.subject for series in kernel.call.series] == list(subjects)
         for series in kernel.call.series:
             assert len(series.samples) == 2
             speed = kernel.per_second(series).median
             assert speed == pytest.approx(kernel.instructions / series.estimate.median)
+        assert len(kernel.description.samples) == 2
+        assert kernel.description.loops % min(DESCRIBED, describe_steps(small.wasm(), 5, 10_000)()) == 0
+
+
+def test_records_are_made_of_every_step() -> None:
+    for kernel in KERNELS:
+        assert load_recorded(kernel.wasm())(kernel.short_argument) == kernel.expected(kernel.short_argument)
+    wasm = parse('(module (func (export "run") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))')
+    assert load_recorded(wasm)(-1 % 2**32) == 0
+    assert describe_steps(wasm, 1, 100)() == describe_steps(wasm, 1, 1000)() > 3
+    assert describe_steps(wasm, 1, 2)() == 2
+    with pytest.raises(BenchmarkError, match="trapped: unreachable"):
+        load_recorded(parse('(module (func (export "run") (param i32) (result i32) unreachable))'))(1)
 
 
 def test_kernels_on_the_peer() -> None:

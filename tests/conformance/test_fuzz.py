@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from conformance.fuzz import execution, properties
+from conformance.fuzz import properties
 from conformance.fuzz.campaign import Campaign, Runner, summary
 from conformance.fuzz.cases import CaseKind, make_case, random_of
 from conformance.fuzz.cli import app
 from conformance.fuzz.corpus import CorpusError, load_corpus
+from conformance.fuzz.determinism import FORGOTTEN, is_deterministic, without_forgotten
 from conformance.fuzz.differences import WASMTIME_REFUSES, WE_REFUSE, known
 from conformance.fuzz.findings import MEANINGS, Finding, Symptom
 from conformance.fuzz.framing import (
@@ -110,8 +111,18 @@ OPEN_NAN = parse(
 )
 
 
+def test_promotions_are_replaced_where_nans_are_canonical() -> None:
+    assert not is_deterministic(OPEN_NAN)
+    replaced = without_forgotten(OPEN_NAN)
+    assert is_deterministic(replaced)
+    assert properties.accept(replaced) is None
+    assert without_forgotten(replaced) == replaced
+    assert without_forgotten(b"\0asm") == b"\0asm"
+    assert {op.mnemonic.partition(".")[2].partition("_")[0] for op in FORGOTTEN} == {"promote", "demote"}
+
+
 def symptoms(checker: Checker, wasm: bytes) -> set[Symptom]:
-    return {finding.symptom for finding in checker.check("test", None, wasm)}
+    return {finding.symptom for finding in checker.check("test", wasm)}
 
 
 def test_what_is_fine_is_no_finding() -> None:
@@ -130,7 +141,7 @@ def test_each_symptom_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(properties, "WE_REFUSE", ())
         assert symptoms(checker, MANY_LOCALS) == {Symptom.REFUSED}
     with monkeypatch.context() as patch:
-        patch.setattr(execution, "OPEN_NANS", frozenset())
+        patch.setattr(properties, "is_deterministic", lambda _: True)
         assert symptoms(checker, OPEN_NAN) == {Symptom.DIFFERENT}
     with monkeypatch.context() as patch:
         patch.setattr(properties, "decode", lambda _: 1 // 0)
@@ -151,7 +162,7 @@ def test_a_peak_of_memory_is_found_and_ends_the_process(monkeypatch: pytest.Monk
 
 def test_memory_beyond_all_bounds_is_an_error_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(properties, "validate", lambda _: bytearray(b"x") * (1 << 34))
-    (finding,) = Checker(SEED, GENEROUS).check("test", None, NOTHING)
+    (finding,) = Checker(SEED, GENEROUS).check("test", NOTHING)
     assert finding.symptom is Symptom.EXCEPTION
     assert "MemoryError" in finding.detail
 
