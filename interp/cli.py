@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from interp.engine import DEFAULT_ENGINE, ENGINES, Limits, load_engine
+from interp.engine import DEFAULT_ENGINE, DEFAULT_FEATURES, ENGINES, Limits, load_engine
 from interp.errors import Rejected
+from interp.syntax.features import UnknownFeatureError
 
 if TYPE_CHECKING:
     from interp.engine import Engine, Instance, Module, Store
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 EngineName = Enum("EngineName", {name: name for name in ENGINES})  # type: ignore[misc]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="What runs the module.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-FileArgument = Annotated[Path, typer.Argument(help="A WebAssembly module (.wasm).", metavar="FILE")]
+FileArgument = Annotated[
+    Path, typer.Argument(help="A WebAssembly module (.wasm, or .wat in the text format).", metavar="FILE")
+]
+FeaturesOption = Annotated[
+    str,
+    typer.Option(metavar="SET", help="Refuse what needs more: 1.0, 2.0, 3.0, single features, or as in 2.0,gc,-simd."),
+]
 
 T = TypeVar("T")
 LIMITS = Limits()
@@ -34,22 +41,42 @@ class CommandError(Exception):
     """What the person who called must mend; shown as one line."""
 
 
+TEXT_SUFFIX = ".wat"
+
+
 def read_module(path: Path) -> bytes:
-    """The bytes of a module file.  Raises CommandError, OSError."""
+    """The binary module in a file; a text module (.wat) is converted.  Raises CommandError, OSError."""
+    from interp.text.converter import TextError, ToolFailedError, ToolMissingError, binary_of
+
     if path.stat().st_size > MAX_MODULE_BYTES:
         raise CommandError(f"{path}: larger than {MAX_MODULE_BYTES} bytes")
-    return path.read_bytes()
+    content = path.read_bytes()
+    if path.suffix != TEXT_SUFFIX or content.startswith(b"\0asm"):
+        return content
+    try:
+        return binary_of(content)
+    except (TextError, ToolFailedError, ToolMissingError) as error:
+        raise CommandError(f"{path}: {error}") from error
+
+
+def selected_engine(name: EngineName, features: str) -> Engine:
+    """The engine that options ask for.  Raises CommandError, EngineUnavailable."""
+    try:
+        return load_engine(name.value, features)
+    except UnknownFeatureError as error:
+        raise CommandError(f"--features: {error}") from error
 
 
 def validate(
     file: FileArgument,
     engine: EngineOption = DEFAULT,
+    features: FeaturesOption = DEFAULT_FEATURES,
     as_json: JsonOption = False,
 ) -> None:
     """Decode and validate a module; exit code 0 only if it is valid."""
     wasm = read_module(file)
     try:
-        module = load_engine(engine.value).compile(wasm)
+        module = selected_engine(engine, features).compile(wasm)
     except Rejected as error:
         if as_json:
             typer.echo(json.dumps({"valid": False, "error": type(error).__name__, "message": str(error)}))
@@ -88,6 +115,7 @@ def invoke(
         list[str] | None, typer.Argument(help="Its arguments (-- before negative ones).", metavar="ARG…")
     ] = None,
     engine: EngineOption = DEFAULT,
+    features: FeaturesOption = DEFAULT_FEATURES,
     fuel: Annotated[
         int | None, typer.Option(min=0, help="Units of fuel: function entries and backward branches.")
     ] = None,
@@ -110,7 +138,8 @@ def invoke(
     )
     guest_args = [str(file), *(args or [])] if func == "_start" else [str(file)]
     wasi = wasi_of(guest_args, directory or [], env or [])
-    results = interruptible(lambda: call(load_engine(engine.value), read_module(file), func, args or [], limits, wasi))
+    chosen, wasm = selected_engine(engine, features), read_module(file)
+    results = interruptible(lambda: call(chosen, wasm, func, args or [], limits, wasi))
     typer.echo(json.dumps({"results": results}) if as_json else "\n".join(results), nl=as_json or bool(results))
 
 

@@ -72,6 +72,7 @@ def snapshot(stepper: Stepper) -> dict[str, Any]:
         "globals": [term(inst.value) for inst in store.globals],
         "configuration": fill(stepper.config, stepper.describer).to_json(),
         "counters": stepper.history.counters,
+        "addresses": list(store.meter.addresses),
         "outcome": stepper.outcome and (stepper.outcome.ending, stepper.outcome.values),
         "backtrace": stepper.backtrace,
     }

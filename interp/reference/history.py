@@ -172,7 +172,6 @@ class History:
         limits = self.meter.limits
         self.seconds = limits.deadline_seconds
         self.counters: dict[str, Any] = {"budget": 0, "depth": 0, "fuel": limits.fuel, "reentry": 1, "slots": 0}
-        self.counters["addresses"] = list(self.meter.addresses)
         config.host = self.call_host
         with self.metered():
             self.add_checkpoint()
@@ -269,8 +268,6 @@ class History:
     def add_checkpoint(self) -> None:
         """Keep the configuration as it is now."""
         c = self.config
-        counters = {name: getattr(self.meter, name) for name in self.counters}
-        counters["addresses"] = list(counters["addresses"])
         undo = Undo()
         cost = cells(c.contexts) * COST_OF_CELL
         self.checkpoints.append(
@@ -286,6 +283,16 @@ class History:
         )
         self.observer.watcher = undo
         self.thin()
+
+    def count(self) -> dict[str, Any]:
+        """The counters of the meter, and the addresses that come next, as they are now."""
+        counters = {name: getattr(self.meter, name) for name in self.counters}
+        return {**counters, "addresses": list(self.meter.addresses)}
+
+    def set_counters(self, counters: dict[str, Any]) -> None:
+        """Have the meter count on from there."""
+        for name, value in counters.items():
+            setattr(self.meter, name, list(value) if isinstance(value, list) else value)
 
     def thin(self) -> None:
         """Keep no more than is allowed."""
@@ -334,8 +341,7 @@ class History:
         c.ctx = c.contexts[-1]
         c.vals, c.frame, c.carried = c.ctx.vals, c.ctx.frame, None
         c.ended, c.thrown, c.thrown_at = last.ended
-        for name, value in last.counters.items():
-            setattr(self.meter, name, list(value) if isinstance(value, list) else value)
+        self.set_counters(last.counters)
         self.event = last.event
         self.observer.steps = last.index
 
@@ -369,8 +375,7 @@ class History:
             for place, new in event.redo:
                 self.observer.watcher.before(place)
                 write_place(place, new)
-            for name, value in event.counters.items():
-                setattr(self.meter, name, list(value) if isinstance(value, list) else value)
+            self.set_counters(event.counters)
             self.observer.host_changes = event.changes
             return event.results
         return self.call_live(func, args)
@@ -385,11 +390,9 @@ class History:
         finally:
             store.watcher, self.calling_host = outer, False
         redo = tuple(journal.redo())
-        counters = {name: getattr(self.meter, name) for name in self.counters}
-        counters["addresses"] = list(counters["addresses"])
         changes = tuple(written(place, old) for place, old in journal.old)
         cost = cost_of(results) + sum(cost_of(new) for _, new in redo)
-        self.events.append(Event(results, redo, counters, changes, cost))
+        self.events.append(Event(results, redo, self.count(), changes, cost))
         self.event += 1
         self.cost_of_events += cost
         # Steps taken again would make other objects than those which the host has.

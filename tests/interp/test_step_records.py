@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from step_support import lines, steps_of, watched
 
 from interp.engine import Limits
 from interp.reference.anchors import SITE, address
 from interp.reference.configuration import HOST_CALL, NAMES
 from interp.reference.machine import RULE_NAMES
 from interp.reference.writes import ALLOCATE, WRITES, changes_state
-from step_support import lines, steps_of, watched
 
 ANCHORS = Path(__file__).parents[1] / "data" / "spec-anchors.txt"
 
@@ -86,8 +86,8 @@ nop
   store-pack-val: (i32.const 3) (i32.const 170) i32.store8 ↪ ε
   memory.fill-zero: (i32.const 4) (i32.const 170) (i32.const 0) memory.fill ↪ ε
 (table.copy (i32.const 2) (i32.const 1) (i32.const 1))
-  table.copy-gt: (i32.const 2) (i32.const 1) (i32.const 1) (table.copy 0 0) ↪ (i32.const 2) (i32.const 1) (table.get 0) \
-(table.set 0) (i32.const 2) (i32.const 1) (i32.const 0) (table.copy 0 0)
+  table.copy-gt: (i32.const 2) (i32.const 1) (i32.const 1) (table.copy 0 0) ↪ \
+(i32.const 2) (i32.const 1) (table.get 0) (table.set 0) (i32.const 2) (i32.const 1) (i32.const 0) (table.copy 0 0)
   table.get-val: (i32.const 1) (table.get 0) ↪ (ref.func 0)
   table.set-val: (i32.const 2) (ref.func 0) (table.set 0) ↪ ε
 (block $h (result i64) (try_table (catch $t $h) (f32.const 1) (throw $t (i64.const 4))) (i64.const 5)) (drop)
@@ -112,8 +112,8 @@ nop
   trap-instrs: (f32.const 2.0) trap drop drop ↪ trap
 """
 
-MODULE = f"""{TYPES} (type $g (func (param i64) (result i64))) (tag $t (param i64)) (tag $u) (memory 1) (table 3 funcref)
-  (elem (i32.const 1) $g) (func $g (type $g) (local.get 0))"""
+MODULE = f"""{TYPES} (type $g (func (param i64) (result i64))) (tag $t (param i64)) (tag $u)
+  (memory 1) (table 3 funcref) (elem (i32.const 1) $g) (func $g (type $g) (local.get 0))"""
 
 
 def cases() -> list[tuple[str, list[str]]]:
@@ -173,7 +173,7 @@ def test_what_a_step_changes(body: str, expected: tuple[Any, ...]) -> None:
 
 def test_a_rule_that_traps_changes_nothing() -> None:
     records = steps_of("(i32.store (i32.const -1) (i32.const 5))", module=MODULE)
-    assert [record.rule for record in records][0] == "Step/store-num-oob"
+    assert records[0].rule == "Step/store-num-oob"
     assert not any(record.changes for record in records)
 
 
