@@ -13,7 +13,7 @@ from rich.table import Table
 from benchmarks.estimates import CONFIDENCE, Estimate
 from benchmarks.report import Report
 from benchmarks.results import Phase
-from benchmarks.summary import ADDED, BREAK_EVEN, GENERATOR, LOADING, MEAN_RATIO, Name, Row, Unit, rows
+from benchmarks.summary import ADDED, BREAK_EVEN, GENERATOR, LOADING, MEAN_RATIO, SPEEDS, Name, Row, Unit, rows
 
 TITLES = {
     Name.CALLS: "Calls of the counter actor through WapcHost.call",
@@ -25,10 +25,13 @@ TITLES = {
 
 NO_CELL = "–"
 SCALES = {
-    Unit.SECONDS: ((1.0, " s"), (1e-3, " ms"), (1e-6, " µs"), (1e-9, " ns")),
-    Unit.PER_SECOND: ((1e6, " M/s"), (1.0, "/s")),
+    Unit.SECONDS: ((1.0, 1.0, " s"), (1e-3, 1e-3, " ms"), (1e-6, 1e-6, " µs"), (0.0, 1e-9, " ns")),
+    Unit.PER_SECOND: ((1e6, 1e6, " M/s"), (1e4, 1e3, " k/s"), (0.0, 1.0, "/s")),
+    Unit.FACTOR: ((0.0, 1.0, "×"),),
+    Unit.SHARE: ((0.0, 0.01, "%"),),
+    Unit.CALLS: ((0.0, 1.0, ""),),
 }
-"""Factors and the symbols behind the number, the largest first."""
+"""From which number on which factor is taken, and the symbol behind the number; the largest first."""
 
 
 def number(value: float) -> str:
@@ -44,9 +47,7 @@ def number(value: float) -> str:
 
 def scaled(value: float, unit: Unit) -> tuple[float, str]:
     """The factor and the symbol with which a value of this size is shown."""
-    if unit in SCALES:
-        return next(((scale, name) for scale, name in SCALES[unit] if abs(value) >= scale), SCALES[unit][-1])
-    return {Unit.FACTOR: (1.0, "×"), Unit.SHARE: (0.01, "%"), Unit.CALLS: (1.0, "")}[unit]
+    return next((scale, symbol) for least, scale, symbol in SCALES[unit] if not abs(value) < least)
 
 
 def cell(estimate: Estimate, unit: Unit, interval: bool = True) -> str:
@@ -151,7 +152,8 @@ def _interpreters_table(report: Report) -> str:
     found = [row for row in rows(report) if row.benchmark is Name.INTERPRETERS]
     if not found:
         return ""
-    made = grid(TITLES[Name.INTERPRETERS], [row for row in found if row.quantity != MEAN_RATIO], interval=False)
+    kernels = [row for row in found if row.quantity != MEAN_RATIO]
+    made = grid(f"{TITLES[Name.INTERPRETERS]}, {SPEEDS}", kernels, interval=False)
     subjects = made.header[1:]
     means = {row.subject: cell(row.estimate, row.unit) for row in found if row.quantity == MEAN_RATIO}
     last = (f"{MEAN_RATIO} [{CONFIDENCE:.0%} interval]", *[means.get(subject, NO_CELL) for subject in subjects])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeVar
 
 import typer
 
@@ -71,6 +71,10 @@ def validate(
     file: FileArgument,
     engine: EngineOption = DEFAULT,
     features: FeaturesOption = DEFAULT_FEATURES,
+    derivation: Annotated[
+        str | None,
+        typer.Option(metavar="FUNC", help="Show how each instruction of this function (index or name) is typed."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Decode and validate a module; exit code 0 only if it is valid."""
@@ -82,10 +86,28 @@ def validate(
             typer.echo(json.dumps({"valid": False, "error": type(error).__name__, "message": str(error)}))
             raise typer.Exit(1) from error
         raise CommandError(f"{file}: {error}") from error
-    if as_json:
+    if derivation is not None:
+        show_derivation(wasm, derivation, as_json)
+    elif as_json:
         typer.echo(json.dumps({"valid": True, "imports": len(module.imports), "exports": len(module.exports)}))
     else:
         typer.echo(f"{file}: valid ({len(module.imports)} imports, {len(module.exports)} exports)")
+
+
+def show_derivation(wasm: bytes, function: str, as_json: bool) -> None:
+    """Print the typing derivation of a function of a valid module.  Raises NoSuchFunctionError."""
+    from interp.binary.modules import decode
+    from interp.dump import selected
+    from interp.validation.derivation import derivation_json, derivation_text
+    from interp.validation.modules import validate as validated
+
+    valid = validated(decode(wasm))
+    for index, func in selected(valid.module, function):
+        if as_json:
+            typer.echo(json.dumps({"function": index, **derivation_json(valid.context, func)}))
+        else:
+            for line in derivation_text(valid.context, func):
+                typer.echo(line)
 
 
 def dump(
@@ -143,8 +165,15 @@ def invoke(
     typer.echo(json.dumps({"results": results}) if as_json else "\n".join(results), nl=as_json or bool(results))
 
 
-def wasi_of(args: list[str], directories: list[str], env: list[str]) -> Wasi:
-    """The world of a WASI guest: our own standard streams, and what the options give it."""
+def wasi_of(
+    args: list[str],
+    directories: list[str],
+    env: list[str],
+    output: BinaryIO | None = None,
+    stdin: BinaryIO | None = None,
+) -> Wasi:
+    """The world of a WASI guest: our own standard streams (`output` instead of stdout, `stdin` instead of ours), and
+    what the options give it."""
     from interp.wasi import Wasi, WasiParams
 
     pairs = [text.partition("=") for text in env]
@@ -152,9 +181,9 @@ def wasi_of(args: list[str], directories: list[str], env: list[str]) -> Wasi:
         raise CommandError("--env takes NAME=VALUE")
     preopens = {guest: host or guest for guest, _, host in (text.partition("=") for text in directories)}
     variables = {name: value for name, _, value in pairs}
-    stdin, stdout, stderr = sys.stdin.buffer, sys.stdout.buffer, sys.stderr.buffer
+    streams = (stdin or sys.stdin.buffer, output or sys.stdout.buffer, sys.stderr.buffer)
     try:
-        return Wasi(WasiParams(args, variables, preopens, stdin, stdout, stderr))
+        return Wasi(WasiParams(args, variables, preopens, *streams))
     except ValueError as error:
         raise CommandError(str(error)) from error
 

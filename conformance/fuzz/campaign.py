@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from conformance.fuzz.cases import Case, CaseKind, make_case
+from conformance.fuzz.corpus import Corpus
 from conformance.fuzz.findings import Finding, Symptom
 from conformance.fuzz.properties import HANG_SECONDS, Bounds, Checker
 
@@ -34,7 +35,7 @@ class Campaign:
 
     seed: int
     cases: int
-    corpus: tuple[bytes, ...]
+    corpus: Corpus
     jobs: int = 1
     bounds: Bounds = field(default_factory=Bounds)
 

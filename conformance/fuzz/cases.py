@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from random import Random
 
+from conformance.fuzz.corpus import Corpus
 from conformance.fuzz.determinism import without_forgotten
 from conformance.fuzz.framing import CODE_SECTION, LAST_SECTION, PREAMBLE, Section, join, join_bodies, uleb
 from conformance.fuzz.mutation import mutate, mutate_once
@@ -90,7 +91,7 @@ def random_of(seed: int, index: int) -> Random:
     return Random(f"{seed}:{index}")  # noqa: S311 (a case must be repeatable, not secret)
 
 
-def make_case(seed: int, index: int, corpus: Sequence[bytes], scratch: Path) -> Case:
+def make_case(seed: int, index: int, corpus: Corpus, scratch: Path) -> Case:
     """Case `index` of the campaign `seed`; wasm-tools writes to the folder `scratch`.
 
     Raises ToolMissingError, ToolFailedError.
@@ -105,7 +106,7 @@ def make_case(seed: int, index: int, corpus: Sequence[bytes], scratch: Path) -> 
         options = (*DETERMINISTIC, f"--available-imports={available_imports(scratch)}")
         wasm = without_forgotten(generate(rng, scratch, options))
     else:
-        wasm = mutate_once(rng, generate(rng, scratch), rng.choice(corpus))
+        wasm = mutate_once(rng, generate(rng, scratch), corpus.pick(rng))
     return Case(index, kind, wasm, rng.random() < RUN[kind])
 
 

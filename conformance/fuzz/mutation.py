@@ -6,9 +6,11 @@ what it changed are then made right again, so that the change is read as deep in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from random import Random
 
+from conformance.fuzz.code import edit_instruction
+from conformance.fuzz.corpus import Corpus
 from conformance.fuzz.framing import (
     CODE_SECTION,
     CUSTOM_SECTION,
@@ -31,6 +33,12 @@ HUGE = (2**32 - 1, 2**32, 2**31, 2**31 - 1, 2**16, 2**64 - 1, 2**63, 50_000, 1_0
 
 BYTES = (0x00, 0x01, 0x02, 0x05, 0x0B, 0x40, 0x60, 0x63, 0x64, 0x6E, 0x70, 0x7B, 0x7F, 0x80, 0xFB, 0xFC, 0xFD, 0xFF)
 """Bytes with a meaning: codes of types, `else` and `end`, prefixes, and the ends of the range."""
+
+VALTYPES = (0x7F, 0x7E, 0x7D, 0x7C, 0x7B, 0x78, 0x77, *range(0x69, 0x75), 0x63, 0x64)
+"""Codes of value types, packed types, heap types, and what references with a heap type begin with."""
+
+SMALL = 16
+"""Numbers below this are taken for indices."""
 
 ByteMutation = Callable[[Random, bytes, bytes], bytes]
 """What is changed, and another module to take bytes from -> what it became."""
@@ -95,15 +103,35 @@ def inflate(rng: Random, data: bytes, other: bytes) -> bytes:
     return data[:at] + number + data[end:]
 
 
-BYTE_MUTATIONS: tuple[ByteMutation, ...] = (
-    flip_bit, replace_byte, insert, delete, repeat, truncate, splice, transplant, inflate,
-)  # fmt: skip
+def nudge(rng: Random, data: bytes, other: bytes) -> bytes:
+    """A small number becomes the next or the one before, as an index that is off by one."""
+    places = [at for at, byte in enumerate(data) if byte < SMALL]
+    if not places:
+        return flip_bit(rng, data, other)
+    at = rng.choice(places)
+    return data[:at] + bytes([max(0, data[at] + rng.choice((-1, 1)))]) + data[at + 1 :]
+
+
+def retype(rng: Random, data: bytes, other: bytes) -> bytes:
+    """A type becomes another one."""
+    places = [at for at, byte in enumerate(data) if byte in VALTYPES]
+    if not places:
+        return flip_bit(rng, data, other)
+    at = rng.choice(places)
+    return data[:at] + bytes([rng.choice(VALTYPES)]) + data[at + 1 :]
+
+
+BYTE_MUTATIONS: dict[ByteMutation, int] = {
+    flip_bit: 4, replace_byte: 4, insert: 1, delete: 1, repeat: 1, truncate: 1, splice: 1, transplant: 3, inflate: 2,
+    nudge: 6, retype: 6,
+}  # fmt: skip
+"""How often each of them comes: those that change no length leave most of a module readable."""
 
 
 def duplicate_section(rng: Random, sections: list[Section], others: list[Section]) -> bytes:
     """A section comes again, behind itself or elsewhere."""
     at = rng.randrange(len(sections))
-    to = at + 1 if rng.random() < 0.5 else rng.randrange(len(sections) + 1)
+    to = at + 1 if rng.random() < 0.6 else rng.randrange(len(sections) + 1)
     return join([*sections[:to], sections[at], *sections[to:]])
 
 
@@ -185,25 +213,30 @@ def mutate_bytes(rng: Random, data: bytes, other: bytes) -> bytes:
     """One mutation of bytes."""
     if not data:
         return rng.randbytes(rng.randint(1, MAX_INSERTED))
-    return rng.choice(BYTE_MUTATIONS)(rng, data, other)
+    mutation = rng.choices(list(BYTE_MUTATIONS), list(BYTE_MUTATIONS.values()))[0]
+    return mutation(rng, data, other)
 
 
 def mutate_once(rng: Random, wasm: bytes, other: bytes) -> bytes:
-    """One mutation: in a function body or a section most of the time, for there is the most to go wrong."""
+    """One mutation, most of the time of an instruction, a function body or a section: there is the most to go wrong."""
     sections = split(wasm)
     kind = rng.random()
-    if not sections or kind < 0.15:
+    if not sections or kind < 0.05:
         return mutate_bytes(rng, wasm, other)
     if kind < 0.55:
+        edited = edit_instruction(rng, wasm, other)
+        if edited is not None:
+            return edited
+    if kind < 0.72:
         return mutate_body(rng, sections, split(other))
-    if kind < 0.8:
+    if kind < 0.9:
         return mutate_section(rng, sections, split(other))
     return rng.choice(SECTION_MUTATIONS)(rng, sections, split(other))
 
 
-def mutate(rng: Random, modules: Sequence[bytes]) -> bytes:
-    """One of the modules (at least one must be given) after one to MAX_MUTATIONS mutations."""
-    wasm = rng.choice(modules)
-    for _ in range(rng.randint(1, MAX_MUTATIONS)):
-        wasm = mutate_once(rng, wasm, rng.choice(modules))
+def mutate(rng: Random, corpus: Corpus) -> bytes:
+    """A module of the corpus after one to MAX_MUTATIONS mutations."""
+    wasm = corpus.pick(rng)
+    for _ in range(1 if rng.random() < 0.6 else rng.randint(2, MAX_MUTATIONS)):
+        wasm = mutate_once(rng, wasm, corpus.pick(rng))
     return wasm

@@ -1,4 +1,4 @@
-"""Reduction of array instructions (specification 4.6.12).
+"""Reduction of array instructions (specification 4.6).
 
 `c` is the configuration, `x` the operand prepared for the instruction, `zt` the storage type of the elements, `i`, `j`
 indices, `n` a count of elements. The rules of array.fill, array.copy, array.init_data and array.init_elem move one

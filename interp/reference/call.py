@@ -1,4 +1,4 @@
-"""Reduction of calls: by index, by reference, through tables, in tail position, and of the host (specification 4.6.4).
+"""Reduction of calls: by index, by reference, through tables, in tail position, and of the host (specification 4.6).
 
 `c` is the configuration, `x` the operand prepared for the instruction.
 Spec: exec/instructions

@@ -1,4 +1,4 @@
-"""Reduction of parametric and control instructions: blocks and branches (specification 4.6.1-4.6.3).
+"""Reduction of parametric and control instructions: blocks and branches (specification 4.6).
 
 `c` is the configuration, `x` the operand prepared for the instruction, `l` a label index; a rule function returns the
 name of the rule that it applied.

@@ -1,4 +1,4 @@
-"""Reduction of exceptions: throwing, handlers and their catch clauses (specification 4.6.5).
+"""Reduction of exceptions: throwing, handlers and their catch clauses (specification 4.6).
 
 `c` is the configuration, `x` the operand prepared for the instruction.
 Spec: exec/instructions

@@ -6,10 +6,11 @@ Spec: exec/runtime#configurations, exec/runtime#evaluation-contexts
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
 
+from interp.errors import ExecutionError, UncaughtException
 from interp.execution.runtime import Store
 from interp.reference.configuration import Context, Point, function_name
 from interp.reference.observe import ObservedConfig, catches_of
@@ -110,9 +111,19 @@ def fill(config: ObservedConfig, describer: Describer) -> ConfigurationTerm:
         term = context_term(config, index, describer, room)
         room -= len(term.operands) + len(term.instructions)
         terms.append(term)
+    if config.ended is not None and len(terms) == 1 and not terms[0].instructions:
+        operands, instructions = ended_terms(config.ended, describer)
+        terms = [replace(terms[0], operands=operands, instructions=instructions)]
     store = config.store
     globals_ = tuple(describer.terms.values((inst.type.valtype, inst.value) for inst in store.globals[:MAX_TERMS]))
     return ConfigurationTerm(sizes(store), globals_, tuple(terms))
+
+
+def ended_terms(ended: ExecutionError, describer: Describer) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Operands and instructions at the end of a computation that ended in a trap or an exception."""
+    if isinstance(ended, UncaughtException):
+        return (f"(ref.{describer.terms.address(ended.exception)})",), ("throw_ref",)
+    return (), ("trap",)
 
 
 def sizes(store: Store) -> dict[str, int]:
@@ -129,24 +140,31 @@ def context_term(config: ObservedConfig, index: int, describer: Describer, room:
     """A context of a configuration, the outermost being number 0; `room` is how many terms may be listed."""
     ctx = config.contexts[index]
     frame, func = ctx.frame, ctx.frame.func
-    entered = index < len(config.contexts) - 1
-    opener = opener_of(config.contexts, index)
-    at = Position(ctx, ctx.code, ctx.pc, ctx.rest, entered, opener[2] if opener else None, config.carried)
-    vals = ctx.vals[max(len(ctx.vals) - room, 0) :] if room > 0 else []
-    operands = describer.shown(describer.types.operands(at, vals, len(ctx.vals)), vals, frame)
+    operands = operand_terms(config, index, describer, room)
     left = sum(len(code) - pc for code, pc in ((ctx.code, ctx.pc), *ctx.rest))
     remaining = describer.remaining(frame, ctx.code, ctx.pc, ctx.rest)
-    instructions = tuple(islice(remaining, max(room - len(vals), 0)))
+    instructions = tuple(islice(remaining, max(room - len(operands), 0)))
+    opener = opener_of(config.contexts, index)
     if ctx.kind == "frame":
         held = describer.locals(frame, frame.locals, room)
     elif ctx.kind == "handler":
         held = list(map(show_catch, catches_of(ctx)))
     else:
         held = [describer.point(opener, frame)] if ctx.loop and opener is not None else []
-    more = len(ctx.vals) - len(vals) + left - len(instructions)
+    more = len(ctx.vals) - len(operands) + left - len(instructions)
     name = function_name(func) if func is not None else None
     funcidx = func.funcidx if func is not None else None
-    return ContextTerm(ctx.kind, ctx.arity, funcidx, name, tuple(held), tuple(operands), instructions, more)
+    return ContextTerm(ctx.kind, ctx.arity, funcidx, name, tuple(held), operands, instructions, more)
+
+
+def operand_terms(config: ObservedConfig, index: int, describer: Describer, limit: int) -> tuple[str, ...]:
+    """The operands of a context of a configuration, the top ones if there are more than `limit`."""
+    ctx = config.contexts[index]
+    vals = ctx.vals[max(len(ctx.vals) - limit, 0) :] if limit > 0 else []
+    opener = opener_of(config.contexts, index)
+    entered = index < len(config.contexts) - 1
+    at = Position(ctx, ctx.code, ctx.pc, ctx.rest, entered, opener[2] if opener else None, config.carried)
+    return tuple(describer.shown(describer.types.operands(at, vals, len(ctx.vals)), vals, ctx.frame))
 
 
 def opener_of(contexts: Sequence[Context], index: int) -> Point | None:

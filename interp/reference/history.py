@@ -213,9 +213,9 @@ class History:
 
         return self.take(limit, part, offsets)
 
-    def capture(self, limit: int, log: list[Any]) -> bool:
-        """As `run`; what each step did is appended to `log`. See `Observer.capture`."""
-        return self.take(limit, lambda size: self.observer.capture(size, log))
+    def capture(self, limit: int, log: list[Any], offsets: frozenset[int] = frozenset()) -> bool:
+        """As `run`, but without stopping on the way; what each step did goes to `log`. See `Observer.capture`."""
+        return self.take(limit, lambda size: self.observer.capture(size, log), offsets)
 
     def take(self, limit: int, part: Callable[[int], bool], offsets: frozenset[int] = frozenset()) -> bool:
         """Take up to `limit` steps in parts, with checkpoints between them."""
@@ -241,6 +241,7 @@ class History:
         except BaseException as error:
             if isinstance(error, ExecutionError) and not error.backtrace:
                 error.backtrace = self.config.backtrace()
+            self.meter.deadline = None
             self.recover()
             if not isinstance(error, Exhaustion) or error.what is not ExhaustionKind.HEAP or len(self.checkpoints) == 1:
                 raise
@@ -267,20 +268,10 @@ class History:
 
     def add_checkpoint(self) -> None:
         """Keep the configuration as it is now."""
-        c = self.config
-        undo = Undo()
-        cost = cells(c.contexts) * COST_OF_CELL
-        self.checkpoints.append(
-            Checkpoint(
-                self.index,
-                copy_contexts(c.contexts),
-                (c.ended, c.thrown, c.thrown_at),
-                counters,
-                self.event,
-                cost,
-                undo,
-            )
-        )
+        c, undo = self.config, Undo()
+        ended = (c.ended, c.thrown, c.thrown_at)
+        contexts, cost = copy_contexts(c.contexts), cells(c.contexts) * COST_OF_CELL
+        self.checkpoints.append(Checkpoint(self.index, contexts, ended, self.count(), self.event, cost, undo))
         self.observer.watcher = undo
         self.thin()
 

@@ -1,4 +1,4 @@
-"""Reduction of memory instructions (specification 4.6.5).
+"""Reduction of memory instructions (specification 4.6).
 
 `c` is the configuration, `x` memory and segment indices, `i`, `j` byte addresses, `n` a count of bytes. The rules of
 memory.fill, memory.copy and memory.init trap if the range does not fit, else end if it is empty, else move one byte and

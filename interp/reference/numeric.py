@@ -1,4 +1,4 @@
-"""Reduction of numeric instructions (specification 4.6.6): each rule serves all rows of its kind, whose meaning is the
+"""Reduction of numeric instructions (specification 4.6): each rule serves all rows of its kind, whose meaning is the
 numerics function in the instruction table.
 
 `c` is the configuration, `x` the operand prepared for the instruction. The rule unop-trap is for operators that are not

@@ -14,9 +14,20 @@ from typing import Any, NamedTuple
 from interp.errors import ExecutionError
 from interp.execution.places import Place, Watcher, read_place
 from interp.execution.runtime import FuncInst, Store
-from interp.reference.configuration import HOST_CALL, KINDS, NAMES, VALUE, Code, Config, Context, Frame, RuleFunction
+from interp.reference.configuration import (
+    HOST_CALL,
+    KINDS,
+    NAMES,
+    VALUE,
+    Code,
+    Config,
+    Context,
+    Frame,
+    RuleFunction,
+    trap,
+)
 from interp.reference.control import end_of_context
-from interp.reference.exception import Handler
+from interp.reference.exception import Handler, throw_ref
 from interp.reference.writes import Writes, writes_of
 from interp.syntax.instructions import Catch, Instr
 
@@ -79,7 +90,7 @@ class ObservedConfig(Config):
         while True:
             if ctx.pc < len(ctx.code):
                 function, operand, _ = ctx.code[ctx.pc]
-                if not is_value(function):
+                if not is_value(function) and not self.is_final(function):
                     return
                 ctx.pc += 1
                 function(self, operand)
@@ -87,6 +98,15 @@ class ObservedConfig(Config):
                 ctx.code, ctx.pc = ctx.rest.pop()
             else:
                 return
+
+    def is_final(self, function: RuleFunction) -> bool:
+        """Whether the next point is a trap, or an exception, that is all that is left."""
+        ctx = self.ctx
+        if ctx.kind != "top" or ctx.pc + 1 < len(ctx.code) or any(pc < len(code) for code, pc in ctx.rest):
+            return False
+        if function is throw_ref:
+            return len(ctx.vals) == 1 and ctx.vals[0] is not None
+        return function is trap and not ctx.vals
 
     def is_original(self) -> bool:
         """Whether no instruction is left that a rule inserted in the innermost context."""

@@ -1,4 +1,4 @@
-"""Reduction of reference instructions, of i31 and of external references (specification 4.6.7, 4.6.10, 4.6.13).
+"""Reduction of reference instructions, of i31 and of external references (specification 4.6).
 
 `c` is the configuration, `x` the operand prepared for the instruction.
 Spec: exec/instructions#reference-instructions

@@ -94,6 +94,7 @@ class Stepper:
         self.breakpoints: list[Breakpoint] = []
         self._failure: tuple[int, BaseException] | None = None
         self._end: int | None = None
+        self.met = False
 
     @property
     def index(self) -> int:
@@ -138,15 +139,19 @@ class Stepper:
         """Take one step; None at the end."""
         return next(self.trace(1), None)
 
-    def trace(self, limit: int) -> Iterator[StepRecord]:
-        """Take up to `limit` steps, one whenever the next record is asked for."""
+    def trace(self, limit: int, to_breakpoint: bool = False) -> Iterator[StepRecord]:
+        """Take up to `limit` steps, one whenever the next record is asked for; not beyond a breakpoint, if so wanted.
+        `met` tells afterwards whether there was one."""
         self.history.interrupted = False
+        self.met = False
+        stop, offsets = self._stops() if to_breakpoint else (None, frozenset())
         end = self.index + limit
-        while self.index < end and not self.history.interrupted:
+        while self.index < end and not self.met and not self.history.interrupted:
             log: list[Any] = []
-            self._advance(partial(self.history.capture, 1, log))
+            self._advance(partial(self.history.capture, 1, log, offsets))
             if not log:
                 break
+            self.met = self.history.observer.stopped or (stop is not None and stop(self.config, log[0][0]))
             yield self.describer.record(self.index, log[0])
 
     def _advance(self, take: Callable[[], bool]) -> None:
@@ -163,11 +168,13 @@ class Stepper:
 
     def last(self) -> StepRecord | None:
         """The record of the step before; None at the start."""
-        index = self.index
-        if index <= self.floor:
+        if self.index <= self.floor:
             return None
-        self.history.back_to(index - 1)
-        return self.step()
+        met = self.met
+        self.history.back_to(self.index - 1)
+        record = self.step()
+        self.met = met
+        return record
 
     def run(self, limit: int, stop: Stop | None = None) -> Reason:
         """Take up to `limit` steps, until `stop` says so or a breakpoint is met."""
@@ -175,7 +182,8 @@ class Stepper:
         stops, offsets = self._stops(stop)
         before = self.index
         self._advance(lambda: self.history.run(limit, stops, offsets))
-        if self.history.observer.stopped and self.index > before:
+        self.met = self.history.observer.stopped and self.index > before
+        if self.met:
             return Reason.BREAKPOINT
         if self.outcome is not None:
             return Reason.END

@@ -1,4 +1,4 @@
-"""Reduction of structure instructions (specification 4.6.11).
+"""Reduction of structure instructions (specification 4.6).
 
 `c` is the configuration, `x` the operand prepared for the instruction, `zt` the storage type of a field, `i` its index.
 Spec: exec/instructions#structure-instructions

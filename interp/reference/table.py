@@ -1,4 +1,4 @@
-"""Reduction of table instructions (specification 4.6.8).
+"""Reduction of table instructions (specification 4.6).
 
 `c` is the configuration, `x` table and segment indices, `i`, `j` indices into them, `n` a count. The rules of
 table.fill, table.copy and table.init trap if the range does not fit, else end if it is empty, else move one element and

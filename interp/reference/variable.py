@@ -1,4 +1,4 @@
-"""Reduction of variable instructions (specification 4.6.4).
+"""Reduction of variable instructions (specification 4.6).
 
 `c` is the configuration, `x` the index that the instruction names.
 Spec: exec/instructions#variable-instructions

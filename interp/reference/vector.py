@@ -1,4 +1,4 @@
-"""Reduction of vector instructions (specification 4.6.11): each rule serves all rows of its kind, whose meaning is the
+"""Reduction of vector instructions (specification 4.6): each rule serves all rows of its kind, whose meaning is the
 numerics function in the instruction table.
 
 `c` is the configuration, `x` the operand prepared for the instruction, `sh` a shape, `i` a lane index. A rule that the

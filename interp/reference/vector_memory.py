@@ -1,4 +1,4 @@
-"""Reduction of the loads and stores of vectors (specification 4.6.5).
+"""Reduction of the loads and stores of vectors (specification 4.6).
 
 `c` is the configuration, `x` the memory argument, `i` an address, `j` a lane index, `ea` the effective address.
 Spec: exec/instructions#memory-instructions

@@ -107,6 +107,8 @@ def show_instr(instr: Instr) -> str:
     shown = [show_immediate(kind, value, natural) for kind, value in zip(op.immediates, values, strict=True)]
     if op.kind in SEGMENT_LAST:
         shown.reverse()
+    if op.kind == "memory.copy" and any(values):
+        shown = list(map(str, values))
     return " ".join([mnemonic, *filter(None, shown)])
 
 

@@ -1,4 +1,4 @@
-"""The rows of the instruction table for numeric instructions (specification 2.4.8).
+"""The rows of the instruction table for numeric instructions (specification 2.4).
 
 Spec: syntax/instructions#numeric-instructions
 """

@@ -1,4 +1,4 @@
-"""The rows of the instruction table for vector instructions (specification 2.4.9), strict and relaxed, and for their
+"""The rows of the instruction table for vector instructions (specification 2.4), strict and relaxed, and for their
 loads and stores.
 
 `params` are the shapes that `sem` takes first: one, or the shape converted from and the shape converted to; 128 where

@@ -1,4 +1,4 @@
-"""Typing of aggregate instructions: structures, arrays, i31, external references (specification 3.4.7, 3.4.8).
+"""Typing of aggregate instructions: structures, arrays, i31, external references (specification 3.4).
 
 Spec: valid/instructions
 """

@@ -1,4 +1,4 @@
-"""Typing of parametric and control instructions: blocks, branches, calls, exceptions (specification 3.4.1-3.4.5).
+"""Typing of parametric and control instructions: blocks, branches, calls, exceptions (specification 3.4).
 
 Spec: valid/instructions
 """

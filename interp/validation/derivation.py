@@ -23,6 +23,9 @@ from interp.validation.instructions import close, rule_name, type_instr
 MAX_SHOWN = 16
 """Operands below an instruction that a node holds; all of them, for every instruction, could fill the memory."""
 
+MAX_INDENTATION = 40
+"""Columns that deeply nested instructions are indented by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -145,7 +148,29 @@ def looked_up(v: Validator, instr: Instr) -> Iterator[str]:
         yield f"C.return = {show_resulttype(v.controls[0].type.results)}"
 
 
-def show_node(node: Node) -> str:
-    """A node as one line: the offset in bytes, the instruction, its type, the rule, what was looked up."""
-    text = f"{node.instr.offset:#08x}  {'  ' * min(node.depth, 20)}{show_instr(node.instr)} : "
-    return f"{text}{show_resulttype(node.popped)} -> {show_resulttype(node.pushed)}"
+def show_node(node: Node) -> Iterator[str]:
+    """A node as two lines: offset (bytes), instruction and type; the rule, what it looked up, the operands before."""
+    indentation = " " * min(2 * node.depth, MAX_INDENTATION)
+    types = f"{show_resulttype(node.popped)} -> {show_resulttype(node.pushed)}"
+    yield f"{node.instr.offset:#08x}  {indentation}{show_instr(node.instr)} : {types}"
+    operands = show_resulttype(node.operands)
+    more = f" above {node.height - len(node.operands)} more" if node.height > len(node.operands) else ""
+    yield f"          {indentation}  {', '.join([node.rule, *node.context])}; operands {operands}{more}"
+
+
+def derivation_text(context: Context, func: m.Func) -> Iterator[str]:
+    """The lines of a derivation."""
+    ft = context.functype(func.typeidx)
+    yield f"Func_ok: {ft}{f', locals {show_resulttype(func.locals)}' if func.locals else ''}"
+    for node in derive(context, func):
+        yield from show_node(node)
+
+
+def derivation_json(context: Context, func: m.Func) -> dict[str, Any]:
+    """A derivation as data."""
+    return {
+        "rule": "Func_ok",
+        "type": str(context.functype(func.typeidx)),
+        "locals": list(map(str, func.locals)),
+        "instructions": [node.to_json() for node in derive(context, func)],
+    }

@@ -1,4 +1,4 @@
-"""Typing of memory instructions (specification 3.4.13).
+"""Typing of memory instructions (specification 3.4).
 
 Spec: valid/instructions#memory-instructions
 """

@@ -1,4 +1,4 @@
-"""Typing of reference and variable instructions (specification 3.4.6-3.4.11).
+"""Typing of reference and variable instructions (specification 3.4).
 
 Spec: valid/instructions
 """

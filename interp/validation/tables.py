@@ -1,4 +1,4 @@
-"""Typing of table instructions (specification 3.4.12).
+"""Typing of table instructions (specification 3.4).
 
 Spec: valid/instructions#table-instructions
 """

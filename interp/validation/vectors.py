@@ -1,4 +1,4 @@
-"""Typing of vector instructions with lane indices, and of loads and stores of vectors (specification 3.4.9, 3.4.13).
+"""Typing of vector instructions with lane indices, and of loads and stores of vectors (specification 3.4).
 
 Spec: valid/instructions#vector-instructions
 """

@@ -166,11 +166,11 @@ def test_the_tables_say_what_was_measured() -> None:
     for wanted in (
         "Loading counter actor (12,688 bytes); called: HandleRequest",
         "250/s [250–250]",
-        "20,000/s [10,000–20,000]",
+        "20.0 k/s [10.0–20.0]",
         "80.0× [40.0–80.0]",
         "25.0 µs [25.0–25.0]",
         "1.10 M/s [1.10–1.10]",
-        "225,000/s [225,000–225,000]",
+        "225 k/s [225–225]",
         "reference / pywasm 2.2.3",
         "10.0× [10.0–10.0]",
         "uvicorn alone",
@@ -230,13 +230,13 @@ def test_markdown_is_a_table_and_the_machine() -> None:
     assert lines[0] == "|  | reference | wasmtime |"
     assert lines[1] == "| --- | ---: | ---: |"
     assert {line.count("|") for line in lines} == {4}
-    assert "| counter actor: HandleRequest | 250/s | 20,000/s |" in lines
+    assert "| counter actor: HandleRequest | 250/s | 20.0 k/s |" in lines
     assert "| HTTP, memory, 1 connection: requests | – | 2.00/s |" in lines
     lines = second.split("\n")
     subjects = "| reference | recorded | pywasm 2.2.3 | records as text |"
     assert lines[0].endswith(f"{subjects} reference / pywasm 2.2.3 | recorded / reference |")
     assert {line.count("|") for line in lines} == {8}
-    assert "| fib(14) | 1.10 M/s | 275,000/s | 220,000/s | 20,000/s | 5.00× | 0.250× |" in lines
+    assert "| fib(14) | 1.10 M/s | 275 k/s | 220 k/s | 20.0 k/s | 5.00× | 0.250× |" in lines
     assert lines[-1].endswith("| – | – | – | – | 10.0× [10.0–10.0] | 0.250× [0.250–0.250] |")
     assert "Left out: engine abacus: it needs [beads]." in notes
     assert "A call of a provider takes longer than its handler by 25.0 µs (bus)." in notes
@@ -262,7 +262,8 @@ def test_a_report_with_nothing_in_it_can_be_shown() -> None:
         (-2e-6, Unit.SECONDS, "-2.00 µs"),
         (0.0, Unit.SECONDS, "0 ns"),
         (1234567.0, Unit.PER_SECOND, "1.23 M/s"),
-        (12345.6, Unit.PER_SECOND, "12,346/s"),
+        (12345.6, Unit.PER_SECOND, "12.3 k/s"),
+        (4321.0, Unit.PER_SECOND, "4,321/s"),
         (0.5, Unit.SHARE, "50.0%"),
         (2060.0, Unit.FACTOR, "2,060×"),
         (9.9999, Unit.FACTOR, "10.0×"),

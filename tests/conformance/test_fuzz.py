@@ -13,7 +13,7 @@ from conformance.fuzz import properties
 from conformance.fuzz.campaign import Campaign, Runner, summary
 from conformance.fuzz.cases import CaseKind, make_case, random_of
 from conformance.fuzz.cli import app
-from conformance.fuzz.corpus import CorpusError, load_corpus
+from conformance.fuzz.corpus import Corpus, CorpusError, load_corpus
 from conformance.fuzz.determinism import FORGOTTEN, is_deterministic, without_forgotten
 from conformance.fuzz.differences import WASMTIME_REFUSES, WE_REFUSE, known
 from conformance.fuzz.findings import MEANINGS, Finding, Symptom
@@ -39,11 +39,11 @@ GENEROUS = Bounds(seconds=30.0, bytes=400 * MEGABYTE)
 
 
 @pytest.fixture(scope="module")
-def corpus() -> tuple[bytes, ...]:
+def corpus() -> Corpus:
     return load_corpus(None)
 
 
-def test_a_small_campaign_finds_nothing(corpus: tuple[bytes, ...]) -> None:
+def test_a_small_campaign_finds_nothing(corpus: Corpus) -> None:
     report = Runner(Campaign(SEED, CASES, corpus, jobs=2, bounds=GENEROUS)).run()
     assert not report.findings, "\n".join(
         f"{finding}\n    python -m conformance.fuzz --seed {SEED} --case N, without a suite; bytes {finding.wasm.hex()}"
@@ -53,16 +53,16 @@ def test_a_small_campaign_finds_nothing(corpus: tuple[bytes, ...]) -> None:
     assert set(report.kinds) == {kind.name.lower() for kind in CaseKind}
 
 
-def test_cases_follow_from_seed_and_number(corpus: tuple[bytes, ...], tmp_path: Path) -> None:
+def test_cases_follow_from_seed_and_number(corpus: Corpus, tmp_path: Path) -> None:
     cases = [make_case(SEED, index, corpus, tmp_path) for index in range(60)]
     assert cases == [make_case(SEED, index, corpus, tmp_path) for index in range(60)]
     assert {case.kind for case in cases} == set(CaseKind)
     assert cases != [make_case(SEED + 1, index, corpus, tmp_path) for index in range(60)]
 
 
-def test_most_mutations_change_something_and_keep_some_modules_valid(corpus: tuple[bytes, ...]) -> None:
+def test_most_mutations_change_something_and_keep_some_modules_valid(corpus: Corpus) -> None:
     mutated = [mutate(random_of(SEED, index), corpus) for index in range(500)]
-    assert sum(wasm not in corpus for wasm in mutated) > 400
+    assert sum(wasm not in corpus.valid for wasm in mutated) > 400
     verdicts = [properties.accept(wasm) for wasm in mutated]
     assert 20 < sum(verdict is None for verdict in verdicts) < 480
     assert len({type(verdict) for verdict in verdicts}) == 3, "valid, malformed and invalid ones"
@@ -83,8 +83,8 @@ def test_numbers_are_read_as_they_are_written(value: int, size: int) -> None:
     assert read_uleb(b"x" + written + b"y", 1) == (value, 1 + len(written))
 
 
-def test_modules_are_put_together_as_they_were(corpus: tuple[bytes, ...]) -> None:
-    for wasm in corpus:
+def test_modules_are_put_together_as_they_were(corpus: Corpus) -> None:
+    for wasm in corpus.valid:
         sections = split(wasm)
         assert join(sections) == wasm
         for section in sections:
@@ -167,7 +167,7 @@ def test_memory_beyond_all_bounds_is_an_error_and_no_crash(monkeypatch: pytest.M
     assert "MemoryError" in finding.detail
 
 
-def test_a_process_that_ends_is_a_finding_and_the_rest_is_run(corpus: tuple[bytes, ...]) -> None:
+def test_a_process_that_ends_is_a_finding_and_the_rest_is_run(corpus: Corpus) -> None:
     def progress(done: int, found: int) -> None:
         if not found and runner._workers and runner._workers[0].index == 5:
             runner._workers[0].process.kill()
@@ -242,4 +242,4 @@ def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
 def test_a_suite_is_a_corpus(tmp_path: Path) -> None:
     (tmp_path / "a.wast").write_text('(module (func)) (assert_invalid (module (func (drop))) "type mismatch") (module)')
     (tmp_path / "b.wast").write_text("(this is no script")
-    assert load_corpus(tmp_path) == (parse("(module (func))"), parse("(module (func (drop)))"), NOTHING)
+    assert load_corpus(tmp_path) == Corpus((parse("(module (func))"), NOTHING), (parse("(module (func (drop)))"),))

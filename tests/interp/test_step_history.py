@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from step_support import Watched, snapshot, watched
 
 from interp.engine import Limits
+from interp.errors import Exhaustion, ExhaustionKind, UncaughtException
 from interp.reference import history
-from interp.reference.stepper import Stepper
+from interp.reference.stepper import Ending, Reason, Stepper
 
 MODULE = """(module
   (import "m" "host" (func $host (param i32) (result i32)))
@@ -127,3 +128,199 @@ def test_every_step_is_the_same_again(body: str, x: int, moves: list[tuple[bool,
         assert stepper.index == len(records)
         assert made.calls == calls
         assert stepper.floor == 0
+
+
+LOOP = """(module (memory 1) (func (export "f") (param $n i32)
+  (loop (i32.store (i32.and (i32.mul (local.get $n) (i32.const 256)) (i32.const 0xff00)) (local.get $n))
+    (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"""
+
+
+def test_few_checkpoints_are_kept_however_many_steps_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "INTERVAL", 50)
+    monkeypatch.setattr(history, "MAX_CHECKPOINTS", 9)
+    stepper = watched(LOOP).stepper("f", 3000)
+    seen = {}
+    while stepper.run(997) is Reason.LIMIT:
+        seen[stepper.index] = snapshot(stepper)
+        assert len(stepper.history.checkpoints) <= 9
+    assert stepper.floor == 0
+    for index in sorted(seen, reverse=True):
+        stepper.back(stepper.index - index)
+        assert snapshot(stepper) == seen[index]
+
+
+def test_what_costs_too_much_is_forgotten_and_going_back_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "INTERVAL", 100)
+    monkeypatch.setattr(history, "MAX_COST", 60_000)
+    stepper = watched(LOOP).stepper("f", 60_000)
+    stepper.run(50_000)
+    assert stepper.history.cost() <= 60_000
+    index = stepper.index
+    assert 0 < stepper.floor < index
+    assert stepper.reverse() is Reason.START
+    assert stepper.index == stepper.floor
+    assert stepper.back(1) == 0
+    stepper.run(index - stepper.index)
+    assert stepper.index == index
+
+
+def test_recorded_answers_of_the_host_are_limited_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "INTERVAL", 10)
+    monkeypatch.setattr(history, "MAX_COST", 500_000)
+    wat = """(module (import "m" "h" (func $h)) (memory (export "mem") 2)
+      (func (export "f") (param i32) (loop (call $h) (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"""
+    made = watched(wat, h=lambda made: lambda: made.export("mem").write(0, bytes([len(made.calls)]) * 100_000))
+    stepper = made.stepper("f", 30)
+    assert stepper.run(10_000) is Reason.END
+    assert sum(event.cost for event in stepper.history.events) <= 500_000
+    before = snapshot(stepper)
+    assert 0 < stepper.back(10_000) < stepper.index + 10_000
+    stepper.run(10_000)
+    assert snapshot(stepper) == before
+    assert len(made.calls) == 30
+
+
+def test_what_the_host_gives_of_the_heap_cannot_be_gone_back_over() -> None:
+    wat = """(module (import "m" "h" (func $h (param anyref) (result anyref))) (type $s (struct (field (mut i32))))
+      (func (export "f") (result i32)
+        (struct.get $s 0 (ref.cast (ref $s) (call $h (struct.new $s (i32.const 7)))))))"""
+    stepper = watched(wat, h=lambda _: lambda ref: ref).stepper("f")
+    records = list(stepper.trace(100))
+    called = next(record.index for record in records if record.rule == "host-call")
+    assert stepper.outcome is not None
+    assert stepper.outcome.values == ("(i32.const 7)",)
+    assert stepper.floor == called
+    stepper.back(100)
+    assert stepper.index == called
+    assert list(stepper.trace(100)) == records[called:]
+
+
+ENDLESS = """(module (import "m" "h" (func $h)) (memory 1) (func $f (export "f") (param i32)
+    (i32.store (i32.const 0) (local.get 0)) (call $f (i32.add (local.get 0) (i32.const 1))))
+  (func (export "spin") (loop (br 0))) (func (export "fail") (i32.store (i32.const 0) (i32.const 1)) (call $h))
+  (tag $t) (func (export "throw") (throw $t))
+  (func (export "trap") (i32.store (i32.const 9) (i32.const 1)) unreachable))
+"""
+
+
+@pytest.mark.parametrize(
+    ("limits", "name", "what"),
+    [
+        (Limits(max_call_depth=20), "f", ExhaustionKind.CALL_STACK),
+        (Limits(fuel=1000), "spin", ExhaustionKind.FUEL),
+        (Limits(deadline_seconds=0.3), "spin", ExhaustionKind.DEADLINE),
+    ],
+)
+def test_limits_hold_and_one_can_go_back_from_them(limits: Limits, name: str, what: ExhaustionKind) -> None:
+    made = watched(ENDLESS, limits, h=lambda _: lambda: None)
+    stepper = made.stepper(name, *([0] if name == "f" else []))
+    assert stepper.run(10**9) is Reason.END
+    outcome, index = stepper.outcome, stepper.index
+    assert outcome is not None
+    assert outcome.ending is Ending.EXHAUSTION
+    assert isinstance(outcome.error, Exhaustion)
+    assert outcome.error.what is what
+    assert outcome.error.backtrace
+    assert stepper.back(30) == 30
+    assert stepper.outcome is None
+    assert len(list(stepper.trace(100))) == 30
+    assert (stepper.index, stepper.outcome) == (index, outcome)
+
+
+@pytest.mark.parametrize(("name", "ending"), [("trap", Ending.TRAP), ("throw", Ending.EXCEPTION)])
+def test_one_can_go_back_from_a_trap_and_from_an_exception(name: str, ending: Ending) -> None:
+    stepper = watched(ENDLESS, h=lambda _: lambda: None).stepper(name)
+    records = list(stepper.trace(100))
+    outcome, end = stepper.outcome, snapshot(stepper)
+    assert outcome is not None
+    assert outcome.ending is ending
+    assert stepper.back(2) == 2
+    assert stepper.outcome is None
+    assert list(stepper.trace(100)) == records[-2:]
+    assert snapshot(stepper) == end
+    assert str(stepper.outcome.error) == str(outcome.error)  # type: ignore[union-attr]
+    stepper.back(100)
+    assert not any(any(mem.bytes) for mem in stepper.config.store.mems)
+
+
+class HostError(Exception):
+    """What the host of this test raises."""
+
+
+def test_what_a_host_function_raises_ends_the_computation_where_it_was_called() -> None:
+    def failing(made: Watched) -> Callable[[], None]:
+        def function() -> None:
+            made.store.wrap(made.store.inst.mems[0]).write(100, b"half")
+            raise HostError("no")
+
+        return function
+
+    made = watched(ENDLESS, h=failing)
+    stepper = made.stepper("fail")
+    records = list(stepper.trace(100))
+    assert stepper.outcome is not None
+    assert stepper.outcome.ending is Ending.HOST
+    assert isinstance(stepper.outcome.error, HostError)
+    assert bytes(made.store.inst.mems[0].bytes[100:104]) == bytes(4)
+    assert records[-1].rule == "Step_read/call"
+    stepper.back(2)
+    assert list(stepper.trace(100)) == records[-2:]
+    assert made.calls == ["h"]
+
+
+def test_an_exception_that_the_host_lets_through_is_thrown_in_the_store() -> None:
+    wat = """(module (import "m" "h" (func $h)) (tag $t (param i32)) (func (export "throw") (throw $t (i32.const 5)))
+      (func (export "f") (result i32) (block $c (result i32)
+        (try_table (catch $t $c) (call $h)) (i32.const 0))))"""
+    made = watched(wat, h=lambda made: lambda: made.export("throw")())  # noqa: PLW0108 — there is no export yet
+    stepper = made.stepper("f")
+    records = list(stepper.trace(100))
+    assert stepper.outcome is not None
+    assert stepper.outcome.values == ("(i32.const 5)",)
+    assert any(record.rule == "Step_read/throw_ref-handler-catch" for record in records)
+    with pytest.raises(UncaughtException):
+        made.export("throw")()
+
+
+def test_an_interrupt_in_a_host_function_leaves_the_computation_before_the_call() -> None:
+    def interrupted(made: Watched) -> Callable[[], None]:
+        def function() -> None:
+            if len(made.calls) == 1:
+                raise KeyboardInterrupt
+
+        return function
+
+    made = watched(ENDLESS, h=interrupted)
+    stepper = made.stepper("fail")
+    with pytest.raises(KeyboardInterrupt):
+        stepper.run(100)
+    assert stepper.outcome is None
+    before = stepper.index
+    assert stepper.run(100) is Reason.END
+    assert stepper.index > before
+    assert made.calls == ["h", "h"]
+
+
+def test_the_store_can_be_used_afterwards_and_counts_anew() -> None:
+    made = watched(MODULE.replace("BODY", SNIPPETS[13]), Limits(fuel=50), **HOSTS)
+    stepper = made.stepper("f", 1)
+    stepper.run(1000)
+    meter = made.store.inst.meter
+    assert (meter.depth, meter.slots, meter.reentry) == (0, 0, 0)
+    assert made.export("f")(1) == 1
+    assert made.store.inst.globals[1].value.addr == 1
+
+
+def test_what_is_kept_to_go_back_does_not_exhaust_the_heap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "INTERVAL", 8)
+    monkeypatch.setattr(history, "STEPS_PER_CELL", 0)
+    wat = """(module (type $a (array (mut i8))) (global $last (mut (ref null $a)) (ref.null $a))
+      (func (export "f") (param i32) (loop (global.set $last (array.new_fixed $a 10 ELEMENTS))
+        (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"""
+    made = watched(wat.replace("ELEMENTS", "(i32.const 1) " * 10), Limits(max_heap_fields=100))
+    stepper = made.stepper("f", 100)
+    assert stepper.run(10_000) is Reason.END
+    assert stepper.outcome is not None
+    assert stepper.outcome.ending is Ending.VALUES
+    assert stepper.floor > 0
+    assert stepper.back(5) == 5
