@@ -83,7 +83,7 @@ def run_case(campaign: Campaign, index: int, checker: Checker, scratch: Path) ->
 
 def _serve(connection: Connection, campaign: Campaign, scratch: Path) -> None:
     """The worker: run each range of cases that arrives, until there are no more or the parent is gone."""
-    checker = Checker(campaign.seed, campaign.bounds)
+    checker = Checker(campaign.bounds)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while not checker.exhausted:
             cases: range = connection.recv()

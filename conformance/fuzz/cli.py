@@ -88,11 +88,11 @@ def fuzz(
     try:
         load_engine("wasmtime")
         if files:
-            return _report(_check_files(files, Checker(seed, bounds)), findings, f"{len(files)} files")
+            return _report(_check_files(files, Checker(bounds)), findings, f"{len(files)} files")
         campaign = Campaign(seed, cases, load_corpus(suite), jobs, bounds)
         if case is not None:
             with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
-                made, found = run_case(campaign, case, Checker(seed, bounds), Path(scratch))
+                made, found = run_case(campaign, case, Checker(bounds), Path(scratch))
             return _report(found, findings, f"case {case} ({made.kind.value}; {len(made.wasm)} bytes)")
         runner, ended = _run(campaign, Console(stderr=True))
     except (EngineUnavailable, ToolMissingError, ToolFailedError, CorpusError, CampaignError, OSError) as error:

@@ -109,8 +109,7 @@ class Checker:
     """Checks cases within `bounds`. `exhausted` says that this process has had so much memory, if only while something
     ran, that what a case takes would not be seen any more: it should end."""
 
-    def __init__(self, seed: int, bounds: Bounds) -> None:
-        self._seed = seed
+    def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._ours: Engine = load_engine("reference")
         self._theirs: Engine = load_engine("wasmtime")
@@ -160,7 +159,7 @@ class Checker:
 
     def _compare_runs(self, finding: Callable[[Symptom, str], Finding], wasm: bytes) -> Iterator[Finding]:
         try:
-            difference = compare(self._ours, self._theirs, wasm, f"run {self._seed}")
+            difference = compare(self._ours, self._theirs, wasm)
         except Exception as error:  # whatever it is, it is a finding
             yield finding(Symptom.EXCEPTION, f"while it ran: {describe(error)}")
             return

@@ -126,14 +126,14 @@ def symptoms(checker: Checker, wasm: bytes) -> set[Symptom]:
 
 
 def test_what_is_fine_is_no_finding() -> None:
-    checker = Checker(SEED, GENEROUS)
+    checker = Checker(GENEROUS)
     for wasm in (NOTHING, OPEN_NAN, ONE_TOO_MANY, MANY_LOCALS, b"", PREAMBLE + b"\xff"):
         assert symptoms(checker, wasm) == set()
 
 
 def test_each_symptom_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert symptoms(Checker(SEED, Bounds(seconds=1e-9)), NOTHING) == {Symptom.SLOW}
-    checker = Checker(SEED, GENEROUS)
+    assert symptoms(Checker(Bounds(seconds=1e-9)), NOTHING) == {Symptom.SLOW}
+    checker = Checker(GENEROUS)
     with monkeypatch.context() as patch:
         patch.setattr(properties, "WASMTIME_REFUSES", ())
         assert symptoms(checker, ONE_TOO_MANY) == {Symptom.ACCEPTED}
@@ -153,7 +153,7 @@ def test_each_symptom_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_peak_of_memory_is_found_and_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    checker = Checker(SEED, Bounds(30.0, 50 * MEGABYTE))
+    checker = Checker(Bounds(30.0, 50 * MEGABYTE))
     size = properties.peak_memory() - properties.memory_used()[1] + 60 * MEGABYTE
     monkeypatch.setattr(properties, "validate", lambda _: bytearray(b"x") * size)
     assert symptoms(checker, NOTHING) == {Symptom.MEMORY}
@@ -162,7 +162,7 @@ def test_a_peak_of_memory_is_found_and_ends_the_process(monkeypatch: pytest.Monk
 
 def test_memory_beyond_all_bounds_is_an_error_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(properties, "validate", lambda _: bytearray(b"x") * (1 << 34))
-    (finding,) = Checker(SEED, GENEROUS).check("test", NOTHING)
+    (finding,) = Checker(GENEROUS).check("test", NOTHING)
     assert finding.symptom is Symptom.EXCEPTION
     assert "MemoryError" in finding.detail
 
