@@ -32,7 +32,7 @@ WEIGHTS = {
 }  # fmt: skip
 """How often each kind comes."""
 
-RUN = {CaseKind.MUTATED: 0.25, CaseKind.NOISE: 1.0, CaseKind.GENERATED: 1.0, CaseKind.MUTATED_GENERATED: 0.5}
+RUN = {CaseKind.MUTATED: 0.5, CaseKind.NOISE: 1.0, CaseKind.GENERATED: 1.0, CaseKind.MUTATED_GENERATED: 0.5}
 """How probably a valid module of each kind is also run, which takes most of the time."""
 
 ON = (

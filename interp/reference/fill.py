@@ -13,8 +13,7 @@ from typing import Any
 from interp.errors import ExecutionError, UncaughtException
 from interp.execution.runtime import Store
 from interp.reference.configuration import Context, Point, function_name
-from interp.reference.observe import ObservedConfig, catches_of
-from interp.reference.operand_types import Position
+from interp.reference.observe import ObservedConfig, Position, catches_of
 from interp.reference.record import Describer
 from interp.reference.terms import ELLIPSIS, EPSILON, show_head, show_sequence
 from interp.syntax.notation import show_catch
@@ -163,7 +162,9 @@ def operand_terms(config: ObservedConfig, index: int, describer: Describer, limi
     vals = ctx.vals[max(len(ctx.vals) - limit, 0) :] if limit > 0 else []
     opener = opener_of(config.contexts, index)
     entered = index < len(config.contexts) - 1
-    at = Position(ctx, ctx.code, ctx.pc, ctx.rest, entered, opener[2] if opener else None, config.carried)
+    at = Position(
+        ctx.kind, ctx.frame, ctx.code, ctx.pc, ctx.rest, entered, opener[2] if opener else None, config.carried
+    )
     return tuple(describer.shown(describer.types.operands(at, vals, len(ctx.vals)), vals, ctx.frame))
 
 

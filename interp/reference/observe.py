@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from interp.errors import ExecutionError
@@ -30,19 +31,43 @@ from interp.reference.control import end_of_context
 from interp.reference.exception import Handler, throw_ref
 from interp.reference.writes import Writes, writes_of
 from interp.syntax.instructions import Catch, Instr
+from interp.syntax.types import ValType
 
 MAX_CAPTURED = 64
 """Operands, and elements of a place, that are taken down for one step."""
 
 
-class Carried(NamedTuple):
-    """The operands of the context `source` that a branch, a return or an exception took along into `ctx`, where it goes
-    on with `code`; `before` is the same of the way into `source`."""
+class Position(NamedTuple):
+    """Where a context of that kind and frame stands: its code, its pc, and the rest. `entered` says that the
+    instruction before is at work in a context inside, `opener` is what opened the context, where that is known;
+    `carried` is what was taken into it from others."""
+
+    kind: str
+    frame: Frame
+    code: Code
+    pc: int
+    rest: Sequence[tuple[Code, int]]
+    entered: bool = False
+    opener: Instr | None = None
+    carried: Carried | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Carried:
+    """What a branch, a return or an exception took out of a context into `ctx`, where it goes on with `code`: all its
+    operands, or those of the exception.
+
+    The context stood `at` that position, with `height` operands and `top` the last of them, and if it was a handler,
+    with these catch clauses. `types`, once somebody looked, are the types of what was taken.
+    """
 
     ctx: Context
     code: Code
-    source: Context
-    before: Carried | None
+    at: Position
+    height: int
+    top: Any
+    catches: tuple[Catch, ...]
+    types: list[ValType | None] | None = None
 
 
 class ObservedConfig(Config):
@@ -316,7 +341,9 @@ class Observer:
         c = self.config
         if c.ctx.rest:
             before = c.carried if c.carried is not None and c.carried.ctx is source else None
-            c.carried = Carried(c.ctx, c.ctx.code, source, before)
+            at = Position(source.kind, source.frame, source.code, source.pc - 1, tuple(source.rest), carried=before)
+            vals = source.vals
+            c.carried = Carried(c.ctx, c.ctx.code, at, len(vals), vals[-1] if vals else None, catches_of(source))
 
     def crossed(self, rule: str, ctx: Context, size: int, changes: tuple[Change, ...]) -> tuple[Any, ...]:
         """The rest of a `Captured` for a step that entered or left contexts, of which there were `size`, or called the

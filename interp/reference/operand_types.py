@@ -17,16 +17,15 @@ from interp.engine import Reference
 from interp.errors import Invalid
 from interp.execution.runtime import FuncInst, ModuleInst
 from interp.reference.call import CALL_REF
-from interp.reference.configuration import Code, Context, Frame, Point
-from interp.reference.exception import Handler
-from interp.reference.observe import Carried, is_value
+from interp.reference.configuration import Code, Frame, Point
+from interp.reference.observe import Carried, Position, is_value
 from interp.reference.stands_for import instruction, is_own, is_trap, kind_of
-from interp.syntax.instructions import Imm, Instr
+from interp.syntax.instructions import Catch, Imm, Instr
 from interp.syntax.modules import Func
 from interp.syntax.types import BOT, EXNREF, FuncType, RefType, ResultType, ValType
 from interp.validation import context as validation
 from interp.validation.algorithm import Validator
-from interp.validation.derivation import derive
+from interp.validation.derivation import effects_of
 from interp.validation.instructions import type_instr
 from interp.validation.modules import validate
 
@@ -49,7 +48,8 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FunctionTypes:
-    """The effect of each instruction of a function, and the type of each block by its first instruction."""
+    """The effect of each instruction of a function that has not the same type everywhere, and the type of each block by
+    its first instruction."""
 
     effects: dict[Instr, Effect]
     blocks: dict[Instr, FuncType]
@@ -62,19 +62,6 @@ class Demand(NamedTuple):
     asked: ResultType
     values: dict[int, ValType]
     net: int | None
-
-
-class Position(NamedTuple):
-    """Where a context stands: its code, its pc, and the rest; `entered` says that the instruction before is at work in
-    a context inside; `opener` is what opened the context, where that is known; `carried` what was taken into it."""
-
-    ctx: Context
-    code: Code
-    pc: int
-    rest: Sequence[tuple[Code, int]]
-    entered: bool = False
-    opener: Instr | None = None
-    carried: Carried | None = None
 
 
 class Lone(Validator):
@@ -230,13 +217,17 @@ class OperandTypes:
     def operands(self, at: Position, vals: Sequence[Any], height: int | None = None) -> Types:
         """The types of the operands `vals` of a context, the top ones of `height` in all."""
         height = len(vals) if height is None else height
-        types = self._operands(at, height, vals[-1] if vals else None)[:height]
-        types += [None] * (height - len(types))
+        types = self.all_operands(at, height, vals[-1] if vals else None)
         return [type_of(t, val) for t, val in zip(types[height - len(vals) :], vals, strict=True)]
+
+    def all_operands(self, at: Position, height: int, top: Any) -> Types:
+        """The types of all operands of a context, `height` of them; `top` is the last one."""
+        types = self._operands(at, height, top)[:height]
+        return types + [None] * (height - len(types))
 
     def _operands(self, at: Position, height: int, top: Any) -> Types:
         """The types from the bottom on; perhaps more, or fewer where not all are known."""
-        frame, levels = at.ctx.frame, [*at.rest, (at.code, at.pc)]
+        frame, levels = at.frame, [*at.rest, (at.code, at.pc)]
         code, pc = levels[0]
         start = self._start(at, code)
         if start is None:
@@ -264,22 +255,22 @@ class OperandTypes:
 
     def _start(self, at: Position, code: Code) -> Types | None:
         """The operands at the start of a block; None if the code is not that of a block."""
-        func = at.ctx.frame.func
-        if at.ctx.kind != "label" or func is None:
+        func = at.frame.func
+        if at.kind != "label" or func is None:
             return None
         if code:
             found = self.function(func).blocks.get(code[0][2]) if is_own(code[0]) else None
             return None if found is None else list(found.params)
         if at.opener is None:
             return []
-        return list(self.context(at.ctx.frame.module).blocktype(at.opener.immediates[0]).params)
+        return list(self.context(at.frame.module).blocktype(at.opener.immediates[0]).params)
 
     def _results(self, at: Position) -> Types:
         """The operands of a frame or handler in which nothing is left to do."""
-        func = at.ctx.frame.func
-        if at.ctx.kind == "handler" and at.opener is not None:
-            return list(self.context(at.ctx.frame.module).blocktype(at.opener.immediates[0]).results)
-        return list(func.type.results) if at.ctx.kind == "frame" and func is not None else []
+        func = at.frame.func
+        if at.kind == "handler" and at.opener is not None:
+            return list(self.context(at.frame.module).blocktype(at.opener.immediates[0]).results)
+        return list(func.type.results) if at.kind == "frame" and func is not None else []
 
     def _first(self, types: Types, point: Point | None, demand: Demand, frame: Frame) -> int:
         """How many operands there were when a rule had inserted code that is to have the same type as `point`."""
@@ -294,33 +285,53 @@ class OperandTypes:
         below = first - len(demand.asked)
         carried = at.carried
         if carried is not None and carried.code is code:
-            effect = None if point is None else self.effect(point, at.ctx.frame)
+            effect = None if point is None else self.effect(point, at.frame)
             base = types[: len(types) - len(effect.popped)] if effect is not None else types
-            types = base + self.carried(carried)
+            types = base + self.carried(carried) if below > len(base) else base
         return [*types[:below], *[None] * (below - len(types)), *demand.asked]
 
     def carried(self, carried: Carried) -> Types:
-        """The types of what was taken out of a context."""
-        source = carried.source
-        if isinstance(source, Handler) and not source.vals and source.catches:
-            catch, module = source.catches[0], source.frame.module
-            taken: ResultType = () if catch.tagidx is None else module.tags[catch.tagidx].type.functype.params
-            return [*taken, EXNREF] if catch.takes_ref else list(taken)
-        at = Position(source, source.code, source.pc - 1, source.rest, carried=carried.before)
-        return self.operands(at, source.vals)
+        """The types of what was taken out of a context; into which it may have been taken out of another one, and so on
+        as deep as blocks are nested."""
+        pending: list[Carried] = []
+        one: Carried | None = carried
+        while one is not None and one.types is None:
+            pending.append(one)
+            one = one.at.carried
+        for one in reversed(pending):
+            one.types = self._carried(one)
+            one.at = one.at._replace(carried=None, rest=())
+        return carried.types or []
+
+    def _carried(self, carried: Carried) -> Types:
+        """The types of what was taken out of one context, those of the contexts before being known."""
+        if carried.catches and not carried.height:
+            return caught_types(carried.catches, carried.at.frame)
+        return self.all_operands(carried.at, carried.height, carried.top)
+
+
+def caught_types(catches: Sequence[Catch], frame: Frame) -> Types:
+    """The types of what the first clause of a handler hands on when it catches an exception."""
+    if not catches:
+        return []
+    catch, tags = catches[0], frame.module.tags
+    taken: ResultType = () if catch.tagidx is None else tags[catch.tagidx].type.functype.params
+    return [*taken, EXNREF] if catch.takes_ref else list(taken)
 
 
 def types_of(context: validation.Context, func: Func) -> FunctionTypes:
-    """The types of all instructions of a function of a valid module."""
+    """The types of all instructions of a function of a valid module, but for those that have one type everywhere."""
+    same: dict[Effect, Effect] = {}
     effects: dict[Instr, Effect] = {}
     blocks: dict[Instr, FuncType] = {}
     if func.body:
         blocks[func.body[0]] = FuncType((), context.functype(func.typeidx).results)
-    for node in derive(context, func):
-        effects[node.instr] = Effect(node.popped, node.pushed)
-        for body in node.instr.bodies:
+    for instr, popped, pushed in effects_of(context, func):
+        effect = Effect(popped, pushed)
+        effects[instr] = same.setdefault(effect, effect)
+        for body in instr.bodies:
             if body:
-                blocks[body[0]] = context.blocktype(node.instr.immediates[0])
+                blocks[body[0]] = context.blocktype(instr.immediates[0])
     return FunctionTypes(effects, blocks)
 
 

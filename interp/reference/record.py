@@ -15,8 +15,8 @@ from typing import Any
 from interp.execution.runtime import ArrayInst, DataInst, ElemInst, FuncInst, GlobalInst, MemInst, StructInst, TableInst
 from interp.reference.anchors import address
 from interp.reference.configuration import HOST_CALL, Code, Context, Frame, Point, function_name
-from interp.reference.observe import Captured, Carried, Entered, catches_of, is_value
-from interp.reference.operand_types import OperandTypes, Position, Types, type_of
+from interp.reference.observe import Captured, Entered, Position, catches_of, is_value
+from interp.reference.operand_types import OperandTypes, Types, caught_types, type_of
 from interp.reference.stands_for import instruction, is_own, is_trap, kind_of
 from interp.reference.terms import (
     ELLIPSIS,
@@ -163,7 +163,9 @@ class Describer:
     def cleared(self, step: Captured, instr: str) -> tuple[list[str], list[str], list[str], list[str]]:
         """`val* trap instr* ↪ trap`, and the same for an exception."""
         frame = step.ctx.frame
-        types = self.types.operands(Position(step.ctx, step.code, step.pc, step.rest), step.operands, step.height)
+        types = self.types.operands(
+            Position(step.ctx.kind, step.ctx.frame, step.code, step.pc, step.rest), step.operands, step.height
+        )
         values = self.shown(types, step.operands, frame)
         after = [
             part
@@ -178,7 +180,16 @@ class Describer:
         left, frame = step.ctx, step.ctx.frame
         opener = (step.opener or ())[step.opener_pc - 1] if step.opener_pc else None
         ended = step.pc == len(step.code)
-        at = Position(left, step.code, step.pc, step.rest, False, opener[2] if opener and ended else None, step.carried)
+        at = Position(
+            left.kind,
+            frame,
+            step.code,
+            step.pc,
+            step.rest,
+            False,
+            opener[2] if opener and ended else None,
+            step.carried,
+        )
         types = self.types.operands(at, step.operands, step.height)
         body = self.shown(types, step.operands, frame)
         if step.height > len(step.operands):
@@ -205,8 +216,8 @@ class Describer:
         before = last(step.operands, count)
         if len(before) == count and all(new is old for new, old in zip(values, before, strict=True)):
             return types[len(types) - count :]
-        source = self.types.carried(Carried(step.ctx, (), step.ctx, step.carried))
-        return source[:count] if len(source) >= count else [None] * count
+        caught = caught_types(catches_of(step.ctx), step.ctx.frame)
+        return caught if len(caught) == count else [None] * count
 
     def context(self, ctx: Context, opener: Point | None, body: str, held: Sequence[Any] | None = None) -> str:
         """A label, frame or handler as a term; `held` are its locals or catch clauses, if not those that it has now."""

@@ -8,9 +8,9 @@ Spec: valid/instructions
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from interp.syntax import modules as m
 from interp.syntax.instructions import Imm, Instr, MemArg
@@ -89,13 +89,20 @@ class Recorder(Validator):
         return found
 
 
-def derive(context: Context, func: m.Func) -> Iterator[Node]:
-    """The derivation of a function of a valid module, instruction by instruction, those of a block behind the block."""
+def recorder(context: Context, func: m.Func) -> Recorder:
+    """A validator at the start of a function of a valid module."""
     ft = context.functype(func.typeidx)
-    locals_ = ft.params + tuple([context.close_valtype(t) for t in func.locals])
-    v = Recorder(context, locals_)
+    v = Recorder(context, ft.params + tuple([context.close_valtype(t) for t in func.locals]))
     v.start()
     v.push_control(None, FuncType((), ft.results), func.body)
+    return v
+
+
+T = TypeVar("T")
+
+
+def along(v: Recorder, step: Callable[[Recorder, Instr], T]) -> Iterator[T]:
+    """What `step`, which types an instruction, gives for each one of a function; those of a block behind the block."""
     while v.controls:
         frame = v.controls[-1]
         for instr in frame.code:
@@ -106,16 +113,44 @@ def derive(context: Context, func: m.Func) -> Iterator[Node]:
             close(v)
 
 
-def step(v: Recorder, instr: Instr) -> Node:
-    """Type one instruction, and say how."""
+def derive(context: Context, func: m.Func) -> Iterator[Node]:
+    """The derivation of a function of a valid module, instruction by instruction."""
+    return along(recorder(context, func), node_of)
+
+
+Effect = tuple[Instr, ResultType, ResultType]
+"""An instruction, what it pops and what it pushes."""
+
+
+def effects_of(context: Context, func: m.Func) -> Iterator[Effect]:
+    """What the instructions of a function of a valid module pop and push; without those whose row has a type."""
+    return filter(None, along(recorder(context, func), effect_of))
+
+
+def effect_of(v: Recorder, instr: Instr) -> Effect | None:
+    """Type one instruction: what it pops and pushes; None if its row says so."""
+    if instr.op.type is not None:
+        type_instr(v, instr)
+        return None
+    return recorded(v, instr)
+
+
+def recorded(v: Recorder, instr: Instr) -> Effect:
+    """Type one instruction: what it pops and pushes."""
     depth = len(v.controls)
-    height = len(v.operands) - v.controls[-1].height
-    operands = tuple(v.operands[max(v.controls[-1].height, len(v.operands) - MAX_SHOWN) :])
-    used = tuple(looked_up(v, instr))
     v.start()
     type_instr(v, instr)
-    popped = tuple(reversed(v.taken))
     pushed = v.controls[-1].type.results if len(v.controls) > depth else tuple(v.operands[v.low :])
+    return instr, tuple(reversed(v.taken)), pushed
+
+
+def node_of(v: Recorder, instr: Instr) -> Node:
+    """Type one instruction, and say how."""
+    depth, base = len(v.controls), v.controls[-1].height
+    height = len(v.operands) - base
+    operands = tuple(v.operands[max(base, len(v.operands) - MAX_SHOWN) :])
+    used = tuple(looked_up(v, instr))
+    _, popped, pushed = recorded(v, instr)
     return Node(instr, rule_name(instr), depth - 1, operands, height, popped, pushed, used)
 
 
