@@ -247,7 +247,7 @@ class ScriptRun:
             raise
         except BaseException as error:
             raise _failed(f"expected {wanted.__name__} ({text}), got {describe(error)}") from error
-        shown = f"results {got!r}" if isinstance(got, tuple) else f"no error but a {type(got).__name__}"
+        shown = f"the results {', '.join(map(repr, got)) or 'none'}" if isinstance(got, tuple) else "no error"
         raise _failed(f"expected {wanted.__name__} ({text}), got {shown}")
 
     def module(self, command: s.Module) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from threading import Event, Thread
@@ -29,6 +30,18 @@ FileArgument = Annotated[
 FeaturesOption = Annotated[
     str,
     typer.Option(metavar="SET", help="Refuse what needs more: 1.0, 2.0, 3.0, single features, or as in 2.0,gc,-simd."),
+]
+
+FuelOption = Annotated[int | None, typer.Option(min=0, help="Units of fuel: function entries and backward branches.")]
+DeadlineOption = Annotated[float | None, typer.Option(min=0, help="Seconds that it may run.", metavar="SECONDS")]
+PagesOption = Annotated[int, typer.Option(min=0, help="Pages of 64 KiB for each memory.")]
+DepthOption = Annotated[int, typer.Option(min=1, help="Nested calls.")]
+DirectoryOption = Annotated[list[str] | None, typer.Option("--dir", help="Give a WASI guest this folder (GUEST=HOST).")]
+EnvironmentOption = Annotated[
+    list[str] | None, typer.Option("--env", help="Give a WASI guest this variable (NAME=VALUE).")
+]
+ArgumentsArgument = Annotated[
+    list[str] | None, typer.Argument(help="Its arguments (-- before negative ones).", metavar="ARG…")
 ]
 
 T = TypeVar("T")
@@ -57,6 +70,15 @@ def read_module(path: Path) -> bytes:
         return binary_of(content)
     except (TextError, ToolFailedError, ToolMissingError) as error:
         raise CommandError(f"{path}: {error}") from error
+
+
+@contextmanager
+def in_file(file: Path) -> Iterator[None]:
+    """Say which file was rejected.  Raises CommandError."""
+    try:
+        yield
+    except Rejected as error:
+        raise CommandError(f"{file}: {error}") from error
 
 
 def selected_engine(name: EngineName, features: str) -> Engine:
@@ -119,10 +141,8 @@ def dump(
     from interp.binary.modules import decode
     from interp.dump import dump_json, dump_text
 
-    try:
+    with in_file(file):
         module = decode(read_module(file))
-    except Rejected as error:
-        raise CommandError(f"{file}: {error}") from error
     if as_json:
         typer.echo(json.dumps(dump_json(module, function), indent=2))
         return
@@ -133,25 +153,15 @@ def dump(
 def invoke(
     file: FileArgument,
     func: Annotated[str, typer.Argument(help="The name of the exported function.", metavar="FUNC")],
-    args: Annotated[
-        list[str] | None, typer.Argument(help="Its arguments (-- before negative ones).", metavar="ARG…")
-    ] = None,
+    args: ArgumentsArgument = None,
     engine: EngineOption = DEFAULT,
     features: FeaturesOption = DEFAULT_FEATURES,
-    fuel: Annotated[
-        int | None, typer.Option(min=0, help="Units of fuel: function entries and backward branches.")
-    ] = None,
-    deadline: Annotated[float | None, typer.Option(min=0, help="Seconds that it may run.", metavar="SECONDS")] = None,
-    max_memory_pages: Annotated[
-        int, typer.Option(min=0, help="Pages of 64 KiB for each memory.")
-    ] = LIMITS.max_memory_pages,
-    max_call_depth: Annotated[int, typer.Option(min=1, help="Nested calls.")] = LIMITS.max_call_depth,
-    directory: Annotated[
-        list[str] | None, typer.Option("--dir", help="Give a WASI guest this folder (GUEST=HOST).")
-    ] = None,
-    env: Annotated[
-        list[str] | None, typer.Option("--env", help="Give a WASI guest this variable (NAME=VALUE).")
-    ] = None,
+    fuel: FuelOption = None,
+    deadline: DeadlineOption = None,
+    max_memory_pages: PagesOption = LIMITS.max_memory_pages,
+    max_call_depth: DepthOption = LIMITS.max_call_depth,
+    directory: DirectoryOption = None,
+    env: EnvironmentOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Call an exported function of a module; prints its results, one a line. WASI imports are served."""
@@ -161,7 +171,8 @@ def invoke(
     guest_args = [str(file), *(args or [])] if func == "_start" else [str(file)]
     wasi = wasi_of(guest_args, directory or [], env or [])
     chosen, wasm = selected_engine(engine, features), read_module(file)
-    results = interruptible(lambda: call(chosen, wasm, func, args or [], limits, wasi))
+    with in_file(file):
+        results = interruptible(lambda: call(chosen, wasm, func, args or [], limits, wasi))
     typer.echo(json.dumps({"results": results}) if as_json else "\n".join(results), nl=as_json or bool(results))
 
 
@@ -195,8 +206,8 @@ def call(engine: Engine, wasm: bytes, func: str, args: list[str], limits: Limits
     from interp.wasi import ProcExit
 
     store = engine.store(limits)
-    module = engine.compile(wasm)
     try:
+        module = engine.compile(wasm)
         instance = instantiate(store, module, wasi)
         export = instance.exports.get(func)
         if not isinstance(export, Func):

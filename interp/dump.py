@@ -83,7 +83,7 @@ def summary(module: Module) -> Iterator[str]:
     ):
         yield from (f"{kind} {index} {t}" for index, t in enumerate(types, first))
     for e in module.exports:
-        yield f"export {printable(e.name)} {e.kind} {e.index}"
+        yield f"export {printable(e.name) or repr('')} {e.kind} {e.index}"
     if module.start is not None:
         yield f"start function {module.start.funcidx}"
     for index, elem in enumerate(module.elems):
@@ -120,7 +120,7 @@ def dump_text(module: Module, function: str | None) -> Iterator[str]:
         yield f"\nfunction {index}{name} {functype_of(module, func.typeidx)}"
         if func.locals:
             yield f"          locals {' '.join(map(str, func.locals))}"
-        for offset, depth, text in listing(func.body):
+        for offset, depth, text in listing(func.body, func.offset + func.size - 1):
             yield f"{offset:#08x}  {'  ' * min(depth, 40)}{text}"
 
 
@@ -138,7 +138,8 @@ def dump_json(module: Module, function: str | None) -> dict[str, Any]:
                 "type": functype_of(module, func.typeidx),
                 "locals": [str(t) for t in func.locals],
                 "instructions": [
-                    {"offset": offset, "depth": depth, "text": text} for offset, depth, text in listing(func.body)
+                    {"offset": offset, "depth": depth, "text": text}
+                    for offset, depth, text in listing(func.body, func.offset + func.size - 1)
                 ],
             }
             for index, func in selected(module, function)

@@ -94,6 +94,13 @@ def printable(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
 
+def escaped(text: str) -> str:
+    """A text in one line, whatever a module wrote into it: what is not printable is shown as Python escapes it."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class BacktraceFrame:
     """One wasm function that was active: its index in its module, its name from the name section (or None), and the

@@ -30,7 +30,7 @@ STRUCTURES: tuple[Case, ...] = (
     traps(
         "struct.get-null",
         "(result i64) (struct.get $s 0 (ref.null $s))",
-        "(ref.null 0) (struct.get 0 0) ↪ trap",
+        "ref.null (struct.get 0 0) ↪ trap",
         run="ref.null struct.get-null",
         fields=S,
     ),
@@ -44,7 +44,7 @@ STRUCTURES: tuple[Case, ...] = (
     traps(
         "struct.set-null",
         "(struct.set $s 1 (ref.null $s) (i32.const 5))",
-        "(ref.null 0) (i32.const 5) (struct.set 0 1) ↪ trap",
+        "ref.null (i32.const 5) (struct.set 0 1) ↪ trap",
         run="ref.null struct.set-null",
         fields=S,
     ),
@@ -88,7 +88,7 @@ ARRAYS_MAKING_THEM: tuple[Case, ...] = (
     returns(
         "array.new_elem-alloc",
         "(result (ref $f)) (array.new_elem $f $e (i32.const 0) (i32.const 1))",
-        "(i32.const 0) (i32.const 1) (array.new_elem 0 0) ↪ (ref.null func) (array.new_fixed 0 1)",
+        "(i32.const 0) (i32.const 1) (array.new_elem 0 0) ↪ ref.null (array.new_fixed 0 1)",
         run="array.new_elem-alloc array.new_fixed",
         fields=f"{F} {ELEM}",
     ),
@@ -112,7 +112,7 @@ ARRAYS_ELEMENTS: tuple[Case, ...] = (
     traps(
         "array.get-null",
         "(result i32) (array.get_s $a (ref.null $a) (i32.const 9))",
-        "(ref.null 0) (i32.const 9) (array.get_s 0) ↪ trap",
+        "ref.null (i32.const 9) (array.get_s 0) ↪ trap",
         run="ref.null array.get-null",
         fields=A,
     ),
@@ -133,7 +133,7 @@ ARRAYS_ELEMENTS: tuple[Case, ...] = (
     traps(
         "array.set-null",
         "(array.set $a (ref.null $a) (i32.const 9) (i32.const 5))",
-        "(ref.null 0) (i32.const 9) (i32.const 5) (array.set 0) ↪ trap",
+        "ref.null (i32.const 9) (i32.const 5) (array.set 0) ↪ trap",
         run="ref.null array.set-null",
         fields=A,
     ),
@@ -154,7 +154,7 @@ ARRAYS_ELEMENTS: tuple[Case, ...] = (
     traps(
         "array.len-null",
         "(result i32) (array.len (ref.null $a))",
-        "(ref.null 0) array.len ↪ trap",
+        "ref.null array.len ↪ trap",
         run="ref.null array.len-null",
         fields=A,
     ),
@@ -172,7 +172,7 @@ ARRAYS_RANGES: tuple[Case, ...] = (
     traps(
         "array.fill-null",
         "(array.fill $a (ref.null $a) (i32.const 9) (i32.const 5) (i32.const 0))",
-        "(ref.null 0) (i32.const 9) (i32.const 5) (i32.const 0) (array.fill 0) ↪ trap",
+        "ref.null (i32.const 9) (i32.const 5) (i32.const 0) (array.fill 0) ↪ trap",
         run="ref.null array.fill-null",
         fields=A,
     ),
@@ -204,14 +204,14 @@ ARRAYS_RANGES: tuple[Case, ...] = (
     traps(
         "array.copy-null1",
         "(array.copy $a $a (ref.null $a) (i32.const 9) (ref.null $a) (i32.const 9) (i32.const 9))",
-        "(ref.null 0) (i32.const 9) (ref.null 0) (i32.const 9) (i32.const 9) (array.copy 0 0) ↪ trap",
+        "ref.null (i32.const 9) ref.null (i32.const 9) (i32.const 9) (array.copy 0 0) ↪ trap",
         run="ref.null ref.null array.copy-null1",
         fields=A,
     ),
     traps(
         "array.copy-null2",
         f"(array.copy $a $a {NEW_A} (i32.const 9) (ref.null $a) (i32.const 9) (i32.const 9))",
-        "(ref.array 0) (i32.const 9) (ref.null 0) (i32.const 9) (i32.const 9) (array.copy 0 0) ↪ trap",
+        "(ref.array 0) (i32.const 9) ref.null (i32.const 9) (i32.const 9) (array.copy 0 0) ↪ trap",
         run="array.new_default array.new_fixed ref.null array.copy-null2",
         fields=A,
     ),
@@ -241,7 +241,7 @@ ARRAYS_RANGES: tuple[Case, ...] = (
         f"(array.copy $a $a {NEW_A} (i32.const 0) {NEW_A} (i32.const 1) (i32.const 1))",
         (
             "(ref.array 0) (i32.const 0) (ref.array 1) (i32.const 1) (i32.const 1) (array.copy 0 0) "
-            "↪ (ref.array 0) (i32.const 0) (ref.array 1) (i32.const 1) (array.get_s 0) … (ref.array 0) "
+            "↪ (ref.array 0) (i32.const 0) (ref.array 1) (i32.const 1) (array.get_s 0) (array.set 0) (ref.array 0) "
             "(i32.const 1) (ref.array 1) (i32.const 2) (i32.const 0) (array.copy 0 0)"
         ),
         run=(
@@ -255,7 +255,7 @@ ARRAYS_RANGES: tuple[Case, ...] = (
         f"(array.copy $a $a {NEW_A} (i32.const 1) {NEW_A} (i32.const 0) (i32.const 2))",
         (
             "(ref.array 0) (i32.const 1) (ref.array 1) (i32.const 0) (i32.const 2) (array.copy 0 0) "
-            "↪ (ref.array 0) (i32.const 2) (ref.array 1) (i32.const 1) (array.get_s 0) … (ref.array 0) "
+            "↪ (ref.array 0) (i32.const 2) (ref.array 1) (i32.const 1) (array.get_s 0) (array.set 0) (ref.array 0) "
             "(i32.const 1) (ref.array 1) (i32.const 0) (i32.const 1) (array.copy 0 0)"
         ),
         run=(
@@ -295,7 +295,7 @@ ARRAYS_RANGES: tuple[Case, ...] = (
     traps(
         "array.init_elem-null",
         "(array.init_elem $f $e (ref.null $f) (i32.const 9) (i32.const 9) (i32.const 0))",
-        "(ref.null 0) (i32.const 9) (i32.const 9) (i32.const 0) (array.init_elem 0 0) ↪ trap",
+        "ref.null (i32.const 9) (i32.const 9) (i32.const 0) (array.init_elem 0 0) ↪ trap",
         run="ref.null array.init_elem-null",
         fields=f"{F} {ELEM}",
     ),
@@ -325,7 +325,7 @@ ARRAYS_RANGES: tuple[Case, ...] = (
         f"(array.init_elem $f $e {NEW_F1} (i32.const 0) (i32.const 0) (i32.const 1))",
         (
             "(ref.array 0) (i32.const 0) (i32.const 0) (i32.const 1) (array.init_elem 0 0) "
-            "↪ (ref.array 0) (i32.const 0) (ref.null func) (array.set 0) (ref.array 0) (i32.const 1) "
+            "↪ (ref.array 0) (i32.const 0) ref.null (array.set 0) (ref.array 0) (i32.const 1) "
             "(i32.const 1) (i32.const 0) (array.init_elem 0 0)"
         ),
         run="array.new_default array.new_fixed array.init_elem-succ array.set-array array.init_elem-zero",
@@ -334,7 +334,7 @@ ARRAYS_RANGES: tuple[Case, ...] = (
     traps(
         "array.init_data-null",
         "(array.init_data $a $d (ref.null $a) (i32.const 9) (i32.const 9) (i32.const 0))",
-        "(ref.null 0) (i32.const 9) (i32.const 9) (i32.const 0) (array.init_data 0 0) ↪ trap",
+        "ref.null (i32.const 9) (i32.const 9) (i32.const 0) (array.init_data 0 0) ↪ trap",
         run="ref.null array.init_data-null",
         fields=f"{A} {DATA}",
     ),

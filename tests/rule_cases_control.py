@@ -126,7 +126,7 @@ BRANCHES: tuple[Case, ...] = (
     returns(
         "br_on_null-null",
         "(block (br_on_null 0 (ref.null func)) (unreachable))",
-        "(ref.null func) (br_on_null 0) ↪ (br 0)",
+        "ref.null (br_on_null 0) ↪ (br 0)",
         run="block ref.null br_on_null-null br-label-zero",
     ),
     returns(
@@ -139,7 +139,7 @@ BRANCHES: tuple[Case, ...] = (
     returns(
         "br_on_non_null-null",
         "(result (ref func)) (br_on_non_null 0 (ref.null func)) (ref.func $g)",
-        "(ref.null func) (br_on_non_null 0) ↪ ε",
+        "ref.null (br_on_non_null 0) ↪ ε",
         run="ref.null br_on_non_null-null ref.func",
         fields=G,
     ),
@@ -153,13 +153,13 @@ BRANCHES: tuple[Case, ...] = (
     runs(
         "br_on_cast-succeed",
         "(result i31ref) (br_on_cast 0 anyref i31ref (ref.null any)) (unreachable)",
-        "(ref.null any) (br_on_cast 0 anyref i31ref) ↪ (ref.null any) (br 0)",
+        "ref.null (br_on_cast 0 anyref i31ref) ↪ ref.null (br 0)",
         run="call_ref-func ref.null br_on_cast-succeed br-label-zero frame-vals",
     ),
     traps(
         "br_on_cast-fail",
         "(result (ref i31)) (br_on_cast 0 anyref (ref i31) (ref.null any)) (unreachable)",
-        "(ref.null any) (br_on_cast 0 anyref (ref i31)) ↪ (ref.null any)",
+        "ref.null (br_on_cast 0 anyref (ref i31)) ↪ ref.null",
         run="ref.null br_on_cast-fail unreachable trap-instrs",
     ),
     returns(
@@ -171,7 +171,7 @@ BRANCHES: tuple[Case, ...] = (
     runs(
         "br_on_cast_fail-fail",
         "(result anyref) (br_on_cast_fail 0 anyref (ref i31) (ref.null any)) (unreachable)",
-        "(ref.null any) (br_on_cast_fail 0 anyref (ref i31)) ↪ (ref.null any) (br 0)",
+        "ref.null (br_on_cast_fail 0 anyref (ref i31)) ↪ ref.null (br 0)",
         run="call_ref-func ref.null br_on_cast_fail-fail br-label-zero frame-vals",
     ),
 )
@@ -188,7 +188,7 @@ CALLS: tuple[Case, ...] = (
     traps(
         "call_ref-null",
         "(call_ref $t (ref.null $t))",
-        "(ref.null 0) (call_ref 0) ↪ trap",
+        "ref.null (call_ref 0) ↪ trap",
         run="ref.null call_ref-null",
         fields=T,
     ),
@@ -226,7 +226,7 @@ CALLS: tuple[Case, ...] = (
     traps(
         "call_ref-null",
         "(call_indirect (i32.const 0))",
-        "(ref.null 0) (call_ref 0) ↪ trap",
+        "ref.null (call_ref 0) ↪ trap",
         run="call_indirect table.get-val ref.cast-succeed call_ref-null",
         fields="(table 1 funcref)",
     ),
@@ -260,7 +260,7 @@ CALLS: tuple[Case, ...] = (
     runs(
         "return_call_ref-frame-null",
         "(return_call_ref $t (ref.null $t))",
-        "(frame_0{locals ε} (ref.null 0) (return_call_ref 0)) ↪ trap",
+        "(frame_0{locals ε} ref.null (return_call_ref 0)) ↪ trap",
         run="call_ref-func ref.null return_call_ref-label return_call_ref-frame-null",
         fields=T,
     ),
@@ -326,9 +326,7 @@ EXCEPTIONS: tuple[Case, ...] = (
         run="call_ref-func throw throw_ref-label throw_ref-frame",
         fields=E_I32,
     ),
-    traps(
-        "throw_ref-null", "(throw_ref (ref.null exn))", "(ref.null exn) throw_ref ↪ trap", run="ref.null throw_ref-null"
-    ),
+    traps("throw_ref-null", "(throw_ref (ref.null exn))", "ref.null throw_ref ↪ trap", run="ref.null throw_ref-null"),
     runs(
         "throw_ref-instrs",
         "(i32.const 5) (throw $e) (nop)",
@@ -395,7 +393,10 @@ EXCEPTIONS: tuple[Case, ...] = (
     runs(
         "throw_ref-handler-next",
         "(try_table (catch $d 0) (catch_all 0) (throw $e)) (unreachable)",
-        "(ref.exn 0) throw_ref ↪ (handler_0{(catch_all 0)} (ref.exn 0) throw_ref)",
+        (
+            "(handler_0{(catch 0 0) (catch_all 0)} (ref.exn 0) throw_ref) "
+            "↪ (handler_0{(catch_all 0)} (ref.exn 0) throw_ref)"
+        ),
         run=(
             "call_ref-func try_table throw throw_ref-label throw_ref-handler-next throw_ref-handler-catch_all "
             "br-label-zero frame-vals"

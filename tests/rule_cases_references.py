@@ -8,12 +8,12 @@ G = "(elem declare func $g) (func $g)"
 T_U = "(rec (type $t (sub (struct))) (type $u (sub $t (struct))))"
 
 REFERENCE: tuple[Case, ...] = (
-    returns("ref.null", "(result funcref) (ref.null func)", "(ref.null func) ↪ (ref.null func)"),
+    returns("ref.null", "(result funcref) (ref.null func)", "(ref.null func) ↪ ref.null"),
     returns("ref.func", "(result funcref) (ref.func $g)", "(ref.func 0) ↪ (ref.func 0)", fields=G),
     returns(
         "ref.is_null-true",
         "(result i32) (ref.is_null (ref.null func))",
-        "(ref.null func) ref.is_null ↪ (i32.const 1)",
+        "ref.null ref.is_null ↪ (i32.const 1)",
         run="ref.null ref.is_null-true",
     ),
     returns(
@@ -26,7 +26,7 @@ REFERENCE: tuple[Case, ...] = (
     traps(
         "ref.as_non_null-null",
         "(result (ref func)) (ref.as_non_null (ref.null func))",
-        "(ref.null func) ref.as_non_null ↪ trap",
+        "ref.null ref.as_non_null ↪ trap",
         run="ref.null ref.as_non_null-null",
     ),
     returns(
@@ -39,7 +39,7 @@ REFERENCE: tuple[Case, ...] = (
     returns(
         "ref.eq-null",
         "(result i32) (ref.eq (ref.null i31) (ref.null none))",
-        "(ref.null i31) (ref.null none) ref.eq ↪ (i32.const 1)",
+        "ref.null ref.null ref.eq ↪ (i32.const 1)",
         run="ref.null ref.null ref.eq-null",
     ),
     returns(
@@ -51,31 +51,31 @@ REFERENCE: tuple[Case, ...] = (
     returns(
         "ref.eq-false",
         "(result i32) (ref.eq (ref.i31 (i32.const 5)) (ref.null none))",
-        "(ref.i31 5) (ref.null none) ref.eq ↪ (i32.const 0)",
+        "(ref.i31 5) ref.null ref.eq ↪ (i32.const 0)",
         run="ref.i31 ref.null ref.eq-false",
     ),
     returns(
         "ref.test-true",
         "(result i32) (ref.test i31ref (ref.null any))",
-        "(ref.null any) (ref.test i31ref) ↪ (i32.const 1)",
+        "ref.null (ref.test i31ref) ↪ (i32.const 1)",
         run="ref.null ref.test-true",
     ),
     returns(
         "ref.test-false",
         "(result i32) (ref.test (ref i31) (ref.null any))",
-        "(ref.null any) (ref.test (ref i31)) ↪ (i32.const 0)",
+        "ref.null (ref.test (ref i31)) ↪ (i32.const 0)",
         run="ref.null ref.test-false",
     ),
     returns(
         "ref.cast-succeed",
         "(result anyref) (ref.cast i31ref (ref.null any))",
-        "(ref.null any) (ref.cast i31ref) ↪ (ref.null i31)",
+        "ref.null (ref.cast i31ref) ↪ ref.null",
         run="ref.null ref.cast-succeed",
     ),
     traps(
         "ref.cast-fail",
         "(result anyref) (ref.cast (ref i31) (ref.null any))",
-        "(ref.null any) (ref.cast (ref i31)) ↪ trap",
+        "ref.null (ref.cast (ref i31)) ↪ trap",
         run="ref.null ref.cast-fail",
     ),
     returns(
@@ -100,7 +100,7 @@ SCALAR_REFERENCES: tuple[Case, ...] = (
     traps(
         "i31.get-null",
         "(result i32) (i31.get_s (ref.null i31))",
-        "(ref.null i31) i31.get_s ↪ trap",
+        "ref.null i31.get_s ↪ trap",
         run="ref.null i31.get-null",
     ),
     returns(
@@ -116,7 +116,7 @@ EXTERNAL_REFERENCES: tuple[Case, ...] = (
     returns(
         "extern.convert_any-null",
         "(result externref) (extern.convert_any (ref.null any))",
-        "(ref.null any) extern.convert_any ↪ (ref.null extern)",
+        "ref.null extern.convert_any ↪ ref.null",
         run="ref.null extern.convert_any-null",
     ),
     returns(
@@ -128,7 +128,7 @@ EXTERNAL_REFERENCES: tuple[Case, ...] = (
     returns(
         "any.convert_extern-null",
         "(result anyref) (any.convert_extern (ref.null extern))",
-        "(ref.null extern) any.convert_extern ↪ (ref.null any)",
+        "ref.null any.convert_extern ↪ ref.null",
         run="ref.null any.convert_extern-null",
     ),
     returns(

@@ -41,20 +41,20 @@ TABLES: tuple[Case, ...] = (
     returns(
         "table.get-val",
         "(result funcref) (table.get $t (i32.const 1))",
-        "(i32.const 1) (table.get 0) ↪ (ref.null func)",
+        "(i32.const 1) (table.get 0) ↪ ref.null",
         fields=TABLE,
     ),
     traps(
         "table.set-oob",
         "(table.set $t (i32.const 2) (ref.null func))",
-        "(i32.const 2) (ref.null func) (table.set 0) ↪ trap",
+        "(i32.const 2) ref.null (table.set 0) ↪ trap",
         run="ref.null table.set-oob",
         fields=TABLE,
     ),
     returns(
         "table.set-val",
         "(table.set $t (i32.const 1) (ref.null func))",
-        "(i32.const 1) (ref.null func) (table.set 0) ↪ ε",
+        "(i32.const 1) ref.null (table.set 0) ↪ ε",
         run="ref.null table.set-val",
         fields=TABLE,
     ),
@@ -68,42 +68,42 @@ TABLES: tuple[Case, ...] = (
     returns(
         "table.grow-succeed",
         "(result i32) (table.grow $t (ref.null func) (i32.const 1))",
-        "(ref.null func) (i32.const 1) (table.grow 0) ↪ (i32.const 2)",
+        "ref.null (i32.const 1) (table.grow 0) ↪ (i32.const 2)",
         run="ref.null table.grow-succeed",
         fields=TABLE,
     ),
     returns(
         "table.grow-fail",
         "(result i32) (table.grow $t (ref.null func) (i32.const 1))",
-        "(ref.null func) (i32.const 1) (table.grow 0) ↪ (i32.const -1)",
+        "ref.null (i32.const 1) (table.grow 0) ↪ (i32.const -1)",
         run="ref.null table.grow-fail",
         fields="(table $t 2 2 funcref)",
     ),
     returns(
         "table.grow-fail",
         "(result i64) (table.grow $t (ref.null func) (i64.const 1))",
-        "(ref.null func) (i64.const 1) (table.grow 0) ↪ (i64.const -1)",
+        "ref.null (i64.const 1) (table.grow 0) ↪ (i64.const -1)",
         run="ref.null table.grow-fail",
         fields="(table $t i64 2 2 funcref)",
     ),
     traps(
         "table.fill-oob",
         "(table.fill $t (i32.const 2) (ref.null func) (i32.const 1))",
-        "(i32.const 2) (ref.null func) (i32.const 1) (table.fill 0) ↪ trap",
+        "(i32.const 2) ref.null (i32.const 1) (table.fill 0) ↪ trap",
         run="ref.null table.fill-oob",
         fields=TABLE,
     ),
     traps(
         "table.fill-oob",
         "(table.fill $t (i32.const 3) (ref.null func) (i32.const 0))",
-        "(i32.const 3) (ref.null func) (i32.const 0) (table.fill 0) ↪ trap",
+        "(i32.const 3) ref.null (i32.const 0) (table.fill 0) ↪ trap",
         run="ref.null table.fill-oob",
         fields=TABLE,
     ),
     returns(
         "table.fill-zero",
         "(table.fill $t (i32.const 2) (ref.null func) (i32.const 0))",
-        "(i32.const 2) (ref.null func) (i32.const 0) (table.fill 0) ↪ ε",
+        "(i32.const 2) ref.null (i32.const 0) (table.fill 0) ↪ ε",
         run="ref.null table.fill-zero",
         fields=TABLE,
     ),
@@ -111,8 +111,8 @@ TABLES: tuple[Case, ...] = (
         "table.fill-succ",
         "(table.fill $t (i32.const 1) (ref.null func) (i32.const 1))",
         (
-            "(i32.const 1) (ref.null func) (i32.const 1) (table.fill 0) "
-            "↪ (i32.const 1) (ref.null func) (table.set 0) (i32.const 2) (ref.null func) (i32.const 0) "
+            "(i32.const 1) ref.null (i32.const 1) (table.fill 0) "
+            "↪ (i32.const 1) ref.null (table.set 0) (i32.const 2) ref.null (i32.const 0) "
             "(table.fill 0)"
         ),
         run="ref.null table.fill-succ table.set-val table.fill-zero",

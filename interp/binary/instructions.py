@@ -13,11 +13,11 @@ from typing import Any
 from interp.binary.reader import VALTYPE_CODES, StrictReader
 from interp.syntax import features as f
 from interp.syntax.instructions import (
+    BLOCKS,
     BY_OPCODE,
     CATCHES,
     ELSE,
     END,
-    OPS,
     PREFIXES,
     BlockType,
     Catch,
@@ -33,7 +33,6 @@ EMPTY_BLOCKTYPE = 0x40
 MEMIDX_FLAG = 0x40
 """Bit of a memory argument's flags that says that a memory index follows; below it stands the alignment."""
 
-BLOCKS = frozenset(op for op in OPS if Imm.BLOCKTYPE in op.immediates)
 
 INDICES = frozenset({
     Imm.LABELIDX, Imm.FUNCIDX, Imm.TYPEIDX, Imm.TABLEIDX, Imm.GLOBALIDX, Imm.LOCALIDX, Imm.ELEMIDX, Imm.TAGIDX,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from interp.errors import TrapKind, UncaughtException
+from interp.errors import Trap, TrapKind, UncaughtException
 from interp.execution.references import default_value
 from interp.execution.runtime import ExnInst, FuncInst
 from interp.reference.configuration import (
@@ -169,6 +169,7 @@ def return_call_ref(c: Config, x: TrapKind) -> str:
     """(frame_k{f} val'* val^n (ref.func a) (return_call_ref dt) instr*) ~> val^n (ref.func a) (call_ref dt), or trap;
     out of a label or handler it takes all values along"""
     instr = c.current()
+    backtrace = c.backtrace() if c.ctx.kind == "frame" and c.vals[-1] is None else ()
     left = c.leave()
     if left.kind != "frame":
         c.vals.extend(left.vals)
@@ -176,7 +177,9 @@ def return_call_ref(c: Config, x: TrapKind) -> str:
         return "Step_read/return_call_ref-label" if left.kind == "label" else "Step_read/return_call_ref-handler"
     func: FuncInst | None = left.vals.pop()
     if func is None:
-        return c.trap(x, "Step_read/return_call_ref-frame-null")
+        name = c.trap(x, "Step_read/return_call_ref-frame-null")
+        c.ended = Trap(x, backtrace)
+        return name
     n = len(func.type.params)
     if n:
         c.vals.extend(left.vals[-n:])

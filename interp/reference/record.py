@@ -12,10 +12,20 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
-from interp.execution.runtime import ArrayInst, DataInst, ElemInst, FuncInst, GlobalInst, MemInst, StructInst, TableInst
+from interp.execution.runtime import (
+    ArrayInst,
+    DataInst,
+    ElemInst,
+    ExnInst,
+    FuncInst,
+    GlobalInst,
+    MemInst,
+    StructInst,
+    TableInst,
+)
 from interp.reference.anchors import address
 from interp.reference.configuration import HOST_CALL, Code, Context, Frame, Point, function_name
-from interp.reference.observe import Captured, Entered, Position, catches_of, is_value
+from interp.reference.observe import MAX_CAPTURED, Captured, Entered, Position, catches_of, is_value
 from interp.reference.operand_types import OperandTypes, Types, caught_types, type_of
 from interp.reference.stands_for import instruction, is_own, is_trap, kind_of
 from interp.reference.terms import (
@@ -23,7 +33,6 @@ from interp.reference.terms import (
     EPSILON,
     MAX_AFTER,
     MAX_BODY,
-    MAX_TEXT,
     STEPS_TO,
     Terms,
     show_head,
@@ -36,6 +45,9 @@ from interp.syntax.types import ArrayType, PackType, StorageType, StructType
 MAX_LOCALS = 16
 """Locals of a frame that are shown in a term."""
 
+MAX_CONTENTS = 160
+"""Characters of what a place held, or holds."""
+
 TAKES = {
     "if": 1, "br_if": 1, "br_table": 1, "br_on_null": 1, "br_on_non_null": 1, "br_on_cast": 1, "br_on_cast_fail": 1,
     "call": 0, "call_indirect": 0, "return_call": 0, "return_call_indirect": 0,
@@ -45,7 +57,7 @@ TAKES = {
 
 @dataclass(frozen=True, slots=True)
 class ChangeRecord:
-    """A change of the state. `what` is local, global, memory, table, elem, data, struct, or array; `address` the
+    """A change of the state. `what` is local, global, memory, table, elem, data, struct, array or exn; `address` the
     address of the instance in the store (of a segment its index in the module, None for locals); `index` the first
     local, element, field or byte that was written (None where all was); `count` how many were. Bytes are hexadecimal,
     everything else is a term."""
@@ -112,7 +124,7 @@ class Describer:
             address(step.rule),
             func.funcidx if func is not None else None,
             function_name(func) if func is not None else None,
-            step.code[step.pc][2].offset if step.pc < len(step.code) and func is not None else None,
+            offset_of(step),
             step.depth,
             tuple(popped),
             tuple(pushed),
@@ -129,7 +141,8 @@ class Describer:
         effect = self.types.effect(point, frame, callee)
         kind = kind_of(point[0])
         known = () if effect is None else effect.popped
-        taken = known[len(known) - TAKES.get(kind, len(known)) :]
+        takes = 1 if callee is None and kind.endswith("call_ref") else TAKES.get(kind, len(known))
+        taken = known[len(known) - takes :]
         count = len(taken)
         popped = self.shown(taken, last(step.operands, count), frame)
         redex = [*[ELLIPSIS] * (count > len(popped)), *popped, instr]
@@ -292,10 +305,30 @@ class Describer:
     def changes(self, step: Captured) -> Iterator[ChangeRecord]:
         """What the step changed in the state."""
         frame = step.ctx.frame
+        if step.rule in ALLOCATING:
+            yield self.allocated(step.new_operands[-1], frame)
         for (owner, _, start, stop), old, new in step.changes:
             what, number, t = self.described(owner, start or 0, frame)
             count = 1 if start is None or stop is None else stop - start
+            if count == 0:
+                continue
             yield ChangeRecord(what, number, start, count, self.contents(t, old, frame), self.contents(t, new, frame))
+
+    def allocated(self, ref: Any, frame: Frame) -> ChangeRecord:
+        """An object that a step made: nothing before, its fields now."""
+        if isinstance(ref, ExnInst):
+            types: list[StorageType | None] = list(ref.tag.type.functype.params)
+        else:
+            types = [field_type(ref, index) for index in range(min(len(ref.fields), MAX_CAPTURED))]
+        fields = ref.fields[: len(types)]
+        return ChangeRecord(
+            str(ref.heaptype),
+            ref.addr,
+            None,
+            len(ref.fields),
+            EPSILON,
+            show_head(self.shown(types, fields, frame), MAX_CONTENTS),
+        )
 
     def described(self, owner: Any, index: int, frame: Frame) -> tuple[str, int | None, StorageType | None]:
         """What an instance is, its address, and the type of its element at an index (None for bytes)."""
@@ -314,9 +347,23 @@ class Describer:
     def contents(self, t: StorageType | None, part: Any, frame: Frame) -> str:
         """Bytes or values as text."""
         if isinstance(part, bytes):
-            return show_head((f"{byte:02x}" for byte in part), MAX_TEXT)
+            return show_head((f"{byte:02x}" for byte in part), MAX_CONTENTS)
         values = part if isinstance(part, tuple) else (part,)
-        return show_head(self.shown([t] * len(values), values, frame))
+        return show_head(self.shown([t] * len(values), values, frame), MAX_CONTENTS)
+
+
+ALLOCATING = frozenset({"Step/struct.new", "Step/array.new_fixed", "Step/throw"})
+"""Rules that add an object to the store, and leave a reference to it."""
+
+
+def offset_of(step: Captured) -> int | None:
+    """Where the instruction of a step stands in the module (bytes), if that is in the function of the step: what is on
+    its way out of a function that was called has none there."""
+    func = step.ctx.frame.func
+    if func is None or func.code is None or step.pc >= len(step.code):
+        return None
+    offset = step.code[step.pc][2].offset
+    return offset if func.code.offset <= offset < func.code.offset + func.code.size else None
 
 
 STORED: dict[type, tuple[str, Callable[[Any], StorageType | None]]] = {

@@ -1,8 +1,8 @@
 """Values, instructions and contexts in the notation of the specification's reduction rules:
 `(i32.const 2) (i32.const 3) i32.add ↪ (i32.const 5)`, labels as `(label_n{…} …)`, frames as `(frame_n{…} …)`.
 
-A null is shown with the heap type that its place has; addresses are those of the store; structures, arrays and
-exceptions are numbered as they were allocated, objects of the host as they were first seen.
+A local without a default value that was not set yet is shown as ε; addresses are those of the store; structures,
+arrays and exceptions are numbered as they were allocated, objects of the host as they were first seen.
 Spec: exec/runtime, exec/conventions#formal-notation
 """
 
@@ -17,6 +17,9 @@ from interp.syntax.notation import show_instr
 from interp.syntax.types import AbsHeapType, DefType, HeapType, NumType, PackType, RefType, StorageType, VecType
 from interp.validation.matching import match_heaptype
 
+NULL = "ref.null"
+"""The null reference, which is the same of whatever heap type the instruction was."""
+
 EPSILON = "ε"
 """The empty sequence."""
 
@@ -26,7 +29,7 @@ STEPS_TO = "↪"
 ELLIPSIS = "…"
 """What stands for the parts that are left out."""
 
-MAX_TEXT = 160
+MAX_TEXT = 400
 """Characters of a sequence of terms shown to people; what goes beyond is left out."""
 
 MAX_BODY = 60
@@ -59,7 +62,7 @@ class Terms:
     def ref(self, t: RefType, ref: Any, types: Sequence[DefType]) -> str:
         """A reference."""
         if ref is None:
-            return f"(ref.null {show_heaptype(t.heaptype, types)})"
+            return NULL if t.null else EPSILON
         shown = self.address(ref)
         if not isinstance(t.heaptype, DefType | AbsHeapType) or not match_heaptype(t.heaptype, AbsHeapType.EXTERN):
             return f"(ref.{shown})"

@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interp.cli import CommandError, FeaturesOption, FileArgument, JsonOption, read_module, wasi_of
+from interp.cli import (
+    ArgumentsArgument,
+    CommandError,
+    DeadlineOption,
+    DepthOption,
+    DirectoryOption,
+    EnvironmentOption,
+    FeaturesOption,
+    FileArgument,
+    FuelOption,
+    JsonOption,
+    PagesOption,
+    in_file,
+    read_module,
+    wasi_of,
+)
 from interp.engine import DEFAULT_FEATURES, Limits
 from interp.syntax.features import UnknownFeatureError, feature_set
 
@@ -31,9 +46,7 @@ MAX_PAGES = 1024
 def step(
     file: FileArgument,
     func: Annotated[str, typer.Argument(help="A function: its export name, its name, or its index.", metavar="FUNC")],
-    args: Annotated[
-        list[str] | None, typer.Argument(help="Its arguments (-- before negative ones).", metavar="ARG…")
-    ] = None,
+    args: ArgumentsArgument = None,
     until: Annotated[
         str | None,
         typer.Option(metavar="RULE|FUNC|OFFSET", help="Stop there: a rule (* and ? allowed), a function, a byte 0x…."),
@@ -49,20 +62,12 @@ def step(
         ),
     ] = None,
     features: FeaturesOption = DEFAULT_FEATURES,
-    fuel: Annotated[
-        int | None, typer.Option(min=0, help="Units of fuel: function entries and backward branches.")
-    ] = None,
-    deadline: Annotated[
-        float | None, typer.Option(min=0, help="Seconds that steps may take.", metavar="SECONDS")
-    ] = None,
-    max_memory_pages: Annotated[int, typer.Option(min=0, help="Pages of 64 KiB for each memory.")] = MAX_PAGES,
-    max_call_depth: Annotated[int, typer.Option(min=1, help="Nested calls.")] = LIMITS.max_call_depth,
-    directory: Annotated[
-        list[str] | None, typer.Option("--dir", help="Give a WASI guest this folder (GUEST=HOST).")
-    ] = None,
-    env: Annotated[
-        list[str] | None, typer.Option("--env", help="Give a WASI guest this variable (NAME=VALUE).")
-    ] = None,
+    fuel: FuelOption = None,
+    deadline: DeadlineOption = None,
+    max_memory_pages: PagesOption = MAX_PAGES,
+    max_call_depth: DepthOption = LIMITS.max_call_depth,
+    directory: DirectoryOption = None,
+    env: EnvironmentOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Watch a function run, one reduction rule of the specification after the other. WASI imports are served; an
@@ -78,7 +83,8 @@ def step(
     wasm, engine = read_module(file), reference_engine(features)
     streams = (sys.stderr.buffer if as_json else None, BytesIO() if interactive else None)
     with wasi_of(guest_args, directory or [], env or [], *streams) as wasi:
-        session = open_session(engine, wasm, func, given, limits, wasi)
+        with in_file(file):
+            session = open_session(engine, wasm, func, given, limits, wasi)
         if until is not None:
             session.stepper.breakpoints.append(session.close_to(until))
         if interactive:
@@ -113,10 +119,16 @@ def print_steps(session: Session, maximum: int, quiet: bool, as_json: bool) -> N
     if quiet:
         stepper.run(maximum)
     records = [stepper.last()] if quiet else stepper.trace(maximum, to_breakpoint=True)
-    for record in records:
-        if record is not None:
-            for line in [data_of(record)] if as_json else show_record(record):
-                typer.echo(line)
+    try:
+        for record in records:
+            if record is not None:
+                for line in [data_of(record)] if as_json else show_record(record):
+                    typer.echo(line)
+    except KeyboardInterrupt:
+        typer.echo(f"after {stepper.index} steps:", err=True)
+        raise
+    if stepper.breakpoints and not stepper.met:
+        typer.echo(f"{stepper.breakpoints[0].text} was not met", err=True)
     if as_json:
         end_json(stepper)
     else:
@@ -145,6 +157,7 @@ def end_text(stepper: Stepper) -> None:
 
     outcome = stepper.outcome
     if outcome is not None and isinstance(outcome.error, ProcExit):
+        typer.echo(show_outcome(outcome))
         raise SystemExit(outcome.error.code)
     if outcome is not None and outcome.error is not None:
         raise outcome.error

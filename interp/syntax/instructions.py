@@ -163,9 +163,11 @@ MEMORY = (
 OPS: tuple[Op, ...] = CONTROL + REFERENCE + AGGREGATE + PARAMETRIC + VARIABLE + TABLE + MEMORY + NUMERIC + VECTOR
 BY_MNEMONIC: dict[str, Op] = {op.mnemonic: op for op in OPS}
 BY_OPCODE: dict[int | tuple[int, int], Op] = {op.opcode: op for op in OPS}
+BLOCKS: frozenset[Op] = frozenset(op for op in OPS if Imm.BLOCKTYPE in op.immediates)
 PREFIXES: frozenset[int] = frozenset(op.opcode[0] for op in OPS if isinstance(op.opcode, tuple))
 
 __all__ = [
+    "BLOCKS",
     "BY_MNEMONIC",
     "BY_OPCODE",
     "CATCHES",

@@ -11,7 +11,7 @@ from typing import Any
 
 from interp.execution.numerics_vector import ilanes
 from interp.execution.values import fbits, signed_
-from interp.syntax.instructions import BlockType, Catch, Expr, Imm, Instr, MemArg
+from interp.syntax.instructions import BLOCKS, BlockType, Catch, Expr, Imm, Instr, MemArg
 from interp.syntax.shapes import I32X4
 from interp.syntax.types import RefType, TypeIdx
 
@@ -112,25 +112,31 @@ def show_instr(instr: Instr) -> str:
     return " ".join([mnemonic, *filter(None, shown)])
 
 
-def listing(expr: Expr) -> Iterator[tuple[int, int, str]]:
-    """(offset, depth of nesting, text) of every instruction of an expression, `else` and `end` included.
+def listing(expr: Expr, end: int) -> Iterator[tuple[int, int, str]]:
+    """(offset, depth of nesting, text) of every instruction of an expression, `else` and `end` included; `end` is the
+    offset of the `end` that closes the expression. Offsets are in bytes.
 
-    The offset of an `else` or `end` is that of the instruction that it belongs to.
+    The `end` of a block is the byte before what follows it. An `else` with nothing behind it is left out.
     """
-    pending: list[tuple[Iterator[Instr], Instr | None, Expr]] = [(iter(expr), None, ())]
+    pending: list[tuple[Expr, int, int, Expr]] = [(expr, 0, end, ())]
     while pending:
-        instrs, block, otherwise = pending[-1]
-        instr = next(instrs, None)
-        depth = len(pending) - 1
-        if instr is not None:
+        instrs, index, close, otherwise = pending.pop()
+        depth = len(pending)
+        if index < len(instrs):
+            instr = instrs[index]
+            pending.append((instrs, index + 1, close, otherwise))
             yield instr.offset, depth, show_instr(instr)
-            if instr.bodies:
+            if instr.op in BLOCKS:
                 body, *other = instr.bodies
-                pending.append((iter(body), instr, other[0] if other else ()))
-            continue
-        pending.pop()
-        if block is not None and otherwise:
-            yield block.offset, depth - 1, "else"
-            pending.append((iter(otherwise), block, ()))
-        elif block is not None:
-            yield block.offset, depth - 1, "end"
+                after = instrs[index + 1].offset if index + 1 < len(instrs) else closing(close, otherwise)
+                pending.append((body, 0, after - 1, other[0] if other else ()))
+        elif otherwise:
+            yield closing(close, otherwise), depth - 1, "else"
+            pending.append((otherwise, 0, close, ()))
+        elif pending:
+            yield close, depth - 1, "end"
+
+
+def closing(end: int, otherwise: Expr) -> int:
+    """Where a sequence of instructions stops: at the `else` before `otherwise`, or at its `end`."""
+    return otherwise[0].offset - 1 if otherwise else end

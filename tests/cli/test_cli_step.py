@@ -240,7 +240,7 @@ def test_the_prompt_shows_the_state(module: Path, monkeypatch: pytest.MonkeyPatc
     lines = prompted(monkeypatch, text, module, "work", "3")
     assert "  0 (i32.const 6)" in lines
     assert "  1 (i32.const 7)  (immutable)" in lines
-    assert "  0 2 elements: (ref.func 0) (ref.null func)" in lines
+    assert "  0 2 elements: (ref.func 0) ref.null" in lines
     assert "0x00000000  00 00 00 00 06 00 00 00 00 00 00 00 00 00 00 00  ................" in lines
     assert "0x0000ffff  00                                               ." in lines
     assert "the memory has 0x10000 bytes" in lines
