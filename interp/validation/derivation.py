@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from interp.syntax import modules as m
 from interp.syntax.instructions import Imm, Instr, MemArg
 from interp.syntax.notation import show_instr
-from interp.syntax.types import FuncType, ResultType, ValType, show_resulttype
+from interp.syntax.types import BOT, FuncType, ResultType, ValType, show_resulttype
 from interp.validation.algorithm import Validator
 from interp.validation.context import Context
 from interp.validation.instructions import close, rule_name, type_instr
@@ -33,7 +33,8 @@ class Node:
 
     `depth` counts the blocks around the instruction in its function, `operands` are the types on the operand stack of
     the innermost block before it (the last MAX_SHOWN of `height`), `context` what the rule looked up, each as text such
-    as `C.locals[0] = i32`. In code that cannot be reached, operands that nothing is known of are left out.
+    as `C.locals[0] = i32`. In code that cannot be reached, operands that are not there have the types that the rule asks
+    for, or bot where any will do.
     """
 
     instr: Instr
@@ -72,12 +73,20 @@ class Recorder(Validator):
         self.taken: list[ValType] = []
 
     def pop(self) -> ValType:
-        """pop_val, noted if the operand was there before the instruction."""
+        """pop_val, noted if the operand was there before the instruction, or comes out of unreachable code."""
+        height = len(self.operands)
         t = super().pop()
-        if len(self.operands) < self.low:
+        if len(self.operands) in (height, self.low - 1):
             self.low = len(self.operands)
             self.taken.append(t)
         return t
+
+    def expect(self, t: ValType) -> ValType:
+        """pop_val(t); of what comes out of unreachable code, the type that it has to be."""
+        actual = super().expect(t)
+        if actual is BOT and self.taken:
+            self.taken[-1] = t
+        return actual
 
     def check_all(self, ts: ResultType) -> list[ValType]:
         """What pop_vals would take, noted as far as it was there before the instruction."""
@@ -86,6 +95,7 @@ class Recorder(Validator):
         if height < self.low:
             self.taken.extend(reversed(found[: self.low - height]))
             self.low = height
+        self.taken.extend(reversed(ts[: len(ts) - len(found)]))
         return found
 
 

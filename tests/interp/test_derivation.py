@@ -106,7 +106,7 @@ def test_what_the_rules_look_up_is_told() -> None:
         ("(i64.const 1) (block (param i64) drop)", (I64,), ()),
         ("(drop (select (f32.const 1) (f32.const 2) (i32.const 0)))", (F32, F32, I32), (F32,)),
         ("(drop (f64.promote_f32 (f32.const 1)))", (F32,), (F64,)),
-        ("(br 0) (i32.add) drop", (), (I32,)),
+        ("(br 0) (i32.add) drop", (I32, I32), (I32,)),
     ],
 )
 def test_the_type_of_an_instruction(body: str, popped: ResultType, pushed: ResultType) -> None:

@@ -159,7 +159,7 @@ def test_rules_as_the_specification_writes_them(body: str, expected: list[str]) 
         ),
         (
             "(drop (struct.new $s (i32.const 7) (i32.const 1)))",
-            ("struct", 0, None, 2, "ε", "(i32.const 7) (i32.const 1)"),
+            ("struct", 0, None, 2, "ε", "(i32.const 7) (i8.pack 1)"),
         ),
         ("(drop (array.new $a (i32.const 9) (i32.const 2)))", ("array", 0, None, 2, "ε", "(i16.pack 9) (i16.pack 9)")),
         (
