@@ -182,23 +182,23 @@ def operands_that_double() -> bytes:
 
 
 @bad("Malformed: too many")
-def a_function_type_of_1_000_000_parameters() -> bytes:
-    return types_only(functype(many(1_000_000)))
+def a_function_type_of_500_000_parameters() -> bytes:
+    return types_only(functype(many(500_000)))
 
 
 @bad(VALID)
 def arrays_of_10_000_elements_that_cannot_be_reached() -> bytes:
-    return function(b"\0" + (b"\xfb\x08\1" + uleb(10_000) + b"\x1a") * 20_000, b"\x5e\x7f\0")
+    return function(b"\0" + (b"\xfb\x08\1" + uleb(10_000) + b"\x1a") * 8_000, b"\x5e\x7f\0")
 
 
 @bad(VALID)
 def structures_of_10_000_fields_made_often() -> bytes:
-    return function(b"\0" + b"\xfb\0\1\x1a" * 20_000, b"\x5f" + uleb(10_000) + b"\x7f\0" * 10_000)
+    return function(b"\0" + b"\xfb\0\1\x1a" * 8_000, b"\x5f" + uleb(10_000) + b"\x7f\0" * 10_000)
 
 
 @bad(VALID)
 def default_structures_of_10_000_fields_made_often() -> bytes:
-    return function(b"\xfb\1\1\x1a" * 20_000, b"\x5f" + uleb(10_000) + b"\x7f\0" * 10_000)
+    return function(b"\xfb\1\1\x1a" * 8_000, b"\x5f" + uleb(10_000) + b"\x7f\0" * 10_000)
 
 
 @bad(VALID)
@@ -221,7 +221,7 @@ def locals_4_294_967_295_in_many_runs() -> bytes:
 
 @bad(VALID)
 def runs_of_no_locals() -> bytes:
-    return module([NO_TYPE], [uleb(100_000) + b"\0\x7f" * 100_000 + b"\x0b"])
+    return module([NO_TYPE], [uleb(50_000) + b"\0\x7f" * 50_000 + b"\x0b"])
 
 
 @bad("Malformed: too many locals")
@@ -230,18 +230,18 @@ def functions_5000_of_50_000_locals() -> bytes:
 
 
 @bad(VALID)
-def functions_20_of_50_000_locals_without_default() -> bytes:
-    return module([NO_TYPE], [b"\1" + uleb(50_000 - k) + b"\x64\x70\x0b" for k in range(20)])
+def functions_10_of_50_000_locals_without_default() -> bytes:
+    return module([NO_TYPE], [b"\1" + uleb(50_000 - k) + b"\x64\x70\x0b" for k in range(10)])
 
 
 @bad(VALID)
-def functions_50_000() -> bytes:
-    return module([NO_TYPE], [b"\0\x0b"] * 50_000)
+def functions_20_000() -> bytes:
+    return module([NO_TYPE], [b"\0\x0b"] * 20_000)
 
 
 @bad(VALID)
-def types_40_000() -> bytes:
-    return types_only(*[functype(many(k % 7), many(k % 11)) for k in range(40_000)])
+def types_15_000() -> bytes:
+    return types_only(*[functype(many(k % 7), many(k % 11)) for k in range(15_000)])
 
 
 @bad(VALID)
@@ -251,12 +251,12 @@ def different_types_10_000() -> bytes:
 
 @bad(VALID)
 def types_each_of_the_one_before() -> bytes:
-    return types_only(NO_TYPE, *[b"\x60\1\x63" + sleb(k) + b"\0" for k in range(20_000)])
+    return types_only(NO_TYPE, *[b"\x60\1\x63" + sleb(k) + b"\0" for k in range(10_000)])
 
 
 @bad(VALID)
 def types_each_twice_of_the_one_before() -> bytes:
-    return types_only(NO_TYPE, *[b"\x60\2\x63" + sleb(k) + b"\x63" + sleb(k) + b"\0" for k in range(10_000)])
+    return types_only(NO_TYPE, *[b"\x60\2\x63" + sleb(k) + b"\x63" + sleb(k) + b"\0" for k in range(5_000)])
 
 
 @bad("Invalid: type mismatch")
@@ -271,8 +271,8 @@ def types_each_a_subtype_of_the_one_before() -> bytes:
 
 
 @bad(VALID)
-def a_recursive_type_of_20_000_types() -> bytes:
-    count = 20_000
+def a_recursive_type_of_10_000_types() -> bytes:
+    count = 10_000
     members = b"".join(
         [b"\x60\2\x63" + sleb((k + 1) % count) + b"\x63" + sleb(k * 7 % count) + b"\0" for k in range(count)]
     )
@@ -335,8 +335,8 @@ def custom_sections_30_000() -> bytes:
 
 
 @bad(VALID)
-def a_constant_expression_of_100_000_additions() -> bytes:
-    return join([Section(GLOBAL, b"\1\x7f\0\x41\0" + b"\x41\1\x6a" * 100_000 + b"\x0b")])
+def a_constant_expression_of_50_000_additions() -> bytes:
+    return join([Section(GLOBAL, b"\1\x7f\0\x41\0" + b"\x41\1\x6a" * 50_000 + b"\x0b")])
 
 
 @bad("Invalid: type mismatch")
@@ -345,8 +345,8 @@ def a_constant_expression_of_100_000_constants() -> bytes:
 
 
 @bad(VALID)
-def elements_60_000() -> bytes:
-    segment = b"\1\0" + uleb(60_000) + b"\0" * 60_000
+def elements_20_000() -> bytes:
+    segment = b"\1\0" + uleb(20_000) + b"\0" * 20_000
     return join(
         [
             Section(TYPE, vec([NO_TYPE])),
@@ -368,8 +368,8 @@ def imports_30_000() -> bytes:
 
 
 @bad(VALID)
-def instructions_300_000() -> bytes:
-    return function(b"\x01" * 300_000)
+def instructions_200_000() -> bytes:
+    return function(b"\x01" * 200_000)
 
 
 @bad("Invalid: invalid result arity")

@@ -29,7 +29,7 @@ from interp.syntax.types import (
 )
 
 LIMITS = Limits(deadline_seconds=20.0, max_memory_pages=64, max_table_elements=10_000, max_call_depth=500)
-FUEL = 20_000
+FUEL = 2_000
 """Calls and loops of a computation on the engine that runs it first: what runs on may run for ever."""
 
 MAX_CALLS = 24

@@ -18,6 +18,8 @@ def read_place(place: Place, limit: int | None = None) -> Any:
     """What stands at a place now: bytes, a tuple, or one value; of a sequence `limit` elements at most."""
     owner, attribute, start, stop = place
     found = getattr(owner, attribute)
+    if type(found) is list and start is not None and stop == start + 1:
+        return (found[start],)
     if start is None:
         return found if limit is None or not isinstance(found, tuple | bytes) else found[:limit]
     if stop is None:

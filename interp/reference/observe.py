@@ -29,7 +29,7 @@ from interp.reference.configuration import (
 )
 from interp.reference.control import end_of_context
 from interp.reference.exception import Handler, throw_ref
-from interp.reference.writes import Writes, writes_of
+from interp.reference.writes import Writes, local_set, writes_of
 from interp.syntax.instructions import Catch, Instr
 from interp.syntax.types import ValType
 
@@ -287,7 +287,7 @@ class Observer:
                 break
         return True
 
-    def capture(self, limit: int, log: list[Any]) -> bool:
+    def capture(self, limit: int, log: list[Any]) -> bool:  # noqa: PLR0912 — calls would cost more than the step
         """As `run`, but what each step did is appended to `log`, as the fields of a `Captured` by position."""
         c, writes, contexts = self.config, self.writes, self.config.contexts
         depth, size, taken = c.meter.depth, len(contexts), len(log)
@@ -304,7 +304,8 @@ class Observer:
                         function(c, operand)
                         continue
                     if writer is not None and (place := writer(c, operand, instr)) is not None:
-                        self.watcher.before(place)
+                        if writer is not local_set:  # a local is kept with the configuration
+                            self.watcher.before(place)
                         old = read_place(place, MAX_CAPTURED)
                 elif ctx.rest:
                     ctx.code, ctx.pc = ctx.rest.pop()

@@ -33,8 +33,8 @@ class Node:
 
     `depth` counts the blocks around the instruction in its function, `operands` are the types on the operand stack of
     the innermost block before it (the last MAX_SHOWN of `height`), `context` what the rule looked up, each as text such
-    as `C.locals[0] = i32`. In code that cannot be reached, operands that are not there have the types that the rule asks
-    for, or bot where any will do.
+    as `C.locals[0] = i32`. In code that cannot be reached, operands that are not there have the types that the rule
+    asks for, or bot where any will do.
     """
 
     instr: Instr

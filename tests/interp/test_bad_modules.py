@@ -58,5 +58,5 @@ def test_a_bad_module_is_judged_in_bounded_time_and_memory(name: str, answer: Ca
 
 
 def test_a_process_that_takes_too_much_ends_alone(answer: Callable[[str], dict[str, Any]]) -> None:
-    assert "MemoryError" in answer(f"instructions_300_000 {60 << 20}")["verdict"]
+    assert "MemoryError" in answer(f"instructions_200_000 {20 << 20}")["verdict"]
     assert answer("a_subtype_of_itself")["died"] is None
