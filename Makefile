@@ -27,7 +27,7 @@ demo: $(VENV)/installed
 	$(BIN)/wascc up examples/counter/manifest.yaml --engine $(ENGINE)
 
 test: $(VENV)/installed-dev lint typecheck
-	$(BIN)/python -m pytest --numprocesses auto --benchmark-disable
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --benchmark-disable
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

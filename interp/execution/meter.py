@@ -32,7 +32,7 @@ LEAST_RECLAIMED = 32
 again during the same computation."""
 
 SLOTS_PER_CALL = 100
-"""Locals of all active functions together, as a multiple of the greatest call depth."""
+"""Locals and waiting operands of all active functions together, as a multiple of the greatest call depth."""
 
 
 class Meter:

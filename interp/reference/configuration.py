@@ -63,6 +63,7 @@ class Context:
     pc: int = 0
     vals: list[Any] = field(default_factory=list)
     rest: list[tuple[Code, int]] = field(default_factory=list)
+    waiting: int = 0
 
     def empty(self) -> bool:
         """Whether nothing is left in this context, neither values nor instructions."""
@@ -73,6 +74,10 @@ class Context:
         self.vals.clear()
         self.rest.clear()
         self.code, self.pc = (), 0
+
+
+SLOTS_PER_CONTEXT = 4
+"""What a context counts for in the limit of the locals and operands of all active functions."""
 
 
 class Config:
@@ -93,10 +98,14 @@ class Config:
         self.thrown: Any = None
         self.thrown_at: tuple[BacktraceFrame, ...] = ()
         self.contexts: list[Context] = []
+        self.vals: list[Any] = []
         self.enter(Context("top", code, 0, frame))
 
     def enter(self, ctx: Context) -> None:
-        """Make `ctx` the innermost context."""
+        """Make `ctx` the innermost context; what waits around it takes memory until it is left."""
+        if self.contexts:
+            ctx.waiting = waiting = len(self.vals) + SLOTS_PER_CONTEXT
+            self.meter.slots += waiting
         self.contexts.append(ctx)
         self.ctx = ctx
         self.vals = ctx.vals
@@ -105,6 +114,7 @@ class Config:
     def leave(self) -> Context:
         """Leave the innermost context, which is returned."""
         left = self.contexts.pop()
+        self.meter.slots -= left.waiting
         if left.kind == "frame":
             self.meter.pop(len(left.frame.locals))
         self.ctx = ctx = self.contexts[-1]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from interp.engine import Engine, Limits, Store
+from interp.engine import Engine, Limits, Store, load_engine
 from interp.errors import Exhaustion, ExhaustionKind
 from interp.syntax.types import FuncType
 from tests_support import parse
@@ -240,3 +240,24 @@ def test_no_stack_is_too_small(engine_name: str, stack: int, recursion: int, dep
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == ["CALL_STACK"] * (2 * len(DEEP))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(block " * 1000 + "(call $f)" + ")" * 1000,
+        "(i32.const 7) " * 5000 + "(call $f)" + " drop" * 5000,
+    ],
+    ids=["blocks", "operands"],
+)
+def test_what_waits_for_a_call_counts_as_its_locals_do(body: str) -> None:
+    wasm = parse(
+        '(module (global $calls (export "calls") (mut i32) (i32.const 0)) (func $f (export "f")'
+        f" (global.set $calls (i32.add (global.get $calls) (i32.const 1))) {body}))"
+    )
+    engine = load_engine("reference")
+    instance = engine.store(Limits(max_call_depth=2000)).instantiate(engine.compile(wasm), [])
+    with pytest.raises(Exhaustion) as caught:
+        instance.exports["f"]()
+    assert caught.value.what is ExhaustionKind.CALL_STACK
+    assert instance.exports["calls"].value < 100
