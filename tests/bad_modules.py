@@ -205,7 +205,7 @@ def default_structures_of_10_000_fields_made_often() -> bytes:
 def catches_of_many_operands() -> bytes:
     tag = Section(TAG, vec([b"\0\2"]))
     types = vec([NO_TYPE, functype(b"", many(1000)), functype(many(1000))])
-    body = b"\0\x02\1" + b"\x1f\x40" + uleb(20_000) + b"\0\0\0" * 20_000 + b"\x0b\0\x0b\0\x0b"
+    body = b"\0\x02\1" + b"\x1f\x40" + uleb(10_000) + b"\0\0\0" * 10_000 + b"\x0b\0\x0b\0\x0b"
     return join([Section(TYPE, types), Section(FUNC, b"\1\0"), tag, Section(CODE, join_bodies([body]))])
 
 

@@ -38,6 +38,9 @@ INDICES = frozenset({
     Imm.LABELIDX, Imm.FUNCIDX, Imm.TYPEIDX, Imm.TABLEIDX, Imm.GLOBALIDX, Imm.LOCALIDX, Imm.ELEMIDX, Imm.TAGIDX,
 })  # fmt: skip
 """Immediates that are nothing but an index."""
+MAX_CATCHES = 10_000
+"""Catch clauses of one block.  Spec: appendix/implementation#syntactic-limits"""
+
 LONG = 0x80
 """The first byte of an index from which on another byte follows."""
 
@@ -80,7 +83,7 @@ class InstrReader(StrictReader):
             Imm.U32: self.read_uint,
             Imm.LANEIDX: self.read_byte,
             Imm.LANEIDX_16: lambda: tuple(self.read_exactly(16)),
-            Imm.CATCH_LIST: lambda: self.read_vec(self.read_catch),
+            Imm.CATCH_LIST: self.read_catches,
             Imm.CASTOP: self.read_castop,
         }
         self._rows: list[Row | None] = [None] * 256
@@ -116,6 +119,14 @@ class InstrReader(StrictReader):
     def read_tableidx(self) -> int:
         """tableidx."""
         return self.read_uint() if f.REFERENCE_TYPES in self.features else self.read_reserved()
+
+    def read_catches(self) -> tuple[Catch, ...]:
+        """The catch clauses of one block."""
+        start = self.pos
+        catches = self.read_vec(self.read_catch)
+        if len(catches) > MAX_CATCHES:
+            raise self.malformed("too many catch clauses", start)
+        return catches
 
     def read_catch(self) -> Catch:
         """catch.  Spec: binary/instructions#control-instructions"""

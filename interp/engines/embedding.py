@@ -18,7 +18,17 @@ from interp.engine import Extern, Limits
 from interp.execution.meter import Meter
 from interp.execution.modules import Executor, instantiate
 from interp.execution.references import match_ref
-from interp.execution.runtime import ExternInst, FuncInst, GlobalInst, HeapObject, MemInst, Store, TableInst, TagInst
+from interp.execution.runtime import (
+    I31,
+    ExternInst,
+    FuncInst,
+    GlobalInst,
+    HeapObject,
+    MemInst,
+    Store,
+    TableInst,
+    TagInst,
+)
 from interp.execution.values import number_from_host, signed_, vector_from_host
 from interp.syntax.features import VERSION_3
 from interp.syntax.types import (
@@ -113,8 +123,14 @@ class PureStore:
     def instantiate(self, module: PureModule, externs: Sequence[Extern], /) -> PureInstance:
         """Raises Unlinkable | Trap | Exhaustion.  Spec: appendix/embedding#module-instances"""
         insts = [self.unwrap(extern) for extern in externs]
+        meter = self.inst.meter
+        reentry = meter.reentry
         with self:
-            moduleinst = instantiate(self.inst, module.valid, insts, self.runner)
+            try:
+                meter.enter()  # once, so that all expressions and the start function share fuel and time
+                moduleinst = instantiate(self.inst, module.valid, insts, self.runner)
+            finally:
+                meter.reentry = reentry
         return PureInstance({name: self.wrap(inst) for name, inst in moduleinst.exports.items()})
 
     def __enter__(self) -> None:
@@ -181,6 +197,8 @@ class PureStore:
             if isinstance(value, HeapObject) and value.meter is not self.inst.meter:
                 raise ValueError("the reference belongs to another store")
             ref = None if t.heaptype is AbsHeapType.ANY and isinstance(value, PureFunc) else value
+        if isinstance(ref, I31) and not (type(ref.value) is int and 0 <= ref.value < 1 << 31):
+            raise TypeError(f"{t} is needed, not a number beyond 31 bits")
         if ref is None or not match_ref(ref, t):
             raise TypeError(f"{t} is needed, not {type(value).__name__}")
         return ref
@@ -254,10 +272,12 @@ class PureMemory(PureExtern):
         return bytes(self.inst.bytes[addr : addr + n])
 
     def write(self, addr: int, data: bytes) -> None:
-        """Overwrite bytes from address addr on.  Raises Trap(MEMORY_OUT_OF_BOUNDS)."""
-        self.inst.check(addr, len(data))
-        self.before("bytes", addr, addr + len(data))
-        self.inst.bytes[addr : addr + len(data)] = data
+        """Overwrite bytes from address addr on.  Raises Trap(MEMORY_OUT_OF_BOUNDS), TypeError for what is no bytes."""
+        # What counts is the number of bytes, whatever the object says of its length.
+        whole = bytes(memoryview(data))
+        self.inst.check(addr, len(whole))
+        self.before("bytes", addr, addr + len(whole))
+        self.inst.bytes[addr : addr + len(whole)] = whole
 
     def grow(self, n: int) -> int | None:
         """Grow by n pages: the old size, or None."""

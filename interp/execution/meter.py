@@ -21,7 +21,7 @@ SLICE = 500
 """Ticks between two looks at the clock."""
 
 BULK = 65536
-"""Bytes or elements that are moved at once without a look at the clock."""
+"""Bytes or elements that are moved without a look at the clock."""
 
 MAX_REENTRY = 32
 """Host functions that may be active at once, each having called into the store again: every one of them takes frames
@@ -36,9 +36,11 @@ SLOTS_PER_CALL = 100
 
 
 class Meter:
-    """The counters of one store. `depth` counts active calls, `slots` their locals, `reentry` nested invocations,
-    `heap` the objects that structure, array and exception instructions made, each with its fields, while they live;
-    `addresses` are the next addresses of structures, arrays and exceptions."""
+    """The counters of one store. `depth` counts active calls, `slots` their locals and waiting operands, `reentry`
+    nested invocations, `heap` the objects that structure, array and exception instructions made, each with its fields,
+    while they live; `moved` bytes and elements since the last look at the clock, `reclaimed_to` what `heap` was after Python
+    had last been asked to reclaim objects; `addresses` are the next addresses of structures, arrays and exceptions.
+    """
 
     __slots__ = (
         "addresses",
@@ -49,6 +51,7 @@ class Meter:
         "heap",
         "limits",
         "max_slots",
+        "moved",
         "reclaimed_to",
         "reentry",
         "slots",
@@ -60,6 +63,7 @@ class Meter:
         self.max_slots = limits.max_call_depth * SLOTS_PER_CALL
         self.depth = 0
         self.heap = 0
+        self.moved = 0
         self.reclaimed_to = 0
         self.slots = 0
         self.reentry = 0
@@ -89,8 +93,10 @@ class Meter:
         self.budget -= 1
 
     def bulk(self, n: int) -> None:
-        """So many bytes or elements are moved at once, which may take long. Raises Exhaustion(DEADLINE)."""
-        if n >= BULK:
+        """So many bytes or elements are moved or made at once, which takes time. Raises Exhaustion(DEADLINE)."""
+        self.moved += n
+        if self.moved >= BULK:
+            self.moved = 0
             self.check_deadline()
 
     def check_deadline(self) -> None:
@@ -124,7 +130,8 @@ class Meter:
             self.reclaim(0)
 
     def check_heap(self, fields: int) -> None:
-        """Raises Exhaustion(HEAP) if there is no room for so many fields more."""
+        """So many fields are about to be made. Raises Exhaustion(HEAP) if there is no room for them, or DEADLINE."""
+        self.bulk(fields)
         if self.heap + fields > self.limits.max_heap_fields:
             self.reclaim(fields)
 

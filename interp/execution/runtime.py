@@ -69,7 +69,10 @@ class TableInst:
         maximum = self.type.limits.max
         if size > self.limit or (maximum is not None and size > maximum):
             return False
-        self.refs.extend([ref] * n)
+        try:
+            self.refs.extend([ref] * n)
+        except (MemoryError, OverflowError):
+            return False
         return True
 
     def read(self, i: int) -> Any:
@@ -109,7 +112,7 @@ class MemInst:
             return False
         try:
             self.bytes.extend(bytes(n * PAGE))
-        except MemoryError:
+        except (MemoryError, OverflowError):
             return False
         return True
 
@@ -274,7 +277,10 @@ class Store:
         limit = min(self.meter.limits.max_table_elements, MAX_TABLE[tabletype.addrtype])
         if tabletype.limits.min > limit:
             raise Exhaustion(ExhaustionKind.TABLE)
-        table = TableInst(len(self.tables), tabletype, [ref] * tabletype.limits.min, limit)
+        try:
+            table = TableInst(len(self.tables), tabletype, [ref] * tabletype.limits.min, limit)
+        except (MemoryError, OverflowError) as error:
+            raise Exhaustion(ExhaustionKind.TABLE) from error
         self.tables.append(table)
         return table
 
@@ -285,7 +291,7 @@ class Store:
             raise Exhaustion(ExhaustionKind.MEMORY)
         try:
             mem = MemInst(len(self.mems), memtype, bytearray(memtype.limits.min * PAGE), limit)
-        except MemoryError as error:
+        except (MemoryError, OverflowError) as error:
             raise Exhaustion(ExhaustionKind.MEMORY) from error
         self.mems.append(mem)
         return mem

@@ -184,7 +184,7 @@ def number_from_host(t: NumType, value: Any) -> Any:
             raise TypeError(f"{t} is needed, not {type(value).__name__}")
         if not -(1 << N - 1) <= value < 1 << N:
             raise TypeError(f"{value:#x} is out of the range of {t}"[:MAX_SHOWN])
-        return value & ((1 << N) - 1)
+        return int.__and__(value, (1 << N) - 1)
     if not isinstance(value, float):
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(f"{t} is needed, not {type(value).__name__}")

@@ -143,9 +143,9 @@ class Machine:
     def run(self, config: Config) -> list[Any]:
         """Run a configuration within the limits of the store; an outermost one has fuel and time anew."""
         meter = self.store.meter
-        meter.enter()
-        depth, slots = meter.depth, meter.slots
+        depth, slots, reentry = meter.depth, meter.slots, meter.reentry
         try:
+            meter.enter()
             if isinstance(config, ObservedConfig) and self.store.watcher is not None:
                 return run_watched(config, self.store.watcher)
             return run(config) if self.applied is None else run_counting(config, self.applied)
@@ -154,8 +154,8 @@ class Machine:
                 raise
             raise Exhaustion(ExhaustionKind.CALL_STACK) from error
         finally:
-            meter.depth, meter.slots = depth, slots
-            meter.leave()
+            # Set rather than counted down, so that a KeyboardInterrupt at any place leaves them right.
+            meter.depth, meter.slots, meter.reentry = depth, slots, reentry
 
     def invoke(self, func: FuncInst, args: Sequence[Any]) -> list[Any]:
         """Call a function with values of its parameters' types.  Spec: exec/modules#invocation"""

@@ -4,9 +4,7 @@ Number types and vector types are enumerations, reference types are `RefType(nul
 defined inside recursive types; a `DefType` is one sub type of a closed recursive type. Equal defined types are the same
 object (`roll` sees to that), so they are compared in one step however they are nested. The binary form `0x60 …` that
 all modules before garbage collection use is the abbreviation of a recursive type with one final sub type
-(`functype_deftype`).
-
-Spec: syntax/types
+(`functype_deftype`).  Spec: syntax/types
 """
 
 from __future__ import annotations
@@ -231,12 +229,21 @@ class DefType:
     are one object.  Spec: valid/conventions#defined-types
     """
 
-    __slots__ = ("__weakref__", "_group", "index", "subtype")
+    __slots__ = ("__weakref__", "_group", "_supertypes", "index", "subtype")
 
     def __init__(self, group: _Group, index: int) -> None:
         self._group = group
         self.index = index
         self.subtype: SubType
+        self._supertypes: frozenset[DefType] | None = None
+
+    @property
+    def supertypes(self) -> frozenset[DefType]:
+        """All types above this one that were declared, directly or not, of a type that is known to be valid."""
+        if self._supertypes is None:
+            above = [t for t in self.subtype.supertypes if isinstance(t, DefType)]
+            self._supertypes = frozenset(above).union(*(t.supertypes for t in above))
+        return self._supertypes
 
     @property
     def rectype(self) -> RecType:

@@ -82,12 +82,7 @@ def match_heaptype(t1: HeapType, t2: HeapType) -> bool:
 
 def match_deftype(t1: DefType, t2: DefType) -> bool:
     """t1 <= t2: they are equal, or a declared supertype of t1 matches t2.  Spec: valid/matching#defined-types"""
-    while t1 is not t2:
-        supertypes = t1.subtype.supertypes
-        if not supertypes or not isinstance(supertypes[0], DefType):
-            return False
-        t1 = supertypes[0]
-    return True
+    return t1 is t2 or t2 in t1.supertypes
 
 
 def match_reftype(t1: RefType, t2: RefType) -> bool:

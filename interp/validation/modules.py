@@ -30,6 +30,9 @@ from interp.validation.instructions import expr_ok
 from interp.validation.matching import match_reftype
 from interp.validation.types import globaltype_ok, memtype_ok, tabletype_ok, tagtype_ok, type_ok
 
+MAX_MEMORIES, MAX_TABLES = 100, 100
+"""As other engines limit them.  Spec: appendix/implementation#syntactic-limits"""
+
 
 @dataclass(frozen=True, slots=True)
 class ValidModule:
@@ -155,6 +158,8 @@ def add_mem(context: Context, memtype: MemType) -> None:
     """One more memory; the first one needs no feature.  Raises Invalid."""
     if context.mems:
         context.need(f.MULTI_MEMORY, "multiple memories")
+    if len(context.mems) >= MAX_MEMORIES:
+        raise Invalid(f"too many memories: {MAX_MEMORIES} are possible")
     context.mems.append(memtype)
 
 
@@ -162,6 +167,8 @@ def add_table(context: Context, tabletype: TableType) -> None:
     """One more table; the first one needs no feature.  Raises Invalid."""
     if context.tables:
         context.need(f.REFERENCE_TYPES, "multiple tables")
+    if len(context.tables) >= MAX_TABLES:
+        raise Invalid(f"too many tables: {MAX_TABLES} are possible")
     context.tables.append(tabletype)
 
 
