@@ -72,7 +72,10 @@ class Meter:
         self.deadline: float | None = None
 
     def enter(self) -> None:
-        """An invocation from outside begins. Raises Exhaustion(CALL_STACK)."""
+        """An invocation from outside begins; whoever calls this sets `reentry` back at its end, whatever happens.
+
+        Raises Exhaustion(CALL_STACK).
+        """
         if self.reentry == 0:
             seconds = self.limits.deadline_seconds
             self.deadline = None if seconds is None else monotonic() + seconds
@@ -81,10 +84,6 @@ class Meter:
         elif self.reentry >= MAX_REENTRY:
             raise Exhaustion(ExhaustionKind.CALL_STACK)
         self.reentry += 1
-
-    def leave(self) -> None:
-        """An invocation from outside ends."""
-        self.reentry -= 1
 
     def tick(self) -> None:
         """One unit of fuel is used. Raises Exhaustion(FUEL | DEADLINE)."""

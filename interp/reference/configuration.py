@@ -143,6 +143,17 @@ class Config:
         results: Sequence[Any] = func.host(*args)
         return results
 
+    def locate(self, error: ExecutionError) -> None:
+        """Give an error that does not say where it happened the functions that are active."""
+        if not error.backtrace:
+            error.backtrace = self.backtrace()
+
+    def results(self) -> list[Any]:
+        """The values that a finished computation left.  Raises the trap or the exception that it ended with."""
+        if self.ended is not None:
+            raise self.ended
+        return self.vals
+
     def current(self) -> Instr:
         """The instruction whose rule is being applied."""
         return self.ctx.code[self.ctx.pc - 1][2]

@@ -239,8 +239,8 @@ class History:
         try:
             more = part(max(size, 1))
         except BaseException as error:
-            if isinstance(error, ExecutionError) and not error.backtrace:
-                error.backtrace = self.config.backtrace()
+            if isinstance(error, ExecutionError):
+                self.config.locate(error)
             self.meter.deadline = None
             self.recover()
             if not isinstance(error, Exhaustion) or error.what is not ExhaustionKind.HEAP or len(self.checkpoints) == 1:

@@ -98,12 +98,9 @@ def run(c: Config) -> list[Any]:
                 else:
                     end_of_context(c)
     except ExecutionError as error:
-        if not error.backtrace:
-            error.backtrace = c.backtrace()
+        c.locate(error)
         raise
-    if c.ended is not None:
-        raise c.ended
-    return c.vals
+    return c.results()
 
 
 def run_counting(c: Config, applied: Counter[str]) -> list[Any]:
@@ -112,12 +109,9 @@ def run_counting(c: Config, applied: Counter[str]) -> list[Any]:
         while (name := step(c)) is not FINISHED:
             applied[name] += 1
     except ExecutionError as error:
-        if not error.backtrace:
-            error.backtrace = c.backtrace()
+        c.locate(error)
         raise
-    if c.ended is not None:
-        raise c.ended
-    return c.vals
+    return c.results()
 
 
 class Machine:

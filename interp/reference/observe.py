@@ -393,9 +393,6 @@ def run_watched(c: ObservedConfig, watcher: Watcher) -> list[Any]:
     try:
         Observer(c, watcher).run(sys.maxsize)
     except ExecutionError as error:
-        if not error.backtrace:
-            error.backtrace = c.backtrace()
+        c.locate(error)
         raise
-    if c.ended is not None:
-        raise c.ended
-    return c.vals
+    return c.results()
