@@ -10,7 +10,7 @@ from time import perf_counter
 
 from benchmarks.engines import FrontEnd, front_end
 from benchmarks.errors import check_output
-from benchmarks.programs import Program
+from benchmarks.modules import Program
 from benchmarks.results import EngineLoad, LoadResult, Phase, Series
 from benchmarks.timing import Effort, Progress, interleaved, time_once
 from interp.engine import Engine

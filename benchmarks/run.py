@@ -15,7 +15,7 @@ from benchmarks.execution import measure_kernels
 from benchmarks.fingerprint import take_fingerprint
 from benchmarks.interpreters import MACHINE, interpreters, measure_interpreters
 from benchmarks.load import measure_load
-from benchmarks.programs import Program, counter_program, program_of
+from benchmarks.modules import Program, counter_program, program_of
 from benchmarks.report import Report, Skipped
 from benchmarks.serving import measure_http
 from benchmarks.summary import Name

@@ -19,8 +19,8 @@ from benchmarks.engines import load_engines
 from benchmarks.errors import BenchmarkError, WrongOutputError
 from benchmarks.load import measure_load
 from benchmarks.load_generator import Task
+from benchmarks.modules import counter_program, program_of
 from benchmarks.processes import Generator, Server, free_port
-from benchmarks.programs import counter_program, program_of
 from benchmarks.results import Phase
 from benchmarks.serving import MEMORY, SQLITE, TRIVIAL, effort_for, measure_http
 from benchmarks.timing import Effort
