@@ -1,0 +1,192 @@
+"""Lock step: the same calls on several engines, compared after each one.
+
+The first engine is what the others are compared with. Pure engines must give exactly the same: bits, kinds of traps and
+of exhaustion, the calls of the host, the contents of memories, tables and globals, and they must run out of fuel at the
+same place. A JIT runs the module with its NaNs made canonical, and counts fuel and depth in its own way: as soon as
+either runs out of a resource it is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from conformance.fuzz.differences import WASMTIME_REFUSES, known
+from conformance.lockstep.canonical import canonicalise, has_relaxed
+from conformance.lockstep.choices import Choices
+from conformance.lockstep.encode import encode
+from conformance.lockstep.run import Call, Outcome, Run, State, callable_exports
+from interp.binary.modules import decode
+from interp.engine import Engine, Limits
+from interp.engines.embedding import PureEngine
+from interp.validation.modules import ValidModule, validate
+
+FUEL = 3_000
+DEADLINE_SECONDS = 20.0
+CALL_DEPTH = 200
+MAX_CALLS = 16
+LIMITS = Limits(
+    fuel=FUEL, deadline_seconds=DEADLINE_SECONDS, max_memory_pages=64, max_table_elements=10_000,
+    max_heap_fields=1_000_000, max_call_depth=CALL_DEPTH,
+)  # fmt: skip
+INCONCLUSIVE = ("exhaustion", "unsupplied")
+"""Outcomes after which an engine that counts in its own way is not compared any further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A module to be run: its bytes, and the seed that calls follow from."""
+
+    wasm: bytes
+    seed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What is called, within which limits."""
+
+    calls: tuple[Call, ...]
+    limits: Limits = LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where two engines differ: after so many calls (-1 for instantiation), in what, and what each gave."""
+
+    engines: tuple[str, str]
+    schedule: Schedule
+    step: int
+    what: str
+    left: str
+    right: str
+
+    @property
+    def call(self) -> Call | None:
+        """The call; None for instantiation."""
+        return self.schedule.calls[self.step] if self.step >= 0 else None
+
+    def __str__(self) -> str:
+        place = "instantiation" if self.call is None else f"call {self.step} of {self.call.name!r}"
+        return f"{place}: {self.what}: {self.engines[0]} {self.left}; {self.engines[1]} {self.right}"
+
+
+def is_exact(engine: Engine) -> bool:
+    """Whether an engine gives the same bits and the same fuel as the reference machine."""
+    return isinstance(engine, PureEngine)
+
+
+def schedules(valid: ValidModule, seed: str, exact: bool) -> list[Schedule]:
+    """What is run of a module: all its functions several times, in an order and with arguments that follow from the
+    seed; for pure engines also the first calls with little fuel and depth."""
+    c = Choices.seeded(seed, "calls")
+    names = callable_exports(valid.exports)
+    order = names * 2 + [c.pick(names) for _ in range(MAX_CALLS - 2 * len(names))] if names else []
+    calls = tuple([Call(name, f"{seed}:{k}") for k, name in enumerate(order[:MAX_CALLS])])
+    made = [Schedule(calls)]
+    if exact:
+        few = Limits(
+            fuel=c.pick((0, 1, 2, 3, 5, 8, 13, 21, 34)), deadline_seconds=DEADLINE_SECONDS, max_memory_pages=2,
+            max_table_elements=8, max_heap_fields=200, max_call_depth=c.pick((1, 2, 3, 5, 100)),
+        )  # fmt: skip
+        made.append(Schedule(calls[: MAX_CALLS // 2], few))
+    return made
+
+
+class Lockstep:
+    """Compares engines; the first is the one to compare with."""
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        self.engines = {engine.name: engine for engine in engines}
+        self.baseline = engines[0]
+
+    def difference(self, subject: Subject) -> Difference | None:
+        """The first difference in a valid module, if there is one.  Raises Rejected for a module that is not valid."""
+        valid = validate(decode(subject.wasm))
+        exact = [name for name, engine in self.engines.items() if is_exact(engine)]
+        binaries = binaries_of(valid, subject.wasm, self.engines)
+        for number, schedule in enumerate(schedules(valid, subject.seed, len(exact) > 1)):
+            names = list(binaries) if number == 0 else exact
+            found = self.compare({name: binaries[name] for name in names}, schedule)
+            if found is not None:
+                return found
+        return None
+
+    def compare(self, binaries: Mapping[str, bytes], schedule: Schedule) -> Difference | None:
+        """The first difference among engines, each with the module's binary form for it, the one to compare with
+        first."""
+        limits = {True: schedule.limits, False: replace(schedule.limits, fuel=None)}
+        runs = {
+            name: Run(self.engines[name], wasm, limits[is_exact(self.engines[name])]) for name, wasm in binaries.items()
+        }
+        first, *others = runs
+        for step in range(-1, len(schedule.calls)):
+            outcomes = {
+                name: run.instantiate() if step < 0 else run.call(schedule.calls[step]) for name, run in runs.items()
+            }
+            state = runs[first].state()
+            for other in list(others):
+                if not is_exact(self.engines[other]) and is_open(outcomes[first], outcomes[other]):
+                    others.remove(other)
+                    del runs[other]
+                    continue
+                found = differing(runs[first], runs[other], outcomes[first], outcomes[other], state)
+                if found is not None:
+                    return Difference((first, other), schedule, step, *found)
+            if not others or (step < 0 and outcomes[first].kind != "values"):
+                break
+        return None
+
+
+def binaries_of(valid: ValidModule, wasm: bytes, engines: Mapping[str, Engine]) -> dict[str, bytes]:
+    """The binary form of a module for each engine that can be compared by it."""
+    binaries: dict[str, bytes] = {}
+    canonical: bytes | None = None
+    for name, engine in engines.items():
+        if is_exact(engine):
+            binaries[name] = wasm
+        elif not has_relaxed(valid.module):
+            canonical = canonical or encode(canonicalise(valid))
+            binaries[name] = canonical
+    return binaries
+
+
+def is_open(left: Outcome, right: Outcome) -> bool:
+    """Whether outcomes say nothing: a resource ran out, or the engine has a limit that the others have not."""
+    refused = right.kind == "refused" and known(right.detail, WASMTIME_REFUSES)
+    return left.kind in INCONCLUSIVE or right.kind in INCONCLUSIVE or refused
+
+
+def differing(left: Run, right: Run, one: Outcome, two: Outcome, state: State) -> tuple[str, str, str] | None:
+    """What differs after a call: in what, and what each engine gave. `state` is that of the first."""
+    if not one.equals(two):
+        return "outcome", str(one), str(two)
+    for k, (mine, theirs) in enumerate(zip(left.host.calls, right.host.calls, strict=False)):
+        if mine[0] != theirs[0] or not all(a.equals(b) for a, b in zip(mine[1], theirs[1], strict=True)):
+            return f"host call {k}", show_host_call(mine), show_host_call(theirs)
+    if len(left.host.calls) != len(right.host.calls):
+        return "host calls", str(len(left.host.calls)), str(len(right.host.calls))
+    return differing_state(state, right.state())
+
+
+def show_host_call(call: tuple[str, tuple[object, ...]]) -> str:
+    """A call of a host function as text."""
+    return f"{call[0]}({', '.join(map(str, call[1]))})"
+
+
+def differing_state(left: State, right: State) -> tuple[str, str, str] | None:
+    """The first difference of two states."""
+    for name, mine in left.memories.items():
+        theirs = right.memories.get(name, b"")
+        if mine != theirs:
+            at = next((x for x, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b), None)
+            if at is None:
+                return f"size of memory {name!r}", f"{len(mine)} bytes", f"{len(theirs)} bytes"
+            return f"memory {name!r} at {at:#x}", mine[at : at + 16].hex(), theirs[at : at + 16].hex()
+    for name, shown in left.others.items():
+        others = right.others.get(name, ())
+        for k, (a, b) in enumerate(zip(shown, others, strict=False)):
+            if not a.equals(b):
+                return f"{name!r}[{k}]", str(a), str(b)
+        if len(shown) != len(others):
+            return repr(name), f"{len(shown)} values", f"{len(others)} values"
+    return None

@@ -1,0 +1,229 @@
+"""Numeric, vector, parametric and variable instructions that leave a value.
+
+Spec: syntax/instructions#numeric-instructions, syntax/instructions#vector-instructions
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from conformance.lockstep.grammar.body import UNREACHABLE, Body, Code, statement, value
+from conformance.lockstep.grammar.constants import constant, integer
+from interp.execution import numerics
+from interp.syntax.features import RELAXED_SIMD
+from interp.syntax.instructions import OPS, Op
+from interp.syntax.types import F32, F64, I32, I64, V128, NumType, RefType, ValType, VecType
+
+BY_RESULT: dict[ValType, list[Op]] = defaultdict(list)
+"""Type -> the rows with a type of their own that leave one value of it and take some."""
+
+LANES: dict[str, list[Op]] = defaultdict(list)
+"""Kind -> rows of instructions on single lanes."""
+
+for _op in OPS:
+    if _op.type is not None and _op.type.params:
+        BY_RESULT[_op.type.results[0]].append(_op)
+    elif _op.kind in ("vextract_lane", "vreplace_lane", "vshuffle"):
+        LANES[_op.kind].append(_op)
+
+
+def row_of(sem: Callable[..., Any], *params: Any) -> Op:
+    """The row whose meaning is a numerics function with these leading arguments.  Raises KeyError."""
+    for op in OPS:
+        if op.sem is sem and op.params[: len(params)] == params:
+            return op
+    raise KeyError((sem.__name__, params))
+
+
+def mnemonic(sem: Callable[..., Any], *params: Any) -> str:
+    """Its mnemonic."""
+    return row_of(sem, *params).mnemonic
+
+
+def width(t: ValType) -> int:
+    """The width of a number type in bits.  Raises TypeError."""
+    if not isinstance(t, NumType):
+        raise TypeError(f"{t} is no number type")
+    return int(t.value[1:])
+
+
+CHAINED: dict[ValType, list[Op]] = {
+    t: [
+        row_of(sem, width(t))
+        for sem in (
+            numerics.iadd, numerics.isub, numerics.iand, numerics.ior, numerics.ixor, numerics.ishl, numerics.ishr_u,
+            numerics.ishr_s, numerics.imul, numerics.irotl, numerics.irotr,
+        )
+    ]
+    for t in (I32, I64)
+}  # fmt: skip
+"""The operators of arithmetic on integers that programs are made of."""
+
+COMPARISONS: dict[ValType, list[Op]] = {
+    t: [op for op in BY_RESULT[I32] if op.type is not None and op.type.params == (t, t) and op.kind == "relop"]
+    for t in (I32, I64)
+}
+DIVISIONS = (numerics.idiv_u, numerics.idiv_s, numerics.irem_u, numerics.irem_s)
+TRUNCATIONS = (numerics.trunc_u, numerics.trunc_s)
+CONVERSIONS: dict[ValType, Op] = {F32: row_of(numerics.convert_s, 32, 32), F64: row_of(numerics.convert_s, 32, 64)}
+
+
+def usable(body: Body, op: Op) -> bool:
+    """Whether a module's profile has what a row needs."""
+    p = body.plan.profile
+    if op.type is not None and V128 in (*op.type.params, *op.type.results) and not p.simd:
+        return False
+    return op.since != RELAXED_SIMD or p.relaxed
+
+
+@value(12)
+def operator(body: Body, t: ValType) -> Code | None:
+    """Any operator that gives the type; half the time one that also takes it."""
+    found = [op for op in BY_RESULT.get(t, ()) if usable(body, op)]
+    if not found:
+        return None
+    if body.c.chance(50):
+        same = [op for op in found if op.type is not None and set(op.type.params) == {t}]
+        found = same or found
+    return apply(body, body.c.pick(found))
+
+
+def apply(body: Body, op: Op) -> Code:
+    """The operands of an operator and the operator; divisors and numbers to be truncated mostly do not trap."""
+    types = op.type.params if op.type is not None else ()
+    if op.sem in DIVISIONS and body.c.chance(80):
+        t = types[1]
+        divisor = [body.const(t, integer(body.c, width(t)) | 1)]
+        if body.c.chance(50):
+            divisor += [*body.value(t), body.ins(mnemonic(numerics.ior, width(t)))]
+        code = body.value(t) + divisor
+    elif op.sem in TRUNCATIONS and body.c.chance(80):
+        code = [*body.value(I32), body.ins(CONVERSIONS[types[0]].mnemonic)]
+        if op.sem is numerics.trunc_u:
+            code.append(body.ins(mnemonic(numerics.fabs, width(types[0]))))
+    else:
+        code = body.operands(types)
+    return [*code, body.ins(op.mnemonic)]
+
+
+@value(10)
+def chain(body: Body, t: ValType) -> Code | None:
+    """A chain of integer operators on locals and small constants, leaning to the left as compilers write it."""
+    if t not in CHAINED:
+        return None
+    code = body.leaf(t)
+    for _ in range(body.c.between(1, 5)):
+        code += body.leaf(t) if body.c.chance(70) else body.value(t)
+        code.append(body.ins(body.c.pick(CHAINED[t]).mnemonic))
+    return code
+
+
+@value(5)
+def comparison(body: Body, t: ValType) -> Code | None:
+    """Chains compared, and the result used as the number that it is."""
+    if t != I32:
+        return None
+    of = body.c.pick((I32, I64)) if body.plan.profile.wide else I32
+    code = [*(chain(body, of) or []), *body.leaf(of), body.ins(body.c.pick(COMPARISONS[of]).mnemonic)]
+    form = body.c.below(4)
+    if form == 1:
+        code.append(body.ins(mnemonic(numerics.ieqz, 32)))
+    elif form > 1:
+        code += [*body.leaf(I32), body.ins(body.c.pick(CHAINED[I32]).mnemonic)]
+    return code
+
+
+@value(9)
+def local(body: Body, t: ValType) -> Code | None:
+    """The value of a local."""
+    found = body.locals_of(t)
+    return [body.ins("local.get", body.c.pick(found))] if found else None
+
+
+@value(4)
+def tee(body: Body, t: ValType) -> Code | None:
+    """A value that is also kept in a local."""
+    x = body.some_local(t)
+    return [*body.value(t), body.ins("local.tee", x)]
+
+
+@value(3)
+def global_value(body: Body, t: ValType) -> Code | None:
+    """The value of a global."""
+    found = [x for x, (gt, _) in enumerate(body.plan.globals) if body.plan.matches(gt.valtype, t)]
+    return [body.ins("global.get", body.c.pick(found))] if found else None
+
+
+@value(3)
+def selected(body: Body, t: ValType) -> Code | None:
+    """One of two values."""
+    code = body.operands((t, t, I32))
+    if isinstance(t, RefType) or body.c.chance(35):
+        return [*code, body.ins("select t", (t,))]
+    return [*code, body.ins("select")]
+
+
+@value(2)
+def constant_value(body: Body, t: ValType) -> Code | None:
+    """A constant worth trying."""
+    return [body.const(t, constant(body.c, t))] if isinstance(t, NumType | VecType) else None
+
+
+@value(6)
+def lane_of_vector(body: Body, t: ValType) -> Code | None:
+    """One lane of a vector, or a vector with a lane replaced or its lanes shuffled."""
+    if not body.plan.profile.simd:
+        return None
+    if t != V128:
+        found = [op for op in LANES["vextract_lane"] if op.params[0].unpacked == t]
+        if not found:
+            return None
+        op = body.c.pick(found)
+        return [*body.value(V128), body.ins(op.mnemonic, body.c.below(op.params[0].dim))]
+    op = body.c.pick(LANES["vreplace_lane"] + LANES["vshuffle"])
+    if op.kind == "vshuffle":
+        return [*body.operands((V128, V128)), body.ins(op.mnemonic, tuple(body.c.below(32) for _ in range(16)))]
+    shape = op.params[0]
+    return [*body.operands((V128, shape.unpacked)), body.ins(op.mnemonic, body.c.below(shape.dim))]
+
+
+@statement(9)
+def set_local(body: Body) -> Code | None:
+    """A local gets a value."""
+    found = body.settable()
+    x = body.c.pick(found) if found and body.c.chance(75) else body.new_local(body.c.weighted(body.plan.palette))
+    return [*body.value(body.locals[x]), body.ins("local.set", x)]
+
+
+@statement(4)
+def set_global(body: Body) -> Code | None:
+    """A global gets a value."""
+    found = [x for x, (gt, _) in enumerate(body.plan.globals) if gt.mut]
+    if not found:
+        return None
+    x = body.c.pick(found)
+    return [*body.value(body.plan.globals[x][0].valtype), body.ins("global.set", x)]
+
+
+@statement(2)
+def dropped(body: Body) -> Code | None:
+    """A value that nobody wants; it may still trap."""
+    return [*body.value(body.c.weighted(body.plan.palette)), body.ins("drop")]
+
+
+def dead_operator(body: Body) -> Code:
+    """In unreachable code: an operator with some of its operands only."""
+    op = body.c.pick([op for op in BY_RESULT[body.c.weighted(((3, I32), (1, I64)))] if usable(body, op)])
+    types = op.type.params if op.type is not None else ()
+    kept = body.c.below(len(types) + 1)
+    return [*body.operands(types[len(types) - kept :]), body.ins(op.mnemonic), body.ins("drop")]
+
+
+def dead_select(body: Body) -> Code:
+    """In unreachable code: operands of any type."""
+    return [body.ins("select"), body.ins("drop"), body.ins("drop")]
+
+
+UNREACHABLE += [(2, dead_operator), (1, dead_select)]

@@ -1,0 +1,153 @@
+"""One module on one engine: instantiate, call, look at what can be seen of its state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.fuzz.execution import UnsuppliedError, supply
+from conformance.lockstep.choices import Choices
+from conformance.lockstep.host import Host, HostFailureError, argument
+from conformance.lockstep.values import Shown, show
+from conformance.runner import describe
+from interp.engine import Engine, Extern, Func, Global, Limits, Memory, Table
+from interp.errors import Exhaustion, Rejected, Trap, UncaughtException, Unlinkable
+from interp.syntax.types import EXNREF, ExportType, FuncType, RefType, ValType
+
+MAX_ELEMENTS = 50
+"""Elements of each table that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of an export: its name, and the seed that its arguments follow from."""
+
+    name: str
+    seed: str
+
+    def arguments(self, types: Sequence[ValType], exports: Mapping[str, Extern]) -> list[Any]:
+        """The arguments, the same for every engine."""
+        c = Choices.seeded(self.seed)
+        return [argument(c, t, exports) for t in types]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How something ended: `kind` is values, trap, exhaustion, exception, host exception, refused, unsupplied, or
+    error (which no engine may end with)."""
+
+    kind: str
+    detail: str = ""
+    values: tuple[Shown, ...] = ()
+
+    def __str__(self) -> str:
+        values = ", ".join(map(str, self.values)) or "no values"
+        return values if self.kind == "values" else f"{self.kind}: {self.detail}{f' ({values})' if self.values else ''}"
+
+    def equals(self, other: Outcome) -> bool:
+        """Whether two engines ended in the same way."""
+        same = (self.kind, self.detail, len(self.values)) == (other.kind, other.detail, len(other.values))
+        pairs = zip(self.values, other.values, strict=False)
+        return same and self.kind != "error" and all(left.equals(right) for left, right in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What can be seen of an instance: its memories, and its globals and tables as they are shown."""
+
+    memories: dict[str, bytes]
+    others: dict[str, tuple[Shown, ...]]
+
+
+def callable_exports(exports: Sequence[ExportType]) -> list[str]:
+    """The exported functions that can be called with arguments made here."""
+    return [
+        export.name
+        for export in exports
+        if isinstance(export.type, FuncType) and all(t.null for t in export.type.params if isinstance(t, RefType))
+    ]
+
+
+class Run:
+    """A module in a new store of an engine."""
+
+    def __init__(self, engine: Engine, wasm: bytes, limits: Limits) -> None:
+        self.engine = engine
+        self.exports: Mapping[str, Extern] = {}
+        self.host = Host(self.show)
+        self._wasm = wasm
+        self._limits = limits
+
+    def show(self, t: ValType, value: Any) -> Shown:
+        """A value of this instance."""
+        return show(t, value, self.exports)
+
+    def instantiate(self) -> Outcome:
+        """Compile and instantiate."""
+        outcome, instance = self._attempt(self._instantiate)
+        if instance is not None:
+            self.exports = self.host.exports = instance.exports
+        return outcome
+
+    def _instantiate(self) -> tuple[Outcome, Any]:
+        module, store = self.engine.compile(self._wasm), self.engine.store(self._limits)
+        externs = [
+            store.func_alloc(each.type, self.host.function(each.name, each.type))
+            if isinstance(each.type, FuncType)
+            else supply(store, each.type)
+            for each in module.imports
+        ]
+        return Outcome("values"), store.instantiate(module, externs)
+
+    def call(self, call: Call) -> Outcome:
+        """Call an export."""
+        return self._attempt(lambda: (self._call(call), None))[0]
+
+    def _call(self, call: Call) -> Outcome:
+        func = self.exports[call.name]
+        if not isinstance(func, Func):
+            raise TypeError(f"the export {call.name!r} is no function")
+        types = func.type.results
+        results = func(*call.arguments(func.type.params, self.exports))
+        values = (results,) if len(types) == 1 else results or ()
+        return Outcome("values", "", tuple([self.show(t, value) for t, value in zip(types, values, strict=True)]))
+
+    def _attempt(self, action: Any) -> tuple[Outcome, Any]:
+        """Do something: how it ended, and what it gave."""
+        given: Any = None
+        try:
+            outcome, given = action()
+        except Trap as error:
+            outcome = Outcome("trap", error.kind.value)
+        except Exhaustion as error:
+            outcome = Outcome("exhaustion", error.what.value)
+        except UncaughtException as error:
+            outcome = Outcome("exception", "", () if error.exception is None else (self._thrown(error.exception),))
+        except HostFailureError as error:
+            outcome = Outcome("host exception", str(error))
+        except Rejected as error:
+            outcome = Outcome("refused", str(error))
+        except (Unlinkable, UnsuppliedError) as error:
+            outcome = Outcome("unsupplied", type(error).__name__)
+        except Exception as error:  # whatever it is, no engine may raise it
+            outcome = Outcome("error", describe(error))
+        return outcome, given
+
+    def _thrown(self, exception: Any) -> Shown:
+        return self.show(EXNREF, exception)
+
+    def state(self) -> State:
+        """What can be seen now."""
+        memories: dict[str, bytes] = {}
+        others: dict[str, tuple[Shown, ...]] = {}
+        for name, extern in self.exports.items():
+            if isinstance(extern, Memory):
+                memories[name] = extern.read(0, extern.size * 65536)
+            elif isinstance(extern, Global):
+                others[name] = (self.show(extern.type.valtype, extern.value),)
+            elif isinstance(extern, Table):
+                t, size = extern.type.reftype, extern.size
+                shown = [self.show(t, extern.get(i)) for i in range(min(size, MAX_ELEMENTS))]
+                others[name] = (Shown(f"{size} elements"), *shown)
+        return State(memories, others)
