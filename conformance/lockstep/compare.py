@@ -120,19 +120,19 @@ class Lockstep:
         }
         first, *others = runs
         for step in range(-1, len(schedule.calls)):
-            outcomes = {
-                name: run.instantiate() if step < 0 else run.call(schedule.calls[step]) for name, run in runs.items()
-            }
+            mine = outcome_of(runs[first], schedule, step)
             state = runs[first].state()
+            if mine.kind in INCONCLUSIVE:  # without fuel, the others might now run for ever
+                others = [other for other in others if is_exact(self.engines[other])]
             for other in list(others):
-                if not is_exact(self.engines[other]) and is_open(outcomes[first], outcomes[other]):
+                theirs = outcome_of(runs[other], schedule, step)
+                if not is_exact(self.engines[other]) and is_open(theirs):
                     others.remove(other)
-                    del runs[other]
                     continue
-                found = differing(runs[first], runs[other], outcomes[first], outcomes[other], state)
+                found = differing(runs[first], runs[other], mine, theirs, state)
                 if found is not None:
                     return Difference((first, other), schedule, step, *found)
-            if not others or (step < 0 and outcomes[first].kind != "values"):
+            if not others or (step < 0 and mine.kind != "values"):
                 break
         return None
 
@@ -150,10 +150,14 @@ def binaries_of(valid: ValidModule, wasm: bytes, engines: Mapping[str, Engine]) 
     return binaries
 
 
-def is_open(left: Outcome, right: Outcome) -> bool:
-    """Whether outcomes say nothing: a resource ran out, or the engine has a limit that the others have not."""
-    refused = right.kind == "refused" and known(right.detail, WASMTIME_REFUSES)
-    return left.kind in INCONCLUSIVE or right.kind in INCONCLUSIVE or refused
+def outcome_of(run: Run, schedule: Schedule, step: int) -> Outcome:
+    """Do a step: a call, or -1 for instantiation."""
+    return run.instantiate() if step < 0 else run.call(schedule.calls[step])
+
+
+def is_open(outcome: Outcome) -> bool:
+    """Whether an outcome says nothing: a resource ran out, or the engine has a limit that the others have not."""
+    return outcome.kind in INCONCLUSIVE or (outcome.kind == "refused" and known(outcome.detail, WASMTIME_REFUSES))
 
 
 def differing(left: Run, right: Run, one: Outcome, two: Outcome, state: State) -> tuple[str, str, str] | None:

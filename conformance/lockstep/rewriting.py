@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from interp.syntax import modules as m
 from interp.syntax.instructions import Expr, Instr
-from interp.syntax.types import AbsHeapType, DefType, RefType, ResultType, TypeIdx, ValType
+from interp.syntax.types import BOT, AbsHeapType, DefType, RefType, ResultType, TypeIdx, ValType
 from interp.validation.context import Context
 from interp.validation.derivation import Recorder, along, recorded, recorder
 from interp.validation.modules import ValidModule
@@ -81,7 +81,7 @@ def with_code(func: m.Func, code: Expr, extra: Iterable[ValType] = ()) -> m.Func
 def open_type(context: Context, t: ValType) -> ValType | None:
     """A closed type as the module writes it; None for a type of unreachable code, which cannot be written."""
     if not isinstance(t, RefType):
-        return t if not isinstance(t, str) else None
+        return None if t is BOT else t
     if isinstance(t.heaptype, DefType):
         found = [x for x, deftype in enumerate(context.types) if deftype is t.heaptype]
         return RefType(t.null, TypeIdx(found[0])) if found else None
