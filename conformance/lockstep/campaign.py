@@ -14,11 +14,15 @@ from conformance.lockstep.compare import Lockstep
 from conformance.lockstep.findings import COMMAND, Finding
 from conformance.lockstep.narrow import narrowed
 from conformance.lockstep.pool import Pool
+from conformance.lockstep.suite import script_difference
 from conformance.tools import ToolFailedError, ToolMissingError
 from interp.engine import load_engine
 
 CASE_SECONDS = 180.0
 """What one case may take, narrowing down included."""
+
+SCRIPT_SECONDS = 900.0
+"""What one script of the test suite may take."""
 
 DEFAULT_MEMORY = 3 << 30
 
@@ -26,7 +30,8 @@ DEFAULT_MEMORY = 3 << 30
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """What is run: cases 0 to `modules` of `seed` from `source` on `engines`, the first of which the others are
-    compared with. Each process narrows down its first `narrow` findings, for up to `seconds` each."""
+    compared with; of the source `suite`, each of the `scripts` is a case. Each process narrows down its first `narrow`
+    findings, for up to `seconds` each."""
 
     engines: tuple[str, ...]
     source: Source = Source.BOTH
@@ -36,10 +41,13 @@ class Campaign:
     narrow: int = 5
     seconds: float = 30.0
     memory: int = DEFAULT_MEMORY
+    scripts: tuple[Path, ...] = ()
 
     def command(self, index: int) -> str:
         """The command that runs one case again."""
         engines = ",".join(self.engines)
+        if self.scripts:
+            return f"{COMMAND} --source {self.source.value} --suite {self.scripts[index]} --engines {engines}"
         return f"{COMMAND} --source {self.source.value} --seed {self.seed} --case {index} --engines {engines}"
 
 
@@ -71,6 +79,8 @@ class Worker:
     def __call__(self, index: int) -> Finding | None:
         """Run a case: what was found, if anything was."""
         campaign = self._campaign
+        if campaign.scripts:
+            return self._script(index)
         subject = make_case(campaign.source, campaign.seed, index, self._scratch)
         difference = self._lockstep.difference(subject)
         if difference is None:
@@ -81,15 +91,21 @@ class Worker:
         self._left -= 1
         return narrowed(self._lockstep, finding, campaign.seconds)
 
+    def _script(self, index: int) -> Finding | None:
+        path = self._campaign.scripts[index]
+        found = script_difference(list(self._lockstep.engines.values()), path, self._scratch)
+        return None if found is None else Finding(path.name, self._campaign.command(index), b"", None, str(found))
+
 
 def run(campaign: Campaign, progress: Callable[[int, Finding | None], None] = lambda *_: None) -> Report:
     """Run a campaign; `progress` is told of each case that is done and of what was found in it. A KeyboardInterrupt
     ends it early.  Raises PoolError, ToolMissingError, ToolFailedError."""
     report = Report(campaign)
     started = time.monotonic()
-    pool: Pool[int, Finding | None] = Pool(partial(Worker, campaign), campaign.jobs, CASE_SECONDS, campaign.memory)
+    seconds = SCRIPT_SECONDS if campaign.scripts else CASE_SECONDS
+    pool: Pool[int, Finding | None] = Pool(partial(Worker, campaign), campaign.jobs, seconds, campaign.memory)
     try:
-        for done in pool.run(range(campaign.modules)):
+        for done in pool.run(range(len(campaign.scripts) or campaign.modules)):
             finding = done.result
             if done.lost:
                 finding = lost(campaign, done.item, done.lost)
@@ -105,6 +121,8 @@ def run(campaign: Campaign, progress: Callable[[int, Finding | None], None] = la
 
 def lost(campaign: Campaign, index: int, why: str) -> Finding:
     """The finding of a case whose process was lost, or that failed here; its module is made once more."""
+    if campaign.scripts:
+        return Finding(campaign.scripts[index].name, campaign.command(index), b"", None, why)
     name = case_name(campaign.source, campaign.seed, index)
     try:
         with tempfile.TemporaryDirectory(prefix="lockstep-") as scratch:

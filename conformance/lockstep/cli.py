@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,9 @@ from conformance.lockstep.cases import Source
 from conformance.lockstep.compare import Lockstep, binaries_of
 from conformance.lockstep.findings import Finding, ReplayError, load_replay
 from conformance.lockstep.pool import PoolError
+from conformance.schedule import rank
+from conformance.script import ScriptError
+from conformance.selection import SelectionError, select
 from conformance.tools import ToolFailedError, ToolMissingError, wasm_tools_path
 from host.cli import INTERRUPTED
 from interp.binary.modules import decode
@@ -40,7 +44,10 @@ DEFAULT_FOLDER = Path("build/lockstep")
 MAX_SHOWN = 10
 """Findings that are shown of a run; all of them are saved."""
 
-REFUSALS = (EngineUnavailable, ToolMissingError, ToolFailedError, PoolError, ReplayError, Rejected, OSError)
+REFUSALS = (
+    EngineUnavailable, ToolMissingError, ToolFailedError, PoolError, ReplayError, SelectionError, ScriptError, Rejected,
+    OSError,
+)  # fmt: skip
 """What the person who called must mend; shown as one line."""
 
 app = typer.Typer(add_completion=False)
@@ -62,11 +69,17 @@ def _engines(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _slow_first(scripts: Mapping[Path, str]) -> list[Path]:
+    """Scripts in the order in which they are run."""
+    return sorted(scripts, key=lambda path: rank(scripts[path]))
+
+
 def _run(campaign: Campaign, folder: Path, console: Console) -> Report:
     """Run a campaign behind a progress bar (on a terminal only), saving each finding as it comes."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("modules", total=campaign.modules)
+        what = "scripts" if campaign.scripts else "modules"
+        task = bar.add_task(what, total=len(campaign.scripts) or campaign.modules)
         return run(campaign, partial(_progress, bar, task, folder))
 
 
@@ -100,7 +113,8 @@ def _report(report: Report, folder: Path, *, as_json: bool) -> None:
         _show(report.findings, folder)
         engines = ", ".join(campaign.engines)
         found = f"{len(report.findings)} differ" if report.findings else "no difference"
-        what = f"{report.cases} modules ({campaign.source.value}, seed {campaign.seed})"
+        kind = "scripts" if campaign.scripts else f"modules of seed {campaign.seed}"
+        what = f"{report.cases} {kind} ({campaign.source.value})"
         typer.echo(f"{what} on {engines} in {report.seconds:.1f} s: {found}")
     if report.interrupted:
         raise _fail("interrupted", INTERRUPTED)
@@ -142,6 +156,9 @@ def lockstep(
     engines: Annotated[
         str, typer.Option(metavar="A,B,…", help="Engines; the others are compared with the first.")
     ] = DEFAULT_ENGINES,
+    suite: Annotated[
+        Path | None, typer.Option(envvar="WASM_TESTSUITE", help="The test suite's folder, or one script of it.")
+    ] = None,
     case: Annotated[int | None, typer.Option(min=0, help="Run this one case only.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that run at the same time.")] = os.cpu_count() or 1,
     narrow: Annotated[int, typer.Option(min=0, help="Findings that each process narrows down.")] = 5,
@@ -156,7 +173,9 @@ def lockstep(
         if replays:
             return None
         wasm_tools_path()
-        campaign = Campaign(_engines(engines), source, seed, modules, jobs, narrow, seconds, DEFAULT_MEMORY)
+        scripts = tuple(_slow_first(select([], suite))) if source is Source.SUITE else ()
+        names = _engines(engines)
+        campaign = Campaign(names, source, seed, modules, jobs, narrow, seconds, DEFAULT_MEMORY, scripts)
         if case is not None:
             return _one(campaign, case, output)
         report = _run(campaign, output, Console(stderr=True))

@@ -20,8 +20,9 @@ MAX_DETAIL = 600
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found in one case. `difference` is None where the process that ran the case was lost. `reduced` is a
-    smaller module in which `difference` shows, `place` the first instruction whose effect differs, as lines of text."""
+    """What was found in one case. `difference` is None for a script of the suite, and where the process that ran the
+    case was lost; `lost` then says what was found. `reduced` is a smaller module in which `difference` shows, `place`
+    the first instruction whose effect differs, as lines of text."""
 
     case: str
     command: str
@@ -78,7 +79,8 @@ class Finding:
         Raises OSError.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{self.case}.wasm").write_bytes(self.wasm)
+        if self.wasm:
+            (folder / f"{self.case}.wasm").write_bytes(self.wasm)
         lines = self.lines()
         if self.difference is not None:
             module = self.reduced or self.wasm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ from conformance.runner import describe
 from interp.engine import Engine, Extern, Func, Global, Limits, Memory, Table
 from interp.errors import Exhaustion, Rejected, Trap, UncaughtException, Unlinkable
 from interp.syntax.types import EXNREF, ExportType, FuncType, RefType, ValType
+
+ShowValue = Callable[[ValType, Any], Shown]
+"""How values of an instance are shown."""
 
 MAX_ELEMENTS = 50
 """Elements of each table that are looked at."""
@@ -85,7 +88,7 @@ class Run:
 
     def instantiate(self) -> Outcome:
         """Compile and instantiate."""
-        outcome, instance = self._attempt(self._instantiate)
+        outcome, instance = attempt(self._instantiate, self.show)
         if instance is not None:
             self.exports = self.host.exports = instance.exports
         return outcome
@@ -102,7 +105,7 @@ class Run:
 
     def call(self, call: Call) -> Outcome:
         """Call an export."""
-        return self._attempt(lambda: (self._call(call), None))[0]
+        return attempt(lambda: (self._call(call), None), self.show)[0]
 
     def _call(self, call: Call) -> Outcome:
         func = self.exports[call.name]
@@ -113,41 +116,46 @@ class Run:
         values = (results,) if len(types) == 1 else results or ()
         return Outcome("values", "", tuple([self.show(t, value) for t, value in zip(types, values, strict=True)]))
 
-    def _attempt(self, action: Any) -> tuple[Outcome, Any]:
-        """Do something: how it ended, and what it gave."""
-        given: Any = None
-        try:
-            outcome, given = action()
-        except Trap as error:
-            outcome = Outcome("trap", error.kind.value)
-        except Exhaustion as error:
-            outcome = Outcome("exhaustion", error.what.value)
-        except UncaughtException as error:
-            outcome = Outcome("exception", "", () if error.exception is None else (self._thrown(error.exception),))
-        except HostFailureError as error:
-            outcome = Outcome("host exception", str(error))
-        except Rejected as error:
-            outcome = Outcome("refused", str(error))
-        except (Unlinkable, UnsuppliedError) as error:
-            outcome = Outcome("unsupplied", type(error).__name__)
-        except Exception as error:  # whatever it is, no engine may raise it
-            outcome = Outcome("error", describe(error))
-        return outcome, given
-
-    def _thrown(self, exception: Any) -> Shown:
-        return self.show(EXNREF, exception)
-
     def state(self) -> State:
         """What can be seen now."""
-        memories: dict[str, bytes] = {}
-        others: dict[str, tuple[Shown, ...]] = {}
-        for name, extern in self.exports.items():
-            if isinstance(extern, Memory):
-                memories[name] = extern.read(0, extern.size * 65536)
-            elif isinstance(extern, Global):
-                others[name] = (self.show(extern.type.valtype, extern.value),)
-            elif isinstance(extern, Table):
-                t, size = extern.type.reftype, extern.size
-                shown = [self.show(t, extern.get(i)) for i in range(min(size, MAX_ELEMENTS))]
-                others[name] = (Shown(f"{size} elements"), *shown)
-        return State(memories, others)
+        return state_of(self.exports, self.show)
+
+
+def state_of(exports: Mapping[str, Extern], show_value: ShowValue, max_pages: int | None = None) -> State:
+    """What can be seen of the exports of an instance, without memories of more than `max_pages`."""
+    memories: dict[str, bytes] = {}
+    others: dict[str, tuple[Shown, ...]] = {}
+    for name, extern in exports.items():
+        if isinstance(extern, Memory):
+            if max_pages is not None and extern.size > max_pages:
+                continue
+            memories[name] = extern.read(0, extern.size * 65536)
+        elif isinstance(extern, Global):
+            others[name] = (show_value(extern.type.valtype, extern.value),)
+        elif isinstance(extern, Table):
+            t, size = extern.type.reftype, extern.size
+            shown = [show_value(t, extern.get(i)) for i in range(min(size, MAX_ELEMENTS))]
+            others[name] = (Shown(f"{size} elements"), *shown)
+    return State(memories, others)
+
+
+def attempt(action: Callable[[], tuple[Outcome, Any]], show_value: ShowValue) -> tuple[Outcome, Any]:
+    """Do something: how it ended, and what it gave."""
+    given: Any = None
+    try:
+        outcome, given = action()
+    except Trap as error:
+        outcome = Outcome("trap", error.kind.value)
+    except Exhaustion as error:
+        outcome = Outcome("exhaustion", error.what.value)
+    except UncaughtException as error:
+        outcome = Outcome("exception", "", () if error.exception is None else (show_value(EXNREF, error.exception),))
+    except HostFailureError as error:
+        outcome = Outcome("host exception", str(error))
+    except Rejected as error:
+        outcome = Outcome("refused", str(error))
+    except (Unlinkable, UnsuppliedError) as error:
+        outcome = Outcome("unsupplied", type(error).__name__)
+    except Exception as error:  # whatever it is, no engine may raise it
+        outcome = Outcome("error", describe(error))
+    return outcome, given
