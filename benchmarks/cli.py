@@ -15,18 +15,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from host.cli import INTERRUPTED
-from interp.cli import EngineName
 from interp.engine import ENGINES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from benchmarks.plan import Plan
     from benchmarks.report import Report
-    from benchmarks.run import Plan
 
-BENCHMARKS = ("load", "calls", "bus", "kernels", "interpreters", "http")
-DEFAULT_ROUNDS, QUICK_ROUNDS = 15, 3
-DEFAULT_SECONDS, QUICK_SECONDS = 110.0, 6.0
+BENCHMARKS = ("load", "calls", "bus", "kernels", "start", "long", "limits", "interpreters", "http")
+NONE = "none"
 
 BenchmarkName = Enum("BenchmarkName", {name: name for name in BENCHMARKS})  # type: ignore[misc]
 
@@ -35,17 +33,22 @@ OnlyOption = Annotated[
     list[BenchmarkName] | None,
     typer.Option("--only", metavar="NAME", help=f"Only this one of {', '.join(BENCHMARKS)}; may be given again."),
 ]
-EngineOption = Annotated[
-    list[EngineName] | None,
-    typer.Option("--engine", metavar="NAME", help=f"Only this one of {', '.join(ENGINES)}; may be given again."),
+EnginesOption = Annotated[str | None, typer.Option(metavar="A,B", help=f"Only these engines of {', '.join(ENGINES)}.")]
+PeersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Compare with these only: pwasm, ppci, pywasm, pywasm3, and python for the kernels by hand; or none.",
+    ),
 ]
-RoundsOption = Annotated[
-    int | None, typer.Option(min=1, max=1000, metavar="N", help=f"Rounds at most (default {DEFAULT_ROUNDS}).")
+KernelsOption = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Only these kernels; a name that there is not lists them.")
 ]
+RoundsOption = Annotated[int | None, typer.Option(min=1, max=1000, metavar="N", help="Rounds at most (default 15).")]
 SecondsOption = Annotated[
     float | None,
     typer.Option(
-        min=0.1, max=86400, metavar="S", help=f"About how long all benchmarks measure (default {DEFAULT_SECONDS:g})."
+        min=0.1, max=86400, metavar="S", help="About how long all benchmarks measure (default 600); each has its share."
     ),
 ]
 ModuleOption = Annotated[
@@ -55,53 +58,106 @@ CallOption = Annotated[
     str | None,
     typer.Option(metavar="WORDS", help="What to call in --module: 'FUNC ARG…', or 'OP PAYLOAD' of a waPC guest."),
 ]
-OutputOption = Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the report to a file.")]
+FromOption = Annotated[
+    Path | None, typer.Option("--from", metavar="FILE.json", help="Show an earlier report instead of measuring.")
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write the report to a file: .json for every sample, .html with plots."),
+]
+PlotOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw the kernels' times into a file: .svg or .png.")
+]
+CompareOption = Annotated[
+    Path | None, typer.Option(metavar="FILE.json", help="Say what has changed since that report, beyond noise.")
+]
 
 
 def bench(
     *,
     only: OnlyOption = None,
-    engine: EngineOption = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Some twenty seconds, and wide intervals.")] = False,
+    engines: EnginesOption = None,
+    peers: PeersOption = None,
+    kernels: KernelsOption = None,
+    quick: Annotated[bool, typer.Option("--quick", help="About two minutes, and wide intervals.")] = False,
     rounds: RoundsOption = None,
     seconds: SecondsOption = None,
     module: ModuleOption = None,
     call: CallOption = None,
+    earlier: FromOption = None,
     output: OutputOption = None,
+    plot: PlotOption = None,
+    compare: CompareOption = None,
+    fail_on_slower: Annotated[
+        bool, typer.Option("--fail-on-slower", help="Exit code 1 if --compare finds that.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, with every sample.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's tables.")] = False,
 ) -> None:
-    """Measure the engines side by side: loading, calls, the bus, kernels, and requests over HTTP; and interpreters."""
+    """Measure engines, other implementations and Python by hand side by side: how fast, how soon, how much memory."""
     from rich.console import Console
 
-    from benchmarks.run import Plan
+    from benchmarks.kernels import KERNELS
+    from benchmarks.plan import ALL_PEERS, DEFAULT_ROUNDS, DEFAULT_SECONDS, QUICK_ROUNDS, QUICK_SECONDS, Plan
+    from benchmarks.present import Wanted, present, read_report
 
     if as_json and as_markdown:
         raise typer.BadParameter("--json and --markdown exclude each other")
     if call is not None and module is None:
         raise typer.BadParameter("--call needs --module")
-    _check_output(output)
+    if fail_on_slower and compare is None:
+        raise typer.BadParameter("--fail-on-slower needs --compare")
+    _check_target(output, "a report", (".json", ".html"))
+    _check_target(plot, "a plot", (".svg", ".png"))
     plan = Plan(
         benchmarks=tuple(each.value for each in only or BenchmarkName),
-        engines=tuple(each.value for each in engine or EngineName),
+        engines=_names("engine", engines, tuple(ENGINES)),
+        peers=_names("peer", peers, ALL_PEERS),
+        kernels=_names("kernel", kernels, tuple(kernel.name for kernel in KERNELS)),
         rounds=rounds or (QUICK_ROUNDS if quick else DEFAULT_ROUNDS),
         seconds=seconds or (QUICK_SECONDS if quick else DEFAULT_SECONDS),
+        quick=quick,
         module=module,
         call=call,
     )
-    with _stoppable():
-        report = _measure(plan, Console(stderr=True))
-    _present(report, output, as_json, as_markdown)
+    wanted = Wanted(output, plot, as_json, as_markdown)
+    with _failures():
+        before = None if compare is None else read_report(compare)
+        if earlier is not None:
+            report = read_report(earlier)
+        else:
+            with _stoppable():
+                report = _measure(plan, Console(stderr=True))
+        changes = present(report, before, wanted)
+    if fail_on_slower and changes is not None and changes.slower:
+        raise typer.Exit(1)
 
 
-def _check_output(output: Path | None) -> None:
-    """Refuse a report that could not be written, before anything is measured."""
-    if output is not None and output.suffix != ".json":
-        raise typer.BadParameter(f"{output}: a report ends in .json")
-    if output is not None and not output.parent.is_dir():
-        raise typer.BadParameter(f"{output.parent}: no such folder")
-    if output is not None and not os.access(output if output.exists() else output.parent, os.W_OK):
-        raise typer.BadParameter(f"{output}: not writable")
+def _names(what: str, given: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in a list with commas; all that there are if none is given."""
+    if given is None:
+        return known
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    if what == "peer" and names == (NONE,):
+        return ()
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(f"no {what} is called {name!r}; there are {', '.join(known)}")
+    if not names:
+        raise typer.BadParameter(f"no {what} is named; there are {', '.join(known)}")
+    return names
+
+
+def _check_target(target: Path | None, what: str, suffixes: tuple[str, ...]) -> None:
+    """Refuse a file that could not be written, before anything is measured."""
+    if target is None:
+        return
+    if target.suffix not in suffixes:
+        raise typer.BadParameter(f"{target}: {what} ends in {' or '.join(suffixes)}")
+    if not target.parent.is_dir():
+        raise typer.BadParameter(f"{target.parent}: no such folder")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise typer.BadParameter(f"{target}: not writable")
 
 
 @contextmanager
@@ -128,50 +184,46 @@ def _stoppable() -> Iterator[None]:
 
 def _measure(plan: Plan, console: Console) -> Report:
     """The report, made behind a progress bar (on a terminal only)."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    from benchmarks.errors import BenchmarkError
     from benchmarks.run import run
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    if console.is_terminal and not plan.quick:
+        console.print(f"This takes about {plan.total_seconds() / 60:.0f} minutes; --quick is for a first look.")
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def progress(fraction: float, name: str) -> None:
+            bar.update(task, completed=fraction, description=name)
+
+        return run(plan, progress)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """What goes wrong becomes one line and an exit code."""
+    from benchmarks.errors import BenchmarkError
     from host import HostError
     from interp import EngineUnavailable, WasmError
     from interp.arguments import ArgumentError
     from interp.cli import CommandError
     from wapc import WapcError
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("starting", total=len(plan.benchmarks))
-
-            def progress(position: float, name: str) -> None:
-                bar.update(task, completed=position, description=name)
-
-            return run(plan, progress)
+        yield
     except KeyboardInterrupt:
         raise _fail("interrupted", INTERRUPTED) from None
     except (
         ArgumentError, BenchmarkError, CommandError, EngineUnavailable, HostError, OSError, WapcError, WasmError,
     ) as error:  # fmt: skip
         raise _fail(str(error) or type(error).__name__, 1) from error
-
-
-def _present(report: Report, output: Path | None, as_json: bool, as_markdown: bool) -> None:
-    from rich.console import Console
-
-    from benchmarks.show import markdown, show
-    from benchmarks.summary import json_text
-
-    if output is not None:
-        try:
-            output.write_text(json_text(report) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise _fail(str(error), 1) from error
-    if as_json:
-        typer.echo(json_text(report))
-    elif as_markdown:
-        typer.echo(markdown(report))
-    else:
-        show(report, Console())
 
 
 def _fail(text: str, code: int) -> typer.Exit:

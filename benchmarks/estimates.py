@@ -60,12 +60,10 @@ def estimate(samples: Sequence[float]) -> Estimate:
     return Estimate(median(ordered), ordered[rank - 1], ordered[count - rank], coverage(count, rank), count)
 
 
-def paired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
-    """The ratio of two quantities that were measured in the same rounds, which slow drifts of the machine leave alone.
-
-    Raises ValueError if there are no samples, or not as many of both.
-    """
-    return estimate([ratio(a, b) for a, b in zip(numerators, denominators, strict=True)])
+def paired_ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
+    """The ratios of two quantities in the rounds in which both were measured, which slow drifts of the machine leave
+    alone. A quantity that was measured less often was measured in the first rounds."""
+    return [ratio(a, b) for a, b in zip(numerators, denominators, strict=False)]
 
 
 def ratio(a: float, b: float) -> float:
@@ -74,7 +72,8 @@ def ratio(a: float, b: float) -> float:
 
 
 def paired_difference(minuends: Sequence[float], subtrahends: Sequence[float]) -> Estimate:
-    """The difference of two quantities that were measured in the same rounds. Raises ValueError as `paired_ratio`."""
+    """The difference of two quantities that were measured in the same rounds. Raises ValueError if there are no
+    samples, or not as many of both."""
     return estimate([a - b for a, b in zip(minuends, subtrahends, strict=True)])
 
 

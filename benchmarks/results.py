@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from benchmarks.estimates import Estimate, break_even, estimate, paired_ratio, percentile
+from benchmarks.estimates import Estimate, break_even, estimate, paired_ratios, percentile
 from benchmarks.timing import Timed
 
 MICROSECOND = 1e-6
@@ -49,8 +49,19 @@ class Comparison:
 
     def speedup(self, subject: str, baseline: str) -> Estimate | None:
         """How many times faster a subject is than the baseline; None if one of them is not there."""
-        fast, slow = self.of(subject), self.of(baseline)
-        return None if fast is None or slow is None else paired_ratio(slow.samples, fast.samples)
+        return self.time_ratio(baseline, subject)
+
+    def time_ratio(self, subject: str, baseline: str) -> Estimate | None:
+        """The time of a subject divided by that of the baseline; None if one of them is not there."""
+        ratios = self.time_ratios(subject, baseline)
+        return estimate(ratios) if ratios else None
+
+    def time_ratios(self, subject: str, baseline: str) -> list[float]:
+        """The ratios of those rounds in which both took part; empty if one of them is not there."""
+        of_subject, of_baseline = self.of(subject), self.of(baseline)
+        if of_subject is None or of_baseline is None:
+            return []
+        return paired_ratios(of_subject.samples, of_baseline.samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,23 +210,42 @@ class BusResult:
 
 @dataclass(frozen=True, slots=True)
 class KernelResult:
-    """One kernel, called with `argument`. `load` is compiling and instantiating it."""
+    """One kernel, called with `argument` by each subject that can."""
 
     name: str
     argument: int
-    load: Comparison
     call: Comparison
-
-    def break_even(self, engine: str, baseline: str) -> Estimate | None:
-        """After how many calls the engine has made up for loading longer than the baseline (`break_even_of`)."""
-        return break_even_of(self.load, self.call, engine, baseline)
 
 
 @dataclass(frozen=True, slots=True)
 class KernelsResult:
-    """All kernels."""
+    """All kernels in the steady state; `ratios` names the pairs of subjects whose times are divided, the first by the
+    second."""
 
     kernels: tuple[KernelResult, ...]
+    ratios: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LongResult:
+    """A kernel on one subject, called with such an `argument` that a call takes about a second: `calls` are the first
+    call and the second one of a new process."""
+
+    name: str
+    argument: int
+    calls: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class LongsResult:
+    """All kernels whose work can last so long."""
+
+    subject: str
+    kernels: tuple[LongResult, ...]
+
+
+FIRST_CALL, SECOND_CALL = "first call", "second call"
+"""The subjects of `LongResult.calls`."""
 
 
 DESCRIPTION = "records as text"

@@ -1,57 +1,48 @@
-"""A whole run: which benchmarks, on which engines, how long each of them may take."""
+"""A whole run, benchmark by benchmark."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
+from benchmarks.actor import COUNTER
 from benchmarks.bus import measure_bus
 from benchmarks.calls import measure_calls
 from benchmarks.engines import load_engines
 from benchmarks.errors import BenchmarkError
-from benchmarks.execution import measure_kernels
 from benchmarks.fingerprint import take_fingerprint
 from benchmarks.interpreters import MACHINE, interpreters, measure_interpreters
+from benchmarks.kernels import Kernel
+from benchmarks.limited import measure_limits
 from benchmarks.load import measure_load
+from benchmarks.long_calls import WORK_SECONDS, measure_long_calls
 from benchmarks.modules import Program, counter_program, program_of
+from benchmarks.plan import BY_HAND_OPTION, QUICK_WORK_SECONDS, Plan, Subjects
+from benchmarks.recording import counter_programs
 from benchmarks.report import Report, Skipped
 from benchmarks.serving import measure_http
+from benchmarks.start_results import StartResult
+from benchmarks.starting import measure_imports, measure_starts
+from benchmarks.steady import kernel_program, measure_kernels
+from benchmarks.subjects.registry import find_engines, find_peers
 from benchmarks.summary import Name
 from benchmarks.timing import Effort, Progress
-from conformance.tools import ToolMissingError, wasm_tools_path
 from interp.engine import Engine
 
-SHARES: Mapping[Name, float] = {
-    Name.LOAD: 0.12,
-    Name.CALLS: 0.09,
-    Name.BUS: 0.05,
-    Name.KERNELS: 0.18,
-    Name.INTERPRETERS: 0.16,
-    Name.HTTP: 0.40,
-}
-"""Of the whole time. The same whichever benchmarks are chosen, so that a choice measures like the whole."""
-
 Steps = Callable[[float, str], None]
-"""Told the number of benchmarks that are done, with a fraction, and the name of the one that runs."""
+"""Told the part (0 to 1) of the whole that is done, and the name of the benchmark that runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to measure: names of benchmarks and engines; at most `rounds` each, about `seconds` for all of them; a
-    module file to load, and what to call in it (`program_of`)."""
+class _Parts:
+    """What a run works with."""
 
-    benchmarks: tuple[str, ...]
-    engines: tuple[str, ...]
-    rounds: int
-    seconds: float
-    module: Path | None = None
-    call: str | None = None
-
-    def effort(self, name: Name) -> Effort:
-        """The effort of one benchmark."""
-        return Effort(self.rounds, self.seconds * SHARES[name])
+    plan: Plan
+    engines: dict[str, Engine]
+    subjects: Subjects
+    programs: Sequence[Program]
+    kernels: tuple[Kernel, ...]
 
 
 def run(plan: Plan, steps: Steps = lambda _, __: None) -> Report:
@@ -61,40 +52,45 @@ def run(plan: Plan, steps: Steps = lambda _, __: None) -> Report:
     ArgumentError, CommandError, OSError, WapcError, WasmError.
     """
     fingerprint = take_fingerprint()
-    engines, skipped = load_engines(plan.engines)
+    engines, no_engines = load_engines(plan.engines)
     if not engines:
-        raise BenchmarkError("; ".join(each.reason for each in skipped) or "no engine is chosen")
-    programs, gaps = _prepare(plan, engines)
+        raise BenchmarkError("; ".join(each.reason for each in no_engines) or "no engine is chosen")
+    peers, no_peers = find_peers(name for name in plan.peers if name != BY_HAND_OPTION)
+    subjects = Subjects(find_engines(engines)[0], peers, BY_HAND_OPTION in plan.peers)
+    programs, gaps = _programs(plan, engines)
     left_out = [Skipped(gap.what(plan), gap.reason) for gap in gaps if gap.what(plan)]
-    report = Report(fingerprint, tuple(engines), plan.rounds, plan.seconds, (*skipped, *left_out))
+    if not {Name.KERNELS, Name.START}.isdisjoint(plan.benchmarks):
+        left_out += no_peers
+    report = Report(fingerprint, tuple(engines), plan.rounds, plan.seconds, (*no_engines, *left_out))
     missing = {name for gap in gaps for name in gap.names}
     names = [name for name in Name if name.value in plan.benchmarks and name not in missing]
-    for index, name in enumerate(names):
-        steps(index, name.value)
-        report = _measure(name, plan, engines, programs, report, partial(_step, steps, index, name.value))
+    parts = _Parts(plan, engines, subjects, programs, plan.chosen_kernels())
+    done = 0.0
+    for name in names:
+        report = _measure(name, parts, report, partial(_step, steps, name.value, done, plan.share(name)))
+        done += plan.share(name)
     return report
 
 
-def _step(steps: Steps, index: int, name: str, fraction: float) -> None:
-    steps(index + fraction, name)
+def _step(steps: Steps, name: str, done: float, share: float, fraction: float) -> None:
+    steps(done + share * fraction, name)
 
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """What cannot be measured and why: whole benchmarks, and a part of one, as (the benchmark, the part)."""
+    """What cannot be measured and why: whole benchmarks, and parts of others, as (the benchmark, the part)."""
 
     reason: str
     names: tuple[Name, ...]
-    part: tuple[Name, str] | None = None
+    parts: tuple[tuple[Name, str], ...] = ()
 
     def what(self, plan: Plan) -> str:
         """What of it the plan asks for, empty for nothing."""
-        part = [self.part] if self.part is not None else []
-        texts = [*part, *[(name, name.value) for name in self.names]]
+        texts = [*self.parts, *[(name, name.value) for name in self.names]]
         return ", ".join(text for name, text in texts if name.value in plan.benchmarks)
 
 
-def _prepare(plan: Plan, engines: Mapping[str, Engine]) -> tuple[list[Program], list[_Gap]]:
+def _programs(plan: Plan, engines: dict[str, Engine]) -> tuple[list[Program], list[_Gap]]:
     """The programs to load, and what is missing for other measurements."""
     programs: list[Program] = []
     gaps: list[_Gap] = []
@@ -103,42 +99,70 @@ def _prepare(plan: Plan, engines: Mapping[str, Engine]) -> tuple[list[Program], 
     try:
         programs.insert(0, counter_program())
     except BenchmarkError as error:
-        others = (Name.CALLS, Name.HTTP)
-        part = (Name.LOAD, f"{Name.LOAD} of the counter actor")
-        gaps.append(_Gap(str(error), others, part) if programs else _Gap(str(error), (Name.LOAD, *others)))
-    try:
-        wasm_tools_path()
-    except ToolMissingError as error:
-        gaps.append(_Gap(str(error), (Name.KERNELS, Name.INTERPRETERS)))
+        whole = (Name.CALLS, Name.HTTP) if programs else (Name.LOAD, Name.CALLS, Name.HTTP)
+        partly = [Name.LOAD, Name.START] if programs else [Name.START]
+        gaps.append(_Gap(str(error), whole, tuple((name, f"{name} of the counter actor") for name in partly)))
     if MACHINE not in engines:
         gaps.append(_Gap(f"the engine {MACHINE} is not one of this run", (Name.INTERPRETERS,)))
     return programs, gaps
 
 
-def _measure(
-    name: Name,
-    plan: Plan,
-    engines: Mapping[str, Engine],
-    programs: Sequence[Program],
-    report: Report,
-    progress: Progress,
-) -> Report:
+def _measure(name: Name, parts: _Parts, report: Report, progress: Progress) -> Report:
     """The report with the results of one benchmark added."""
+    plan, engines = parts.plan, parts.engines
     effort = plan.effort(name)
     match name:
         case Name.LOAD:
-            each = Effort(effort.rounds, effort.seconds / len(programs))
-            loads = [measure_load(engines, program, each, progress) for program in programs]
+            each = Effort(effort.rounds, effort.seconds / len(parts.programs))
+            loads = [measure_load(engines, program, each, progress) for program in parts.programs]
             return replace(report, load=tuple(loads))
         case Name.CALLS:
             return replace(report, calls=measure_calls(engines, effort, progress))
         case Name.BUS:
             return replace(report, bus=measure_bus(effort, progress))
-        case Name.KERNELS:
-            return replace(report, kernels=measure_kernels(engines, effort, progress))
-        case Name.INTERPRETERS:
-            subjects, skipped = interpreters()
-            result = measure_interpreters(subjects, effort, progress)
-            return replace(report, interpreters=result, skipped=(*report.skipped, *skipped))
         case Name.HTTP:
             return replace(report, http=measure_http(engines, effort, progress))
+        case Name.INTERPRETERS:
+            known, missing = interpreters()
+            measured = measure_interpreters(known, effort, progress, parts.kernels)
+            return _with(replace(report, interpreters=measured), missing)
+        case _:
+            return _measure_subjects(name, parts, report, progress)
+
+
+def _measure_subjects(name: Name, parts: _Parts, report: Report, progress: Progress) -> Report:
+    """The same for those benchmarks whose subjects have processes of their own."""
+    subjects, kernels = parts.subjects, parts.kernels
+    effort = parts.plan.effort(name)
+    skipped: tuple[Skipped, ...]
+    if name is Name.KERNELS:
+        ratios = subjects.steady_ratios()
+        steady, skipped = measure_kernels(subjects.steady(), effort, progress, kernels, ratios)
+        return _with(replace(report, kernels=steady), skipped)
+    if name is Name.START:
+        started, skipped = _measure_start(parts, effort, progress)
+        return _with(replace(report, start=started), skipped)
+    if name is Name.LONG:
+        seconds = QUICK_WORK_SECONDS if parts.plan.quick else WORK_SECONDS
+        longs, skipped = measure_long_calls(subjects.main, effort, progress, kernels, seconds)
+        return _with(replace(report, longs=longs), skipped)
+    limited, skipped = measure_limits(subjects.main, effort, progress, kernels)
+    return _with(replace(report, limits=limited), skipped)
+
+
+def _with(report: Report, skipped: Sequence[Skipped]) -> Report:
+    return replace(report, skipped=(*report.skipped, *skipped))
+
+
+def _measure_start(parts: _Parts, effort: Effort, progress: Progress) -> tuple[StartResult, tuple[Skipped, ...]]:
+    """Kernels, and the counter actor where it is, started by everyone."""
+    programs = [kernel_program(kernel, kernel.argument) for kernel in parts.kernels]
+    if COUNTER.exists():
+        programs += counter_programs(next(iter(parts.engines.values())))
+    subjects = parts.subjects.starting()
+    ready = measure_imports(subjects, effort.rounds)
+    started, skipped = measure_starts(subjects, programs, effort, progress)
+    found = {start.subject for program in started for start in program.starts}
+    ratios = tuple(pair for pair in parts.subjects.start_ratios() if set(pair) <= found)
+    overtaking = tuple(pair for pair in parts.subjects.overtaking() if set(pair) <= found)
+    return StartResult(started, ready, ratios, overtaking), skipped

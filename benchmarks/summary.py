@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from benchmarks.estimates import Estimate, geometric_mean_of_medians, paired_difference, ratio
+from benchmarks.estimates import Estimate, estimate, geometric_mean_of_medians, paired_difference
 from benchmarks.report import Report
-from benchmarks.results import BusResult, Comparison, HttpCase, InterpretersResult, KernelsResult, LoadResult, Phase
+from benchmarks.results import (
+    FIRST_CALL,
+    SECOND_CALL,
+    BusResult,
+    Comparison,
+    HttpCase,
+    InterpretersResult,
+    KernelsResult,
+    LoadResult,
+    LongsResult,
+    Phase,
+)
+from benchmarks.start_results import Part, StartResult
 
 
 class Unit(StrEnum):
@@ -25,6 +37,7 @@ class Unit(StrEnum):
     FACTOR = "x"
     SHARE = "1"
     CALLS = "calls"
+    BYTES = "B"
 
 
 class Name(StrEnum):
@@ -34,15 +47,18 @@ class Name(StrEnum):
     CALLS = "calls"
     BUS = "bus"
     KERNELS = "kernels"
+    START = "start"
+    LONG = "long"
+    LIMITS = "limits"
     INTERPRETERS = "interpreters"
     HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One quantity of one subject. `group` is the module that was loaded, the number of connections, or for the
-    interpreters SPEEDS or RATIOS. `speedup` is how many times faster than the baseline the subject is, None for the
-    baseline and where that says nothing."""
+    """One quantity of one subject. `group` is the module that was loaded, the number of connections, or which of the
+    tables of a benchmark this belongs to. `speedup` is how many times faster than the baseline the subject is, None for
+    the baseline and where that says nothing."""
 
     benchmark: Name
     group: str
@@ -61,9 +77,11 @@ class Row:
 
 LOADING = "compile and instantiate"
 BREAK_EVEN = "calls to break even"
-GEOMETRIC_MEAN = "geometric mean of the speed-ups"
-MEAN_RATIO = "geometric mean"
-SPEEDS, RATIOS = "instructions per second", "ratios of the speeds"
+MEAN = "geometric mean"
+SPEEDS, SPEED_RATIOS = "instructions per second", "ratios of the speeds"
+RATIOS = "ratios of the times"
+COLD, LOADED, FIRST, LATER = "cold start", "load", "first call", "later call"
+OVERTAKING, MEMORY, READY = "calls to overtake", "memory", "import"
 REQUESTS, P50, P99, GENERATOR = "requests", "p50", "p99", "generator's core"
 ADDED = "added"
 
@@ -81,7 +99,13 @@ def rows(report: Report) -> list[Row]:
     if report.bus is not None:
         found += bus_rows(report.bus)
     if report.kernels is not None:
-        found += kernel_rows(report.kernels, report.engines)
+        found += kernel_rows(Name.KERNELS, report.kernels)
+    if report.start is not None:
+        found += start_rows(report.start)
+    if report.longs is not None:
+        found += long_rows(report.longs)
+    if report.limits is not None:
+        found += kernel_rows(Name.LIMITS, report.limits)
     if report.interpreters is not None:
         found += interpreter_rows(report.interpreters)
     if report.http is not None:
@@ -123,42 +147,86 @@ def bus_rows(bus: BusResult) -> Iterator[Row]:
             yield Row(Name.BUS, "", series.subject, ADDED, Unit.SECONDS, added)
 
 
-def kernel_rows(kernels: KernelsResult, engines: tuple[str, ...]) -> Iterator[Row]:
-    """The kernels, when compiling pays, and the geometric mean of the ratios."""
-    baseline = engines[0]
-    for kernel in kernels.kernels:
-        yield from comparison_rows(
-            Name.KERNELS, kernel.call, baseline, quantity=call_text(kernel.name, kernel.argument)
-        )
-    for kernel in kernels.kernels:
-        for engine in engines[1:]:
-            calls = kernel.break_even(engine, baseline)
+def kernel_rows(name: Name, result: KernelsResult) -> Iterator[Row]:
+    """The times of all subjects, and their ratios."""
+    calls = {call_text(kernel.name, kernel.argument): kernel.call for kernel in result.kernels}
+    for quantity, call in calls.items():
+        for series in call.series:
+            yield Row(name, "", quantity, series.subject, Unit.SECONDS, series.estimate)
+    yield from ratio_rows(name, RATIOS, calls, result.ratios)
+
+
+def start_rows(result: StartResult) -> Iterator[Row]:
+    """Cold starts and their ratios, their parts, who overtakes whom, and memory."""
+    parts: dict[str, tuple[Part, Unit]] = {
+        COLD: (lambda start: start.cold_seconds, Unit.SECONDS),
+        LOADED: (lambda start: start.load_seconds, Unit.SECONDS),
+        FIRST: (lambda start: start.first_seconds, Unit.SECONDS),
+        LATER: (lambda start: start.settled_seconds, Unit.SECONDS),
+        MEMORY: (lambda start: start.growth_bytes, Unit.BYTES),
+    }
+    for group, (part, unit) in parts.items():
+        for program in result.programs:
+            for series in program.comparison(part).series:
+                yield Row(Name.START, group, program.program, series.subject, unit, series.estimate)
+    cold = {program.program: program.comparison(parts[COLD][0]) for program in result.programs if program.called}
+    yield from ratio_rows(Name.START, f"{COLD}: {RATIOS}", cold, result.ratios)
+    loaded = {each.program: each.comparison(parts[LOADED][0]) for each in result.programs if not each.called}
+    yield from ratio_rows(Name.START, f"{LOADED}: {RATIOS}", loaded, result.ratios)
+    for program in result.programs:
+        for fast, slow in result.overtaking:
+            calls = program.overtaking(fast, slow)
             if calls is not None:
-                yield Row(Name.KERNELS, "", f"{kernel.name}: {BREAK_EVEN}", engine, Unit.CALLS, calls)
-    for engine in engines[1:]:
-        mean = mean_speedup([kernel.call for kernel in kernels.kernels], engine, baseline)
-        if mean is not None:
-            yield Row(Name.KERNELS, "", GEOMETRIC_MEAN, engine, Unit.FACTOR, mean)
+                yield Row(Name.START, OVERTAKING, program.program, f"{fast} over {slow}", Unit.CALLS, calls)
+    for series in result.ready.series:
+        yield Row(Name.START, READY, READY, series.subject, Unit.SECONDS, series.estimate)
+
+
+def long_rows(result: LongsResult) -> Iterator[Row]:
+    """Both calls, and the ratio of the first to the second."""
+    calls = {call_text(kernel.name, kernel.argument): kernel.calls for kernel in result.kernels}
+    for quantity, call in calls.items():
+        for series in call.series:
+            yield Row(Name.LONG, "", quantity, series.subject, Unit.SECONDS, series.estimate)
+    yield from ratio_rows(Name.LONG, RATIOS, calls, [(FIRST_CALL, SECOND_CALL)])
 
 
 def interpreter_rows(result: InterpretersResult) -> Iterator[Row]:
     """Instructions and records per second; the ratios of the former, and the geometric means of these."""
-    for kernel in result.kernels:
-        quantity = call_text(kernel.name, kernel.argument)
+    calls = {call_text(kernel.name, kernel.argument): kernel.call for kernel in result.kernels}
+    for quantity, kernel in zip(calls, result.kernels, strict=True):
         for series in kernel.call.series:
             yield Row(Name.INTERPRETERS, SPEEDS, quantity, series.subject, Unit.PER_SECOND, kernel.per_second(series))
         described = kernel.description.estimate.map(_inverse)
         yield Row(Name.INTERPRETERS, SPEEDS, quantity, kernel.description.subject, Unit.PER_SECOND, described)
-    for kernel in result.kernels:
-        quantity = call_text(kernel.name, kernel.argument)
-        for subject, baseline in result.ratios:
-            speedup = kernel.call.speedup(subject, baseline)
-            if speedup is not None:
-                yield Row(Name.INTERPRETERS, RATIOS, quantity, ratio_name(subject, baseline), Unit.FACTOR, speedup)
-    for subject, baseline in result.ratios:
-        mean = mean_speedup([kernel.call for kernel in result.kernels], subject, baseline)
+    yield from ratio_rows(Name.INTERPRETERS, SPEED_RATIOS, calls, result.ratios, of_speeds=True)
+
+
+def ratio_rows(
+    name: Name,
+    group: str,
+    comparisons: Mapping[str, Comparison],
+    pairs: Iterable[tuple[str, str]],
+    *,
+    of_speeds: bool = False,
+) -> Iterator[Row]:
+    """The ratio of the times (or speeds) of each pair in each comparison where both are, and their geometric mean."""
+    for subject, baseline in pairs:
+        label = ratio_name(subject, baseline)
+        above, below = (baseline, subject) if of_speeds else (subject, baseline)
+        found = {quantity: each.time_ratios(above, below) for quantity, each in comparisons.items()}
+        measured = {quantity: ratios for quantity, ratios in found.items() if ratios}
+        for quantity, ratios in measured.items():
+            yield Row(name, group, quantity, label, Unit.FACTOR, estimate(ratios))
+        mean = mean_of(list(measured.values()))
         if mean is not None:
-            yield Row(Name.INTERPRETERS, RATIOS, MEAN_RATIO, ratio_name(subject, baseline), Unit.FACTOR, mean)
+            yield Row(name, group, MEAN, label, Unit.FACTOR, mean)
+
+
+def mean_of(ratios: Sequence[Sequence[float]]) -> Estimate | None:
+    """The geometric mean of several ratios; None if there are none, or if something was too short for the clock."""
+    measurable = all(0 < value < math.inf for values in ratios for value in values)
+    return geometric_mean_of_medians(ratios) if ratios and measurable else None
 
 
 def call_text(kernel: str, argument: int) -> str:
@@ -169,19 +237,6 @@ def call_text(kernel: str, argument: int) -> str:
 def ratio_name(subject: str, baseline: str) -> str:
     """`reference / pywasm`."""
     return f"{subject} / {baseline}"
-
-
-def mean_speedup(calls: Iterable[Comparison], subject: str, baseline: str) -> Estimate | None:
-    """The geometric mean of the speed-ups of a subject over all calls; None if it did not make all of them, or if one
-    was too short for the clock."""
-    ratios: list[list[float]] = []
-    for call in calls:
-        slow, fast = call.of(baseline), call.of(subject)
-        if slow is None or fast is None:
-            return None
-        ratios.append([ratio(a, b) for a, b in zip(slow.samples, fast.samples, strict=True)])
-    measurable = all(0 < value < math.inf for values in ratios for value in values)
-    return geometric_mean_of_medians(ratios) if ratios and measurable else None
 
 
 def http_rows(case: HttpCase) -> Iterator[Row]:

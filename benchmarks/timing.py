@@ -2,6 +2,7 @@
 
 In each round every subject is sampled once, in an order that rotates from round to round, so that whatever slows the
 machine down for a while slows all of them and not one. The garbage collector runs before each round and stays on.
+Progress is by rounds or by time, whichever is further.
 """
 
 from __future__ import annotations
@@ -78,9 +79,17 @@ def time_all(
 
 
 def interleaved(
-    samplers: Mapping[K, Callable[[], T]], effort: Effort, progress: Progress = lambda _: None
+    samplers: Mapping[K, Callable[[], T]],
+    effort: Effort,
+    progress: Progress = lambda _: None,
+    *,
+    before_round: Callable[[], object] = gc.collect,
+    most: Mapping[K, int] | None = None,
 ) -> dict[K, tuple[T, ...]]:
-    """The samples of each sampler, one for each round; ends early, after whole rounds, when the time is over."""
+    """The samples of each sampler, one for each round; ends early, after whole rounds, when the time is over.
+
+    `most` are the samplers that take part in no more than so many of the first rounds: those that take long.
+    """
     taken: dict[K, list[T]] = {key: [] for key in samplers}
     keys = list(samplers)
     begin = perf_counter()
@@ -88,10 +97,11 @@ def interleaved(
         elapsed = perf_counter() - begin
         if completed >= min(MIN_ROUNDS, effort.rounds) and elapsed > effort.seconds:
             break
-        gc.collect()
+        before_round()
         first = completed % len(keys)
         for key in keys[first:] + keys[:first]:
-            taken[key].append(samplers[key]())
-        progress((completed + 1) / effort.rounds)
+            if most is None or completed < most.get(key, effort.rounds):
+                taken[key].append(samplers[key]())
+        progress(min(1.0, max((completed + 1) / effort.rounds, (perf_counter() - begin) / effort.seconds)))
     progress(1.0)
     return {key: tuple(samples) for key, samples in taken.items()}

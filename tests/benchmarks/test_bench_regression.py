@@ -18,6 +18,7 @@ from benchmarks.bus import Rig
 from benchmarks.execution import load_kernel
 from benchmarks.interpreters import MACHINE
 from benchmarks.kernels import KERNELS, Kernel
+from benchmarks.plan import MAIN
 from host.codec import decode as decode_message
 from host.codec import encode
 from host.codec.http import Request
@@ -79,9 +80,23 @@ def test_health_request(measure: Measure, engine: str) -> None:
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
-def test_run_a_kernel(measure: Measure, kernel: Kernel) -> None:
-    run = load_kernel(load_engine(MACHINE), kernel.wasm())
+@pytest.mark.parametrize("name", [name for name in ENGINES if name in (MACHINE, MAIN)])
+def test_run_a_kernel(measure: Measure, name: str, kernel: Kernel) -> None:
+    run = load_kernel(load_engine(name), kernel.wasm())
     assert measure(run, kernel.short_argument) == kernel.expected(kernel.short_argument)
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_load_a_kernel_and_run_it_once(
+    measure: Measure, kernel: Kernel, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WASCC_CACHE", "off")
+    wasm, chosen = kernel.wasm(), load_engine(engine)
+
+    def load_and_run() -> Any:
+        return load_kernel(chosen, wasm)(kernel.short_argument)
+
+    assert measure(load_and_run) == kernel.expected(kernel.short_argument)
 
 
 def test_encode_and_decode_a_message(measure: Measure) -> None:

@@ -46,7 +46,7 @@ def here(*arguments: str) -> Result:
 
 def test_a_report_as_json_and_in_a_file(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
-    done = command("--only", "bus", "--only", "load", "--engine", "reference", *SHORT, "--output", target, "--json")
+    done = command("--only", "bus", "--only", "load", "--engines", "reference", *SHORT, "--output", target, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == target.read_text()
     report = Report.from_json(done.stdout)
@@ -67,7 +67,7 @@ def test_tables_and_a_module_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_markdown_alone() -> None:
-    done = here("--only", "calls", "--engine", "reference", *SHORT, "--markdown")
+    done = here("--only", "calls", "--engines", "reference", *SHORT, "--markdown")
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith("|  | reference |\n| --- | ---: |\n| counter actor: HandleRequest | ")
 
@@ -91,13 +91,14 @@ def test_an_engine_that_is_not_installed_is_left_out() -> None:
     done = command("--only", "calls", *SHORT, program=program)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Left out: engine wasmtime: engine 'wasmtime' needs an extra: pip install 'wascc[wasmtime]'" in done.stdout
-    done = command("--only", "calls", "--engine", "wasmtime", *SHORT, program=program)
+    done = command("--only", "calls", "--engines", "wasmtime", *SHORT, program=program)
     assert done.returncode == 1
     assert done.stderr == "error: engine 'wasmtime' needs an extra: pip install 'wascc[wasmtime]'\n"
 
 
 def test_a_peer_that_is_not_installed_is_left_out() -> None:
-    done = command("--only", "interpreters", "--rounds", "1", "--seconds", "0.1", program=without("pywasm"))
+    arguments = ("--only", "interpreters", "--kernels", "fib,mandelbrot", "--rounds", "1", "--seconds", "0.1")
+    done = command(*arguments, program=without("pywasm"))
     assert (done.returncode, done.stderr) == (0, "")
     assert "Left out: pywasm 2.2.3: it is not installed: pip install pywasm==2.2.3\n" in done.stdout
     assert "mandelbrot(" in done.stdout
@@ -105,7 +106,7 @@ def test_a_peer_that_is_not_installed_is_left_out() -> None:
 
 
 def test_without_the_reference_machine_no_interpreters_are_measured() -> None:
-    done = here("--only", "interpreters", "--engine", "wasmtime", *SHORT)
+    done = here("--only", "interpreters", "--engines", "wasmtime", *SHORT)
     assert (done.exit_code, done.stderr) == (0, "")
     assert "Left out: interpreters: the engine reference is not one of this run" in done.stdout.replace("\n", " ")
 
@@ -114,7 +115,7 @@ def test_outside_a_checkout_the_counter_actor_is_left_out(tmp_path: Path) -> Non
     shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
     path = tmp_path / "id.wasm"
     path.write_bytes(parse('(module (func (export "id") (param i32) (result i32) (local.get 0)))'))
-    arguments = ["--only", "load", "--only", "calls", "--only", "http", "--engine", "reference", *SHORT]
+    arguments = ["--only", "load", "--only", "calls", "--only", "http", "--engines", "reference", *SHORT]
     done = command(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Left out: load, calls, http: the counter actor comes with a checkout of wascc" in done.stdout
@@ -122,7 +123,7 @@ def test_outside_a_checkout_the_counter_actor_is_left_out(tmp_path: Path) -> Non
     done = command(*arguments, "--module", path, "--markdown", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "id.wasm: compile |" in done.stdout
-    assert "\n\nLeft out: load of the counter actor, calls, http: the counter actor comes with" in done.stdout
+    assert "\n\n- Left out: load of the counter actor, calls, http: the counter actor comes with" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_outside_a_checkout_the_counter_actor_is_left_out(tmp_path: Path) -> Non
     ],
 )
 def test_what_cannot_be_measured_is_said_in_one_line(arguments: list[str], error: str) -> None:
-    done = here("--only", "load", "--engine", "reference", *SHORT, *arguments)
+    done = here("--only", "load", "--engines", "reference", *SHORT, *arguments)
     assert (done.exit_code, done.stdout) == (1, "")
     assert error in done.stderr
     assert done.stderr.startswith("error: ")
@@ -146,8 +147,14 @@ def test_what_cannot_be_measured_is_said_in_one_line(arguments: list[str], error
     [
         (["--json", "--markdown"], "exclude"),
         (["--call", "f"], "--module"),
-        (["--output", "report.txt"], ".json"),
+        (["--output", "report.txt"], ".json or .html"),
+        (["--plot", "plot.gif"], ".svg or .png"),
         (["--output", "missing/report.json"], "no such folder"),
+        (["--fail-on-slower"], "--compare"),
+        (["--engines", "abacus"], "no engine is called 'abacus'"),
+        (["--peers", "pwasm,abacus"], "no peer is called 'abacus'"),
+        (["--kernels", "abacus"], "no kernel is called 'abacus'; there are fib"),
+        (["--kernels", ","], "no kernel is named"),
         (["--only", "nonsense"], "nonsense"),
         (["--rounds", "0"], "rounds"),
     ],
@@ -174,7 +181,7 @@ def is_alive(process: int) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks", "--only", "http", "--engine", "reference"],
+        [sys.executable, "-m", "benchmarks", "--only", "http", "--engines", "reference"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -19,7 +19,7 @@ from benchmarks.estimates import (
     geometric_mean_of_medians,
     median_rank,
     paired_difference,
-    paired_ratio,
+    paired_ratios,
     percentile,
 )
 from benchmarks.timing import MIN_ROUNDS, Effort, interleaved, loops_for, time_all, time_once
@@ -83,22 +83,21 @@ def test_the_interval_holds_the_true_median_as_often_as_it_says() -> None:
 
 @given(samples_of_times, times)
 def test_the_ratio_of_a_multiple_is_the_factor(samples: list[float], factor: float) -> None:
-    found = paired_ratio([sample * factor for sample in samples], samples)
-    assert found.low == pytest.approx(factor)
-    assert found.high == pytest.approx(factor)
+    for found in paired_ratios([sample * factor for sample in samples], samples):
+        assert found == pytest.approx(factor)
 
 
 def test_paired_samples_cancel_what_slows_both() -> None:
     slow_rounds = [1.0, 5.0, 2.0, 9.0, 1.0, 3.0]
     fast, slow = slow_rounds, [2 * x for x in slow_rounds]
-    assert (paired_ratio(slow, fast).low, paired_ratio(slow, fast).high) == (2.0, 2.0)
+    assert paired_ratios(slow, fast) == [2.0] * 6
+    assert paired_ratios(slow[:2], fast) == [2.0] * 2
     assert paired_difference(slow, fast).median == 2.5
 
 
-@pytest.mark.parametrize("function", [paired_ratio, paired_difference])
-def test_pairs_need_as_many_samples_of_both(function: object) -> None:
+def test_differences_need_as_many_samples_of_both() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        function([1.0, 2.0], [1.0])  # type: ignore[operator]
+        paired_difference([1.0, 2.0], [1.0])
 
 
 def test_no_samples_no_estimate() -> None:
@@ -178,6 +177,18 @@ def test_rounds_are_interleaved_and_their_order_rotates() -> None:
     assert "".join(order) == "abcbcacababc"
     assert samples == {"a": (1, 6, 8, 10), "b": (2, 4, 9, 11), "c": (3, 5, 7, 12)}
     assert reached == [0.25, 0.5, 0.75, 1.0, 1.0]
+
+
+def test_some_take_part_in_the_first_rounds_only() -> None:
+    rounds: list[int] = []
+    samples = interleaved(
+        {"slow": lambda: 1, "fast": lambda: 2},
+        Effort(4, 60.0),
+        before_round=lambda: rounds.append(0),
+        most={"slow": 2},
+    )
+    assert samples == {"slow": (1, 1), "fast": (2, 2, 2, 2)}
+    assert len(rounds) == 4
 
 
 def test_rounds_end_with_the_time_but_not_before_a_few_are_whole() -> None:
