@@ -106,13 +106,19 @@ def percentile(samples: Sequence[float], fraction: float) -> float:
     return sorted(samples)[max(0, math.ceil(fraction * len(samples)) - 1)]
 
 
-def break_even(slow_load: float, slow_call: float, fast_load: float, fast_call: float) -> float:
-    """After how many calls the engine of `fast_call` has made up for its longer load (all in seconds).
+def break_even(slow_load: float, slow: Sequence[float], fast_load: float, fast: Sequence[float]) -> float:
+    """After how many calls, loading included, one engine has taken no longer than another; at least 1, infinity for
+    never. `slow` and `fast` are the seconds of their first calls, at least one each; later ones are `settled`."""
+    made = min(len(slow), len(fast))
+    behind = fast_load - slow_load
+    for count in range(1, made + 1):
+        behind += fast[count - 1] - slow[count - 1]
+        if behind <= 0:
+            return float(count)
+    gain = settled(slow) - settled(fast)
+    return made + math.ceil(behind / gain) if gain > 0 else math.inf
 
-    0 if it is ahead from the start, infinity if it never is.
-    """
-    if fast_load <= slow_load:
-        return 0.0 if fast_call <= slow_call else math.inf
-    if fast_call >= slow_call:
-        return math.inf
-    return (fast_load - slow_load) / (slow_call - fast_call)
+
+def settled(calls: Sequence[float]) -> float:
+    """Seconds for a call later on: the median of the later half of the first ones."""
+    return median(calls[len(calls) // 2 :])

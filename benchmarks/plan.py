@@ -113,8 +113,8 @@ class Subjects:
         ratios = [(main, each.name) for each in self.starting()[1:]]
         return [*ratios, (cached, PWASM), (cached, cached_name(PWASM)), (cached, main)]
 
-    def overtaking(self) -> list[tuple[str, str]]:
-        """Who overtakes whom, loading longer and running faster."""
+    def break_even(self) -> list[tuple[str, str]]:
+        """Who loads longer and runs faster than whom."""
         main = self.main.name
         pairs = [(JIT, main), (JIT, PWASM), (main, PWASM), (main, "reference")]
         return [pair for pair in pairs if pair[0] != pair[1]]

@@ -118,7 +118,11 @@ class LoadResult:
 
     def break_even(self, engine: str, baseline: str) -> Estimate | None:
         """After how many calls the engine has made up for loading longer than the baseline (`break_even_of`)."""
-        return break_even_of(self.loading(), self.comparison(Phase.STEADY_CALL), engine, baseline)
+        fast, slow, loading = self.of(engine), self.of(baseline), self.loading()
+        fast_load, slow_load = loading.of(engine), loading.of(baseline)
+        if fast is None or slow is None or fast_load is None or slow_load is None:
+            return None
+        return break_even_of(slow_load.samples, slow.calls, fast_load.samples, fast.calls)
 
 
 def sums(parts: Sequence[Comparison]) -> tuple[Series, ...]:
@@ -133,13 +137,16 @@ def sums(parts: Sequence[Comparison]) -> tuple[Series, ...]:
     return tuple(found)
 
 
-def break_even_of(load: Comparison, call: Comparison, engine: str, baseline: str) -> Estimate | None:
-    """After how many calls the engine is ahead of the baseline, infinity for never; None if that was not measured."""
-    found = (load.of(baseline), call.of(baseline), load.of(engine), call.of(engine))
-    columns = [each.samples for each in found if each is not None]
-    if len(columns) < len(found):
-        return None
-    return estimate([break_even(*sample) for sample in zip(*columns, strict=True)])
+Calls = Sequence[Sequence[float]]
+"""Seconds of the first calls of an instance, in each round."""
+
+
+def break_even_of(slow_load: Sequence[float], slow: Calls, fast_load: Sequence[float], fast: Calls) -> Estimate | None:
+    """After how many calls the fast one is ahead (`break_even`), of the rounds in which both were called; None if there
+    are none."""
+    rounds = zip(slow_load, slow, fast_load, fast, strict=False)
+    found = [break_even(*each) for each in rounds if each[1] and each[3]]
+    return estimate(found) if found else None
 
 
 @dataclass(frozen=True, slots=True)

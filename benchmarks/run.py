@@ -164,5 +164,5 @@ def _measure_start(parts: _Parts, effort: Effort, progress: Progress) -> tuple[S
     started, skipped = measure_starts(subjects, programs, effort, progress)
     found = {start.subject for program in started for start in program.starts}
     ratios = tuple(pair for pair in parts.subjects.start_ratios() if set(pair) <= found)
-    overtaking = tuple(pair for pair in parts.subjects.overtaking() if set(pair) <= found)
-    return StartResult(started, ready, ratios, overtaking), skipped
+    break_even = tuple(pair for pair in parts.subjects.break_even() if set(pair) <= found)
+    return StartResult(started, ready, ratios, break_even), skipped

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from statistics import median
 
-from benchmarks.estimates import Estimate, estimate
-from benchmarks.results import Comparison, Series
+from benchmarks.estimates import Estimate, settled
+from benchmarks.results import Comparison, Series, break_even_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +49,6 @@ class Start:
         return tuple(peak - resident for peak, resident in pairs if peak and resident)
 
 
-def settled(calls: Sequence[float]) -> float:
-    """Seconds for a call later on: the median of the later half."""
-    return median(calls[len(calls) // 2 :])
-
-
-def _overtaking(slow_load: float, slow: Sequence[float], fast_load: float, fast: Sequence[float]) -> float:
-    made = min(len(slow), len(fast))
-    behind = [fast_load - slow_load, *[f - s for f, s in zip(fast, slow, strict=False)]]
-    left = list(accumulate(behind))
-    for count in range(1, made + 1):
-        if left[count] <= 0:
-            return float(count)
-    gain = settled(slow) - settled(fast)
-    return made + math.ceil(left[made] / gain) if gain > 0 else math.inf
-
-
 Part = Callable[[Start], Sequence[float]]
 """One quantity of a start."""
 
@@ -89,17 +70,12 @@ class ProgramStart:
         series = [(start.subject, tuple(map(float, part(start)))) for start in self.starts]
         return Comparison(self.program, tuple(Series(name, samples) for name, samples in series if samples))
 
-    def overtaking(self, fast: str, slow: str) -> Estimate | None:
-        """After how many calls `fast`, loading included, has taken no longer than `slow`; infinity for never.
-
-        None if that was not measured. What goes beyond the calls that were made is continued with the last ones.
-        """
+    def break_even(self, fast: str, slow: str) -> Estimate | None:
+        """After how many calls `fast` has made up for loading longer than `slow` (`break_even_of`)."""
         a, b = self.of(slow), self.of(fast)
         if a is None or b is None:
             return None
-        rounds = zip(a.load_seconds, a.call_seconds, b.load_seconds, b.call_seconds, strict=False)
-        found = [_overtaking(*each) for each in rounds if each[1] and each[3]]
-        return estimate(found) if found else None
+        return break_even_of(a.load_seconds, a.call_seconds, b.load_seconds, b.call_seconds)
 
     @property
     def called(self) -> bool:
@@ -111,11 +87,11 @@ class ProgramStart:
 class StartResult:
     """All programs, and `ready`, the seconds until each subject was imported and could be given a module.
 
-    `ratios` names the pairs of subjects whose times are divided, the first by the second, and `overtaking` those of
+    `ratios` names the pairs of subjects whose times are divided, the first by the second, and `break_even` those of
     which the first one loads longer and runs faster.
     """
 
     programs: tuple[ProgramStart, ...]
     ready: Comparison
     ratios: tuple[tuple[str, str], ...] = ()
-    overtaking: tuple[tuple[str, str], ...] = ()
+    break_even: tuple[tuple[str, str], ...] = ()

@@ -81,7 +81,7 @@ MEAN = "geometric mean"
 SPEEDS, SPEED_RATIOS = "instructions per second", "ratios of the speeds"
 RATIOS = "ratios of the times"
 COLD, LOADED, FIRST, LATER = "cold start", "load", "first call", "later call"
-OVERTAKING, MEMORY, READY = "calls to overtake", "memory", "import"
+MEMORY, READY = "memory", "import"
 REQUESTS, P50, P99, GENERATOR = "requests", "p50", "p99", "generator's core"
 ADDED = "added"
 
@@ -157,7 +157,7 @@ def kernel_rows(name: Name, result: KernelsResult) -> Iterator[Row]:
 
 
 def start_rows(result: StartResult) -> Iterator[Row]:
-    """Cold starts and their ratios, their parts, who overtakes whom, and memory."""
+    """Cold starts and their ratios, their parts, when compiling pays, and memory."""
     parts: dict[str, tuple[Part, Unit]] = {
         COLD: (lambda start: start.cold_seconds, Unit.SECONDS),
         LOADED: (lambda start: start.load_seconds, Unit.SECONDS),
@@ -174,10 +174,10 @@ def start_rows(result: StartResult) -> Iterator[Row]:
     loaded = {each.program: each.comparison(parts[LOADED][0]) for each in result.programs if not each.called}
     yield from ratio_rows(Name.START, f"{LOADED}: {RATIOS}", loaded, result.ratios)
     for program in result.programs:
-        for fast, slow in result.overtaking:
-            calls = program.overtaking(fast, slow)
+        for fast, slow in result.break_even:
+            calls = program.break_even(fast, slow)
             if calls is not None:
-                yield Row(Name.START, OVERTAKING, program.program, f"{fast} over {slow}", Unit.CALLS, calls)
+                yield Row(Name.START, BREAK_EVEN, program.program, f"{fast} over {slow}", Unit.CALLS, calls)
     for series in result.ready.series:
         yield Row(Name.START, READY, READY, series.subject, Unit.SECONDS, series.estimate)
 

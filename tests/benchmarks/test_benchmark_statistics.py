@@ -21,6 +21,7 @@ from benchmarks.estimates import (
     paired_difference,
     paired_ratios,
     percentile,
+    settled,
 )
 from benchmarks.timing import MIN_ROUNDS, Effort, interleaved, loops_for, time_all, time_once
 
@@ -145,25 +146,36 @@ def test_a_geometric_mean_needs_positive_samples(quantities: list[list[float]]) 
         geometric_mean_of_medians(quantities)
 
 
-@given(times, times, times, times)
-def test_at_the_break_even_point_both_took_as_long(
-    slow_load: float, slow_call: float, fast_load: float, fast_call: float
+calls_of_an_instance = st.lists(times, min_size=1, max_size=6)
+
+
+@given(times, calls_of_an_instance, times, calls_of_an_instance)
+def test_at_the_break_even_point_one_has_taken_no_longer(
+    slow_load: float, slow: list[float], fast_load: float, fast: list[float]
 ) -> None:
-    calls = break_even(slow_load, slow_call, fast_load, fast_call)
-    assert calls >= 0
-    if math.isfinite(calls) and calls > 0:
-        assert slow_load + calls * slow_call == pytest.approx(fast_load + calls * fast_call)
-    elif calls == 0:
-        assert fast_load + fast_call <= slow_load + slow_call
-    else:
-        assert fast_call >= slow_call
+    def total(load: float, calls: list[float], count: int) -> float:
+        made = min(len(slow), len(fast), count)
+        return load + sum(calls[:made]) + (count - made) * settled(calls)
+
+    found = break_even(slow_load, slow, fast_load, fast)
+    assert found >= 1
+    if math.isinf(found):
+        assert settled(fast) >= settled(slow)
+        return
+    count = int(found)
+    assert count == found
+    assert total(fast_load, fast, count) <= total(slow_load, slow, count) * (1 + 1e-6)
+    if 1 < count < 1000:
+        assert total(fast_load, fast, count - 1) > total(slow_load, slow, count - 1) * (1 - 1e-6)
 
 
 def test_break_even_points() -> None:
-    assert break_even(1, 3, 5, 1) == 2
-    assert break_even(5, 3, 1, 1) == 0
-    assert break_even(1, 1, 5, 1) == math.inf
-    assert break_even(1, 1, 0, 2) == math.inf
+    assert break_even(1, [3, 3], 5, [1, 1]) == 2
+    assert break_even(5, [3], 1, [1]) == 1
+    assert break_even(1, [1, 1], 5, [1, 1]) == math.inf
+    assert break_even(0, [4, 1, 1, 1], 3, [1, 2, 2, 2]) == 1
+    assert settled([9.0, 1.0, 2.0, 3.0]) == 2.5
+    assert settled([9.0]) == 9.0
 
 
 def test_rounds_are_interleaved_and_their_order_rotates() -> None:

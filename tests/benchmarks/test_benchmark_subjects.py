@@ -317,12 +317,15 @@ def start(subject: str, load: float, *calls: float) -> Start:
         ((0.0, 1.0, 1.0), (100.0, 0.5, 0.5), 200),
     ],
 )
-def test_when_one_subject_overtakes_another(slow: tuple[float, ...], fast: tuple[float, ...], calls: float) -> None:
+def test_when_one_subject_has_made_up_for_loading_longer(
+    slow: tuple[float, ...], fast: tuple[float, ...], calls: float
+) -> None:
     result = ProgramStart("it", 1, (start("slow", *slow), start("fast", *fast)))
-    found = result.overtaking("fast", "slow")
+    found = result.break_even("fast", "slow")
     assert found is not None
     assert found.median == calls
-    assert result.overtaking("fast", "nobody") is None
+    assert result.break_even("fast", "nobody") is None
+    assert ProgramStart("it", 1, (start("slow", 1.0), start("fast", 2.0))).break_even("fast", "slow") is None
 
 
 def test_long_calls() -> None:
