@@ -60,12 +60,17 @@ def crc32(n: int) -> int:
 
 def murmur(n: int) -> int:
     """MurmurHash3 (32 bits) of n words."""
+    return signed(32, murmur3(random_numbers(n, 42)))
+
+
+def murmur3(words: list[int]) -> int:
+    """MurmurHash3 (32 bits, not signed) of words, with the seed 0."""
     value, mask = 0, MASK32
-    for word in random_numbers(n, 42):
+    for word in words:
         mixed = word * 0xCC9E2D51 & mask
         value ^= (mixed << 15 | mixed >> 17) * 0x1B873593 & mask
         value = (value << 13 & mask | value >> 19) * 5 + 0xE6546B64 & mask
-    value ^= n * 4
+    value ^= len(words) * 4
     value = (value ^ value >> 16) * 0x85EBCA6B & mask
     value = (value ^ value >> 13) * 0xC2B2AE35 & mask
-    return signed(32, value ^ value >> 16)
+    return value ^ value >> 16

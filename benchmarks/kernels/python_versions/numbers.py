@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-
 MASK32 = 0xFFFFFFFF
 MASK64 = 0xFFFFFFFFFFFFFFFF
 
@@ -28,6 +26,6 @@ def message(n: int) -> bytearray:
     return bytearray([i * 7 + 3 & 255 for i in range(n)])
 
 
-def f32_cell() -> array[float]:
+def f32_cell() -> memoryview[float]:
     """A place for one f32: what is stored in it is rounded."""
-    return array("f", [0.0])
+    return memoryview(bytearray(4)).cast("f")
