@@ -4,99 +4,116 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from html import escape
 
 from benchmarks.grids import Cell, Grid, confidence_line, grids, ratio_grids
 from benchmarks.html_parts import SCRIPT, STYLE
 from benchmarks.plots import FIGURES, PlotError, svg
 from benchmarks.report import Report
+from conformance.markup import Markup, element, joined
+from conformance.page_style import STYLE as HOUSE_STYLE
 
 TITLE = "WebAssembly in Python: measured"
 FILE_NAME = "report.json"
 """What the samples are called when they are saved out of the page."""
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+"""Nothing is loaded from anywhere."""
+
 
 def html(report: Report) -> str:
     """The page."""
-    machine = report.fingerprint
     tables = grids(report)
-    body = [
-        f"<h1>{escape(TITLE)}</h1>",
-        f"<p>{escape(machine.line())}</p>",
-        f"<p>{escape(confidence_line(report))}, of up to {report.rounds} rounds in which all subjects took turns.</p>",
-        *(["<p><b>Other programs were running: the numbers are less certain.</b></p>"] if machine.busy else []),
+    head = element(
+        "head",
+        Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
+        element("title", TITLE),
+        element("style", Markup(HOUSE_STYLE + STYLE)),
+    )
+    main = element(
+        "main",
         *map(_section, ratio_grids(report)),
         *_plots(report),
-        "<h2>Tables</h2>",
+        element("h2", "Tables"),
         *[_section(each) for each in tables if not each.detailed],
         *[_folded(each) for each in tables if each.detailed],
         *_left_out(report),
-        "<h2>Packages</h2>",
-        f"<p>{escape(machine.packages_line())}</p>",
-        "<h2>Samples</h2>",
-        f'<p><a id="save" download="{FILE_NAME}" href="#">{FILE_NAME}</a> has every sample; <code>wascc bench --from'
-        f" {FILE_NAME}</code> shows it again, and <code>--compare {FILE_NAME}</code> compares with it.</p>",
-        f'<script type="application/json" id="report">{_embedded(report)}</script>',
-        f"<script>{SCRIPT}</script>",
-    ]
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(TITLE)}</title>'
-    return "\n".join(
-        ["<!doctype html>", f'<html lang="en"><head>{head}<style>{STYLE}</style></head><body>', *body, "</body></html>"]
+        element("h2", "Packages"),
+        element("p", report.fingerprint.packages_line()),
+        *_samples(report),
+        id="content",
     )
+    skip = element("a", "To the tables", class_="skip", href="#content")
+    body = element("body", skip, _header(report), main, element("script", Markup(SCRIPT)))
+    return f'<!doctype html>\n<html lang="en">\n{joined([head, body])}\n</html>\n'
 
 
-def _embedded(report: Report) -> str:
-    """The report as JSON that cannot end the element it stands in."""
-    return json.dumps(report.to_json(), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+def _header(report: Report) -> Markup:
+    machine = report.fingerprint
+    rounds = f"{confidence_line(report)}, of up to {report.rounds} rounds in which all subjects took turns."
+    warning = "Other programs were running: the numbers are worse than they could be, and less certain."
+    lines = [machine.line(), rounds, *([warning] if machine.busy else [])]
+    return element("header", element("h1", TITLE), *[element("p", line) for line in lines])
 
 
-def _plots(report: Report) -> list[str]:
-    found: list[str] = []
+def _plots(report: Report) -> list[Markup]:
+    found: list[Markup] = []
     try:
         for title, draw in FIGURES.items():
             figure = draw(report)
             if figure is not None:
-                found.append(f"<h2>{escape(title)}</h2>\n<figure>{svg(figure, title)}</figure>")
+                found += [element("h2", title), element("figure", Markup(svg(figure, title)))]
     except PlotError as error:
-        return [f"<p>{escape(str(error))}</p>"]
+        return [element("p", str(error))]
     return found
 
 
-def _section(grid: Grid) -> str:
-    return f"<h3>{escape(grid.title)}</h3>\n{_table(grid)}"
+def _section(grid: Grid) -> Markup:
+    return joined([element("h3", grid.title), _table(grid)])
 
 
-def _folded(grid: Grid) -> str:
-    return f"<details><summary>{escape(grid.title)}</summary>\n{_table(grid)}</details>"
+def _folded(grid: Grid) -> Markup:
+    return element("details", element("summary", grid.title), _table(grid))
 
 
-def _table(grid: Grid) -> str:
-    header = "".join(f'<th scope="col">{escape(name)}</th>' for name in grid.header)
-    lines = "\n".join(f"<tr>{''.join(_cells(line))}</tr>" for line in grid.lines)
-    return f'<div class="wide"><table><thead><tr>{header}</tr></thead><tbody>\n{lines}\n</tbody></table></div>'
+def _table(grid: Grid) -> Markup:
+    header = [element("th", element("button", name or "name"), scope="col", class_="number") for name in grid.header]
+    head = element("thead", element("tr", *header))
+    lines = [element("tr", *_cells(line)) for line in grid.lines]
+    table = element("table", head, element("tbody", joined(lines)))
+    return element("div", table, class_="wide", tabindex="0", role="region", aria_label=grid.title)
 
 
-def _cells(line: tuple[Cell, ...]) -> Iterable[str]:
+def _cells(line: tuple[Cell, ...]) -> Iterable[Markup]:
     first, *rest = line
-    yield f'<th scope="row">{escape(first.text)}</th>'
+    yield element("th", first.text, scope="row")
     for cell in rest:
-        if cell.value is None:
-            yield f"<td>{escape(cell.text)}</td>"
-        else:
-            yield f'<td data-value="{cell.value!r}">{_muted(cell.text)}</td>'
+        value = {} if cell.value is None else {"data_value": repr(cell.value)}
+        yield element("td", *_with_interval(cell.text), class_="number", **value)
 
 
-def _muted(text: str) -> str:
-    """The text with its interval in a lesser colour."""
-    before, bracket, rest = escape(text).partition(" [")
-    if not bracket:
-        return before
-    interval, _, after = rest.partition("]")
-    return f"{before} <small>[{interval}]</small>{after}"
+def _with_interval(text: str) -> Iterable[str]:
+    """The text, its interval in a lesser colour."""
+    before, bracket, rest = text.partition(" [")
+    yield before
+    if bracket:
+        interval, _, after = rest.partition("]")
+        yield element("small", f" [{interval}]")
+        yield after
 
 
-def _left_out(report: Report) -> list[str]:
-    if not report.skipped:
-        return []
-    lines = [f"<li>{escape(skipped.what)}: {escape(skipped.reason)}</li>" for skipped in report.skipped]
-    return ["<h2>Left out</h2>", "<ul>", *lines, "</ul>"]
+def _left_out(report: Report) -> list[Markup]:
+    lines = [element("li", f"{skipped.what}: {skipped.reason}") for skipped in report.skipped]
+    return [element("h2", "Left out"), element("ul", *lines)] if lines else []
+
+
+def _samples(report: Report) -> list[Markup]:
+    """Every sample, as JSON that cannot end the element it stands in, and how to get it out again."""
+    data = json.dumps(report.to_json(), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    link = element("a", FILE_NAME, id="save", download=FILE_NAME, href="#")
+    show, compare = (element("code", f"wascc bench {option} {FILE_NAME}") for option in ("--from", "--compare"))
+    return [
+        element("h2", "Samples"),
+        element("p", link, " has every sample; ", show, " shows it again, and ", compare, " compares with it."),
+        Markup(f'<script type="application/json" id="report">{data}</script>'),
+    ]

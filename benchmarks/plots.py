@@ -17,7 +17,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.report import Report
 from benchmarks.results import Comparison
 from benchmarks.start_results import ProgramStart
-from benchmarks.subjects.registry import BY_HAND
+from benchmarks.subjects.registry import BY_HAND, cached_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +49,8 @@ COLORS: Mapping[str, str] = {
 
 MARKERS = "oDs^vP*X<>"
 MOST_PANELS = 4
+MANY_DECADES = 40
+"""An axis that spans a greater factor has enough ticks of powers of ten."""
 
 
 class PlotError(BenchmarkError):
@@ -206,7 +208,9 @@ def _style(subject: str, index: int) -> dict[str, Any]:
     """The looks of a subject; a variant of one (`pwasm, cached`) has the same colour without filling."""
     name, _, variant = subject.partition(",")
     color = COLORS.get(name, "#7f7f7f")
-    return {"color": color, "marker": MARKERS[index % len(MARKERS)], "markerfacecolor": "none" if variant else color}
+    looks = {"color": color, "marker": MARKERS[index % len(MARKERS)]}
+    dashes = "-" if not variant else "--" if cached_name(name) == subject else ":"
+    return {**looks, "markerfacecolor": "none" if variant else color, "linestyle": dashes}
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -222,11 +226,17 @@ def _plain(axes: Axes) -> None:
     """Small numbers, and lines only where they help."""
     axes.tick_params(labelsize=8.5, which="both")
     axes.grid(axis="x", linewidth=0.4, alpha=0.35, color=INK)
-    for axis in (axes.xaxis, axes.yaxis):
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         if axis.get_scale() == "log":
             axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+            axis.set_minor_formatter(_between if high < MANY_DECADES * low else lambda value, _: "")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+
+
+def _between(value: float, _: object) -> str:
+    """The text of a minor tick where there are few major ones."""
+    return f"{value:,.6g}" if f"{value:.1e}"[0] in "25" else ""
 
 
 def _ink(figure: Figure, color: str) -> None:

@@ -42,8 +42,8 @@ def read_report(path: Path) -> Report:
 def present(report: Report, before: Report | None, wanted: Wanted) -> Changes | None:
     """Write and print the report, and what has changed since the one before. Raises BenchmarkError, OSError."""
     if wanted.output is not None:
-        text = json_text(report) if wanted.output.suffix == ".json" else html(report)
-        wanted.output.write_text(text + "\n", encoding="utf-8")
+        text = json_text(report) + "\n" if wanted.output.suffix == ".json" else html(report)
+        wanted.output.write_text(text, encoding="utf-8")
     if wanted.plot is not None:
         write_plot(report, wanted.plot)
     out = Console()

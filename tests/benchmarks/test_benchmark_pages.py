@@ -76,6 +76,7 @@ def test_a_page_is_whole_and_loads_nothing(report: Report) -> None:
     assert checker.open == []
     assert checker.loaded == []
     assert "url(http" not in page
+    assert "default-src 'none'" in page
     assert page.count("<svg") == len([draw for draw in FIGURES.values() if draw(report) is not None]) > 0
     assert "DecodeError: Unknown value type: 0x7b" in page
     assert report.fingerprint.cpu in page
@@ -135,7 +136,7 @@ def test_an_earlier_report_is_shown_in_every_form(measured: Path, report: Report
     done = here("--from", measured, "--output", page, "--plot", plot, "--markdown")
     assert (done.exit_code, done.stderr) == (0, "")
     assert "| steady state: reference / pwasm |" in done.stdout
-    assert page.read_text() == html(report) + "\n"
+    assert page.read_text() == html(report)
     assert plot.exists()
     done = here("--from", measured, "--output", copy, "--json")
     assert done.stdout == copy.read_text() == json_text(report) + "\n"
