@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from interp.binary.reader import VALTYPE_CODES, StrictReader
+from interp.binary.reader import LONG, VALTYPE_CODES, StrictReader
+from interp.execution.values import inv_signed_
 from interp.syntax import features as f
 from interp.syntax.instructions import (
     BLOCKS,
@@ -41,11 +42,16 @@ INDICES = frozenset({
 MAX_CATCHES = 10_000
 """Catch clauses of one block.  Spec: appendix/implementation#syntactic-limits"""
 
-LONG = 0x80
-"""The first byte of an index from which on another byte follows."""
+SHORT: dict[Imm, tuple[tuple[int], ...]] = {
+    **dict.fromkeys(INDICES, tuple([(x,) for x in range(LONG)])),
+    Imm.I32: tuple([(inv_signed_(32, x if x < LONG // 2 else x - LONG),) for x in range(LONG)]),
+    Imm.I64: tuple([(inv_signed_(64, x if x < LONG // 2 else x - LONG),) for x in range(LONG)]),
+}
+"""Immediates that are integers, and what each encoding of one byte stands for.  Spec: binary/values#integers"""
 
-Row = tuple[Op, tuple[Callable[[], Any], ...], bool]
-"""A row of the table, the readers of its immediates, and whether an index follows a single byte of opcode."""
+Row = tuple[Op, tuple[Callable[[], Any], ...], tuple[tuple[int], ...]]
+"""A row of the table, the readers of its immediates, and, if it has one byte of opcode and one immediate that is an
+integer, what the encodings of one byte stand for."""
 
 OpenBlock = tuple[Op, int, tuple[Any, ...], list[Instr], Expr | None]
 """An open block: its row, offset and immediates, the instructions around it, and `then` while `else` is read."""
@@ -87,9 +93,6 @@ class InstrReader(StrictReader):
             Imm.CASTOP: self.read_castop,
         }
         self._rows: list[Row | None] = [None] * 256
-        for opcode, op in BY_OPCODE.items():
-            if isinstance(opcode, int) and op.since in self.features:
-                self._rows[opcode] = self.row(op)
 
     def read_blocktype(self) -> BlockType:
         """blocktype: empty, a value type, or a type index as a positive s33.  Spec: binary/instructions#control"""
@@ -163,11 +166,6 @@ class InstrReader(StrictReader):
             memidx = self.read_uint()
         return MemArg(flags % MEMIDX_FLAG, self.read_uint(self.offset_bits), memidx)
 
-    def row(self, op: Op) -> Row:
-        """A row of the table, prepared for reading."""
-        indexed = bool(op.immediates) and op.immediates[0] in INDICES and isinstance(op.opcode, int)
-        return op, tuple([self._immediates[imm] for imm in op.immediates]), indexed
-
     def read_row(self) -> Row:
         """The row of the next opcode, after a prefix by its number.  Malformed: illegal opcode"""
         start = self.pos
@@ -179,7 +177,11 @@ class InstrReader(StrictReader):
             code = f"{opcode:02x}" if isinstance(opcode, int) else f"{opcode[0]:02x} {opcode[1]:02x}"
             raise self.malformed(f"illegal opcode {code}", start)
         self.need(op.since, f"illegal opcode {op.mnemonic}", start)
-        return self.row(op)
+        readers = tuple([self._immediates[imm] for imm in op.immediates])
+        if not isinstance(opcode, int):
+            return op, readers, ()
+        row = self._rows[opcode] = op, readers, SHORT.get(op.immediates[0], ()) if len(readers) == 1 else ()
+        return row
 
     def read_expression(self) -> Expr:
         """expr: instructions up to the `end` that closes it.  Spec: binary/instructions#expressions"""
@@ -207,17 +209,15 @@ class InstrReader(StrictReader):
                 row = self.read_row()
             else:
                 self.pos = offset + 1
-            op, readers, indexed = row
-            if op in BLOCKS:
+            op, readers, short = row
+            if short and offset + 1 < self.end and data[offset + 1] < LONG:
+                self.pos = offset + 2
+                current.append(Instr(op, short[data[offset + 1]], offset))
+            elif not readers:
+                current.append(Instr(op, (), offset))
+            elif op in BLOCKS:
                 open_blocks.append((op, offset, tuple([reader() for reader in readers]), current, None))
                 current = []
-            elif len(readers) == 1:
-                byte = data[offset + 1] if indexed and offset + 1 < self.end else LONG
-                if byte < LONG:
-                    self.pos = offset + 2
-                    current.append(Instr(op, (byte,), offset))
-                else:
-                    current.append(Instr(op, (readers[0](),), offset))
             else:
                 current.append(Instr(op, tuple([reader() for reader in readers]), offset))
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from interp.binary.code import CodeReader, FuncCode
 from interp.binary.instructions import InstrReader
-from interp.binary.reader import MAX_FUNCTION_LOCALS, MAX_MODULE_LOCALS
+from interp.binary.reader import LONG, MAX_FUNCTION_LOCALS, MAX_MODULE_LOCALS, NUMTYPES, NUMTYPES_OF_1_0
+from interp.binary.tokens import Grammar, is_expression
 from interp.syntax import features as f
 from interp.syntax import modules as m
 from interp.syntax.instructions import BY_MNEMONIC, Expr, Instr
@@ -35,10 +37,11 @@ REF_FUNC = BY_MNEMONIC["ref.func"]
 
 
 class ModuleReader(InstrReader):
-    """Reads one module; `read()` gives it."""
+    """Reads one module; `read()` gives it. If `lazy`, it passes over the bodies of functions."""
 
-    def __init__(self, data: bytes, features: frozenset[str] = f.VERSION_3) -> None:
+    def __init__(self, data: bytes, features: frozenset[str] = f.VERSION_3, lazy: bool = False) -> None:
         super().__init__(data, features)
+        self.lazy = lazy
         self.typeidxs: tuple[int, ...] = ()
         self.data_count: int | None = None
         self.local_count = 0
@@ -217,27 +220,49 @@ class ModuleReader(InstrReader):
         count = self.read_uint()
         if count != len(self.typeidxs):
             raise self.malformed("function and code section have inconsistent lengths")
-        return tuple([self.read_code(typeidx) for typeidx in self.typeidxs])
+        reader = CodeReader(self.data, self.features, self.data_count is not None)
+        grammar = None if self.lazy else reader.language.grammar(self.end - self.pos)
+        return tuple([self.read_code(typeidx, reader, grammar) for typeidx in self.typeidxs])
 
-    def read_code(self, typeidx: int) -> m.Func:
+    def read_code(self, typeidx: int, reader: CodeReader, grammar: Grammar | None) -> m.Func:
         """code: size, locals, expression.  Spec: binary/modules#code-section"""
         size = self.read_uint()
         start = self.pos
         with self.window(size, "END opcode expected"):
-            func = m.Func(typeidx, self.read_locals(), self.read_expression(), start, size)
+            func = m.Func(typeidx, self.read_locals(), self.read_body(reader, start, grammar), start, size)
         if self.uses_data_count and self.data_count is None:
             raise self.malformed("data count section required", start)
         return func
 
+    def read_body(self, reader: CodeReader, offset: int, grammar: Grammar | None) -> Expr | m.Code:
+        """The rest of the function at `offset`, left for `reader` to read when somebody asks for it if the grammar says
+        that it is well-formed, or if nobody wants to know yet."""
+        if self.lazy or (grammar is not None and is_expression(grammar, self.data, self.pos, self.end)):
+            code = FuncCode(reader, self.pos, self.end, offset, grammar)
+            self.pos = self.end
+            return code
+        return self.read_expression()
+
     def read_locals(self) -> tuple[ValType, ...]:
         """locals: runs of one type; their sum is checked before they are spread out."""
         start = self.pos
-        runs = self.read_vec(lambda: (self.read_uint(), self.read_valtype()))
-        count = sum(count for count, _ in runs)
+        runs = [self.read_run() for _ in range(self.read_uint())]
+        count = sum([count for count, _ in runs])
         self.local_count += count
         if count > MAX_FUNCTION_LOCALS or self.local_count > MAX_MODULE_LOCALS:
             raise self.malformed("too many locals", start)
-        return tuple([valtype for count, valtype in runs for _ in range(count)])
+        types: list[ValType] = []
+        for count, valtype in runs:
+            types += [valtype] * count
+        return tuple(types)
+
+    def read_run(self) -> tuple[int, ValType]:
+        """The number of locals of one type, and the type; most of the time a byte each."""
+        start, stop, data = self.pos, self.pos + 2, self.data
+        if stop <= self.end and data[start] < LONG and data[start + 1] in NUMTYPES_OF_1_0:
+            self.pos = stop
+            return data[start], NUMTYPES[data[start + 1]]
+        return self.read_uint(), self.read_valtype()
 
     def read_data_section(self) -> tuple[m.Data, ...]:
         """datasec.  Spec: binary/modules#data-section"""
@@ -257,10 +282,13 @@ class ModuleReader(InstrReader):
         return m.Data(self.read_length_prefixed_bytes(), mode, start)
 
 
-def decode(wasm: bytes, features: frozenset[str] = f.VERSION_3) -> m.Module:
+def decode(wasm: bytes, features: frozenset[str] = f.VERSION_3, lazy: bool = False) -> m.Module:
     """The module that the bytes stand for; what needs a feature (a name of `interp.syntax.features`) that is not in
     `features` has no meaning.  Raises Malformed, and TypeError for what is no bytes.
 
+    If `lazy`, the bodies of functions (not their locals) are passed over: then `Func.body` raises Malformed if one is,
+    and `validate` looks at all of them unless it is told `lazy` too.
+
     Spec: appendix/embedding#module-decode
     """
-    return ModuleReader(bytes(memoryview(wasm)), features).read()
+    return ModuleReader(bytes(memoryview(wasm)), features, lazy).read()

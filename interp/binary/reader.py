@@ -9,8 +9,7 @@ Spec: binary/values, binary/types
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 from ppci.wasm.binary.reader import BinaryFileReader
@@ -67,6 +66,11 @@ VALTYPE_FEATURES = {
 }  # fmt: skip
 """Codes of value types and the feature that each came with; the others came with garbage collection."""
 
+LONG = 0x80
+"""The first byte of an integer from which on another byte follows."""
+
+NUMTYPES_OF_1_0 = frozenset(code for code in NUMTYPES if VALTYPE_FEATURES[code] == f.CORE)
+
 MAX_FUNCTION_LOCALS, MAX_MODULE_LOCALS = 50_000, 5_000_000
 """Locals of one function, as other engines limit them, and of all functions of a module together: two bytes can declare
 thousands of locals.  Spec: appendix/implementation#syntactic-limits"""
@@ -74,6 +78,24 @@ thousands of locals.  Spec: appendix/implementation#syntactic-limits"""
 MAX_ARITY, MAX_FIELDS = 1000, 10_000
 """Parameters, and results, of one function type, and fields of one structure type, as other engines limit them: two
 bytes of code can take and give as many operands.  Spec: appendix/implementation#syntactic-limits"""
+
+
+class Window:
+    """The block in which a reader has no more than a part of its bytes.  Raises Malformed(mismatch)."""
+
+    __slots__ = ("_end", "_mismatch", "_outer", "_reader")
+
+    def __init__(self, reader: StrictReader, end: int, mismatch: str) -> None:
+        self._reader, self._end, self._mismatch = reader, end, mismatch
+
+    def __enter__(self) -> None:
+        self._outer, self._reader.end = self._reader.end, self._end
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
+        if kind is None:
+            if self._reader.pos != self._end:
+                raise self._reader.malformed(self._mismatch)
+            self._reader.end = self._outer
 
 
 class StrictReader(BinaryFileReader):  # type: ignore[misc]
@@ -95,16 +117,11 @@ class StrictReader(BinaryFileReader):  # type: ignore[misc]
         """The error to raise at this position, or at `offset`."""
         return Malformed(message, self.pos if offset is None else offset)
 
-    @contextmanager
-    def window(self, size: int, mismatch: str) -> Iterator[None]:
+    def window(self, size: int, mismatch: str) -> Window:
         """Read exactly the next `size` bytes inside the block; Malformed(mismatch) if it leaves some over."""
         if size > self.end - self.pos:
             raise self.malformed("unexpected end of section or function")
-        outer, self.end = self.end, self.pos + size
-        yield
-        if self.pos != self.end:
-            raise self.malformed(mismatch)
-        self.end = outer
+        return Window(self, self.pos + size, mismatch)
 
     def read_exactly(self, amount: int | None = None) -> bytes:
         """The next `amount` bytes; all that are left for None."""
@@ -125,10 +142,11 @@ class StrictReader(BinaryFileReader):  # type: ignore[misc]
 
     def read_uint(self, N: int = 32) -> int:
         """uN in LEB128: at most ceil(N/7) bytes, no bits over N.  Spec: binary/values#integers"""
-        byte = self.read_byte()
-        if byte < 0x80:
-            return byte
-        start, result, shift = self.pos - 1, byte & 0x7F, 7
+        pos = self.pos
+        if pos < self.end and self.data[pos] < LONG:
+            self.pos = pos + 1
+            return self.data[pos]
+        start, result, shift = pos, 0, 0
         while True:
             byte = self.read_byte()
             if shift + 7 > N:

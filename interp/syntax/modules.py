@@ -7,8 +7,9 @@ itself defines. Spec: syntax/modules
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from interp.syntax.instructions import Expr
+from interp.syntax.instructions import Expr, Instr
 from interp.syntax.types import (
     GlobalType,
     MemType,
@@ -53,18 +54,58 @@ class Tag:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+class Code(Protocol):
+    """The code of a function in binary form, from which its body is read when somebody asks for it.
+
+    A token is the bytes of one instruction without what a block holds; `else` and `end` are tokens too.
+    Spec: binary/modules#code-section
+    """
+
+    def read(self) -> Expr:
+        """The body, the same one every time, in any thread.  Raises Rejected if it was not known to be good."""
+
+    def tokens(self) -> list[bytes] | None:
+        """The tokens of the body to its last `end`, if it is well-formed; None if this is known only by reading it."""
+
+    def instr(self, token: bytes) -> Instr:
+        """The instruction that a token stands for, at offset 0, a block with nothing inside.  Raises ValueError for
+        `else` and `end`, which are none."""
+
+
 class Func:
     """func ::= typeidx local* expr; `offset` and `size` (bytes) place its code in the module.
 
-    Spec: syntax/modules#functions
+    The body is given as it is, or as code that it is read from. Nothing changes after that; functions are the same only
+    if they are one object, as it is with instructions.  Spec: syntax/modules#functions
     """
 
-    typeidx: int
-    locals: tuple[ValType, ...]
-    body: Expr
-    offset: int
-    size: int
+    __slots__ = ("_body", "code", "locals", "offset", "size", "typeidx")
+
+    def __init__(
+        self,
+        typeidx: int,
+        locals: tuple[ValType, ...],  # noqa: A002 — the specification's word
+        body: Expr | Code,
+        offset: int,
+        size: int,
+    ) -> None:
+        self.typeidx = typeidx
+        self.locals = locals
+        self.offset = offset
+        self.size = size
+        self.code = None if isinstance(body, tuple) else body
+        self._body = body
+
+    @property
+    def body(self) -> Expr:
+        """The instructions.  Raises Rejected (Malformed, Invalid) if nobody has checked the code before."""
+        body = self._body
+        if not isinstance(body, tuple):
+            body = self._body = body.read()
+        return body
+
+    def __repr__(self) -> str:
+        return f"<Func of type {self.typeidx} at byte {self.offset:#x}>"
 
 
 @dataclass(frozen=True, slots=True)

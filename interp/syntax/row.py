@@ -116,9 +116,10 @@ BlockType = TypeIdx | ValType | None
 """blocktype ::= typeidx | valtype?  Spec: syntax/instructions#control-instructions"""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Instr:
-    """One instruction: its row, its immediates in the order of the row, its byte offset in the module.
+    """One instruction: its row, its immediates in the order of the row, its byte offset in the module. It never
+    changes; the class is not frozen only because one would take three times as long to make.
 
     What a block holds comes last: the immediates of `block` and `loop` are (blocktype, instr*), of `try_table`
     (blocktype, catch*, instr*), of `if` (blocktype, instr*, instr*).

@@ -6,14 +6,15 @@ Spec: valid/modules
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from interp.errors import Invalid
 from interp.syntax import features as f
 from interp.syntax import modules as m
 from interp.syntax.instructions import Instr
 from interp.syntax.types import (
+    DefType,
     ExportType,
     ExternType,
     FuncType,
@@ -23,9 +24,9 @@ from interp.syntax.types import (
     TableType,
     TagType,
     TypeIdx,
-    is_defaultable,
 )
 from interp.validation.context import Context, lookup
+from interp.validation.functions import FuncValidator, checked_at_use
 from interp.validation.instructions import expr_ok
 from interp.validation.matching import match_reftype
 from interp.validation.types import globaltype_ok, memtype_ok, tabletype_ok, tagtype_ok, type_ok
@@ -36,65 +37,107 @@ MAX_MEMORIES, MAX_TABLES = 100, 100
 
 @dataclass(frozen=True, slots=True)
 class ValidModule:
-    """A module that validates, with what validation found out: its context and the types of imports and exports."""
+    """A module that validates, with what validation found out: its context and the types of imports and exports.
+
+    If it was validated lazily, that is not yet known of its functions: whoever asks for the body of one in `module`
+    gets a valid one or an error.
+    """
 
     module: m.Module
     context: Context
     imports: tuple[ImportType, ...]
     exports: tuple[ExportType, ...]
+    prepared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What an engine made of the module, under its name, for all instances."""
+
+    def validate_func(self, funcidx: int) -> None:
+        """Make sure that a function is valid. `funcidx` counts imported ones too, whose bodies are not of this module.
+
+        Raises Malformed and Invalid, every time it is called, IndexError if there is no such function.
+        """
+        index = funcidx - (len(self.context.funcs) - len(self.module.funcs))
+        if index >= 0:
+            _ = self.module.funcs[index].body
 
 
-@contextmanager
-def rule(name: str, offset: int, function: int | None = None) -> Iterator[None]:
-    """Say which rule failed, in which function, and where, in an Invalid that does not know yet."""
-    try:
-        yield
-    except Invalid as error:
-        where = error.offset if error.offset is not None else offset
-        raise Invalid(error.message, error.rule or name, function, where, error.feature) from None
+class Rule:
+    """The block in which a rule is checked: an Invalid that does not know yet is told the rule, function and offset."""
+
+    __slots__ = ("_function", "_name", "_offset")
+
+    def __init__(self, name: str, offset: int, function: int | None = None) -> None:
+        self._name, self._offset, self._function = name, offset, function
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Invalid):
+            where = error.offset if error.offset is not None else self._offset
+            raise Invalid(error.message, error.rule or self._name, self._function, where, error.feature) from None
 
 
-def validate(module: m.Module, features: frozenset[str] = f.VERSION_3) -> ValidModule:
+def validate(module: m.Module, features: frozenset[str] = f.VERSION_3, lazy: bool = False) -> ValidModule:
     """|- module : externtype* -> externtype*, with no more than the features (names of `interp.syntax.features`).
 
-    Raises Invalid.  Spec: appendix/embedding#module-validate
+    If `lazy`, all but the bodies and locals of functions is validated now, and these when `Func.body` of
+    `ValidModule.module`, another module than the one given, is asked for: it raises what is raised here otherwise.
+
+    Raises Invalid; Malformed too, of bodies that `decode` has passed over.  Spec: appendix/embedding#module-validate
     """
     context = Context(features=features)
     for type_ in module.types:
-        with rule("Type_ok", type_.offset):
+        with Rule("Type_ok", type_.offset):
             type_ok(context, type_.rectype)
     imports = tuple([import_ok(context, imported) for imported in module.imports])
-    imported_funcs = len(context.funcs)
-    for index, func in enumerate(module.funcs, imported_funcs):
-        with rule("Func_ok", func.offset, index):
-            context.functype(func.typeidx)
-            context.funcs.append(context.deftype(func.typeidx))
+    add_funcs(context, module.funcs)
     context.refs.update(declared_refs(module))
     for table in module.tables:
-        with rule("Table_ok", table.offset):
+        with Rule("Table_ok", table.offset):
             table_ok(context, table)
     for mem in module.mems:
-        with rule("Mem_ok", mem.offset):
+        with Rule("Mem_ok", mem.offset):
             add_mem(context, memtype_ok(mem.type))
     for tag in module.tags:
-        with rule("Tag_ok", tag.offset):
+        with Rule("Tag_ok", tag.offset):
             context.tags.append(tag_ok(context, tag.typeidx))
     # Before garbage collection, constant expressions could only see imported globals.
     own_globals: list[GlobalType] = context.globals if f.GC in features else []
     for global_ in module.globals:
-        with rule("Global_ok", global_.offset):
+        with Rule("Global_ok", global_.offset):
             own_globals.append(global_ok(context, global_))
     segments_ok(context, module)
     if own_globals is not context.globals:
         context.globals.extend(own_globals)
-    for index, func in enumerate(module.funcs, imported_funcs):
-        with rule("Func_ok", func.offset, index):
-            func_ok(context, func)
+    module = funcs_ok(context, module, lazy)
     if module.start is not None:
-        with rule("Start_ok", module.start.offset):
+        with Rule("Start_ok", module.start.offset):
             if context.func(module.start.funcidx) != FuncType((), ()):
                 raise Invalid("start function must have type [] -> []")
     return ValidModule(module, context, imports, exports_ok(context, module))
+
+
+def add_funcs(context: Context, funcs: Sequence[m.Func]) -> None:
+    """The types of functions, whose code comes later.  Raises Invalid."""
+    deftypes: dict[int, DefType] = {}
+    for x, func in enumerate(funcs, len(context.funcs)):
+        if func.typeidx not in deftypes:
+            with Rule("Func_ok", func.offset, x):
+                context.functype(func.typeidx)
+            deftypes[func.typeidx] = context.deftype(func.typeidx)
+        context.funcs.append(deftypes[func.typeidx])
+
+
+def funcs_ok(context: Context, module: m.Module, lazy: bool) -> m.Module:
+    """C |- func : deftype, for all functions; if lazy, for each one when its body is asked for in the module that comes
+    back.  Raises Invalid, Malformed."""
+    validator = FuncValidator(context)
+    funcs = list(enumerate(module.funcs, len(context.funcs) - len(module.funcs)))
+    if lazy:
+        return replace(module, funcs=tuple([checked_at_use(func, x, validator) for x, func in funcs]))
+    for x, func in funcs:
+        validator.validate(func, x)
+    return module
 
 
 def global_ok(context: Context, global_: m.Global) -> GlobalType:
@@ -104,21 +147,10 @@ def global_ok(context: Context, global_: m.Global) -> GlobalType:
     return globaltype
 
 
-def func_ok(context: Context, func: m.Func) -> None:
-    """C |- func : deftype.  Spec: valid/modules#functions"""
-    ft = context.functype(func.typeidx)
-    closed = {t: context.close_valtype(t) for t in dict.fromkeys(func.locals)}
-    locals_ = ft.params + tuple([closed[t] for t in func.locals])
-    unset: frozenset[int] = frozenset()
-    if not all(map(is_defaultable, closed.values())):
-        unset = frozenset(x for x in range(len(ft.params), len(locals_)) if not is_defaultable(locals_[x]))
-    expr_ok(context, func.body, ft.results, locals_, unset=unset)
-
-
 def import_ok(context: Context, imported: m.Import) -> ImportType:
     """C |- import : externtype.  Spec: valid/modules#imports"""
     externtype: ExternType
-    with rule("Import_ok", imported.offset):
+    with Rule("Import_ok", imported.offset):
         desc = imported.desc
         if isinstance(desc, TypeIdx):
             externtype = context.functype(desc.index)
@@ -175,7 +207,7 @@ def add_table(context: Context, tabletype: TableType) -> None:
 def segments_ok(context: Context, module: m.Module) -> None:
     """C |- elem : reftype and C |- data ok.  Spec: valid/modules#element-segments, valid/modules#data-segments"""
     for elem in module.elems:
-        with rule("Elem_ok", elem.offset):
+        with Rule("Elem_ok", elem.offset):
             reftype = context.close_reftype(elem.type.null, elem.type.heaptype)
             for expr in elem.init:
                 expr_ok(context, expr, (reftype,), constant=True)
@@ -186,7 +218,7 @@ def segments_ok(context: Context, module: m.Module) -> None:
                 expr_ok(context, elem.mode.offset, (table.addrtype.numtype,), constant=True)
             context.elems.append(reftype)
     for data in module.datas:
-        with rule("Data_ok", data.offset):
+        with Rule("Data_ok", data.offset):
             if isinstance(data.mode, m.Active):
                 mem = lookup(context.mems, data.mode.index, "memory")
                 expr_ok(context, data.mode.offset, (mem.addrtype.numtype,), constant=True)
@@ -195,16 +227,16 @@ def segments_ok(context: Context, module: m.Module) -> None:
 
 def exports_ok(context: Context, module: m.Module) -> tuple[ExportType, ...]:
     """C |- export : name externtype, all names different.  Spec: valid/modules#exports"""
-    funcs = [context.func(index) for index in range(len(context.funcs))]
     spaces: dict[str, Sequence[ExternType]] = {
-        "func": funcs, "table": context.tables, "memory": context.mems, "global": context.globals, "tag": context.tags,
+        "table": context.tables, "memory": context.mems, "global": context.globals, "tag": context.tags,
     }  # fmt: skip
     names: set[str] = set()
     exports: list[ExportType] = []
     for export in module.exports:
-        with rule("Export_ok", export.offset):
-            what = "function" if export.kind == "func" else export.kind
-            exports.append(ExportType(export.name, lookup(spaces[export.kind], export.index, what)))
+        x, kind = export.index, export.kind
+        with Rule("Export_ok", export.offset):
+            externtype = context.func(x) if kind == "func" else lookup(spaces[kind], x, kind)
+            exports.append(ExportType(export.name, externtype))
             if export.name in names:
                 raise Invalid(f"duplicate export name {export.name!a}")
             names.add(export.name)
