@@ -29,7 +29,7 @@ from interp.syntax.types import (
 )
 
 PAGE = 65536
-ENGINES = {"reference": "", "wasmtime": "wasmtime"}
+ENGINES = {"reference": "", "compiled": "", "wasmtime": "wasmtime"}
 """Name of each engine, and the extra of the distribution that brings what it needs ("" for none)."""
 
 DEFAULT_ENGINE = "reference"

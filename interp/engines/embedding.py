@@ -312,6 +312,7 @@ class PureTable(PureExtern):
         self.inst.read(i)
         self.before("refs", i, i + 1)
         self.inst.refs[i] = value
+        self.inst.changed(i, i + 1)
 
     def grow(self, n: int, ref: Any) -> int | None:
         """Grow by n elements `ref`: the old size, or None."""

@@ -38,7 +38,7 @@ SLOTS_PER_CALL = 100
 class Meter:
     """The counters of one store. `depth` counts active calls, `slots` their locals and waiting operands, `reentry`
     nested invocations, `heap` the objects that structure, array and exception instructions made, each with its fields,
-    while they live; `moved` bytes and elements since the last look at the clock, `reclaimed_to` what `heap` was after
+    while they live; `entered` the loops that were entered by taking a tick, which is given back; `moved` bytes and elements since the last look at the clock, `reclaimed_to` what `heap` was after
     Python had last been asked to reclaim objects; `addresses` are the next addresses of structures, arrays, exceptions.
     """
 
@@ -47,6 +47,7 @@ class Meter:
         "budget",
         "deadline",
         "depth",
+        "entered",
         "fuel",
         "heap",
         "limits",
@@ -68,6 +69,7 @@ class Meter:
         self.slots = 0
         self.reentry = 0
         self.budget = 0
+        self.entered = 0
         self.fuel: int | None = None
         self.deadline: float | None = None
 
@@ -81,6 +83,7 @@ class Meter:
             self.deadline = None if seconds is None else monotonic() + seconds
             self.fuel = self.limits.fuel
             self.budget = 0
+            self.entered = 0
         elif self.reentry >= MAX_REENTRY:
             raise Exhaustion(ExhaustionKind.CALL_STACK)
         self.reentry += 1

@@ -36,6 +36,9 @@ from interp.validation.modules import ValidModule
 class Executor(Protocol):
     """What instantiation asks of an engine."""
 
+    def prepare(self, moduleinst: ModuleInst, valid: ValidModule) -> None:
+        """The instance has its functions, memories, tables and tags now; none of its code has run."""
+
     def evaluate(self, moduleinst: ModuleInst, expr: Expr) -> Any:
         """The value of a constant expression."""
 
@@ -98,6 +101,7 @@ def allocate(store: Store, valid: ValidModule, externs: Sequence[ExternInst], ex
         inst.funcs.append(store.alloc_func(inst, inst.types[func.typeidx], func, len(inst.funcs)))
     inst.tags += [store.alloc_tag(tagtype) for tagtype in context.tags[len(inst.tags) :]]
     inst.mems += [store.alloc_mem(memtype) for memtype in context.mems[len(inst.mems) :]]
+    executor.prepare(inst, valid)
     for global_ in module.globals:
         globaltype = context.globals[len(inst.globals)]
         inst.globals.append(store.alloc_global(globaltype, executor.evaluate(inst, global_.init)))

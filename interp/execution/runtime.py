@@ -21,6 +21,7 @@ from interp.execution.places import Watcher
 from interp.syntax.modules import Func, Module
 from interp.syntax.types import (
     AbsHeapType,
+    AddrType,
     DefType,
     FuncType,
     GlobalType,
@@ -36,7 +37,7 @@ from interp.validation.types import MAX_PAGES, MAX_TABLE
 @dataclass(slots=True, eq=False)
 class FuncInst:
     """funcinst: a function of a module, or of the host (`host` is then its callable, and `code` None). `prepared` is
-    what an engine made of the code to run it faster.
+    what an engine made of the code to run it faster, `tail` what it calls in its place at the end of a function.
 
     Spec: exec/runtime#function-instances
     """
@@ -49,11 +50,13 @@ class FuncInst:
     funcidx: int = -1
     host: Callable[..., Any] | None = None
     prepared: Any = None
+    tail: Any = None
 
 
 @dataclass(slots=True, eq=False)
 class TableInst:
-    """tableinst: the type, whose minimum is not kept up to date, and the elements.
+    """tableinst: the type, whose minimum is not kept up to date, and the elements. Whoever overwrites elements calls
+    `changed`, for an engine that keeps `calls` made of them.
 
     Spec: exec/runtime#table-instances
     """
@@ -62,6 +65,12 @@ class TableInst:
     type: TableType
     refs: list[Any]
     limit: int
+    calls: Any = None
+
+    def changed(self, start: int, stop: int) -> None:
+        """Elements start to stop were overwritten or appended."""
+        if self.calls is not None:
+            self.calls.changed(start, stop)
 
     def grow(self, n: int, ref: Any) -> bool:
         """Append n times ref; False if a limit forbids it.  Spec: exec/modules#growing-tables"""
@@ -73,6 +82,7 @@ class TableInst:
             self.refs.extend([ref] * n)
         except (MemoryError, OverflowError):
             return False
+        self.changed(size - n, size)
         return True
 
     def read(self, i: int) -> Any:
@@ -89,7 +99,8 @@ class TableInst:
 
 @dataclass(slots=True, eq=False)
 class MemInst:
-    """meminst: the type and the bytes, whose number is a multiple of the page size.
+    """meminst: the type and the bytes, whose number is a multiple of the page size; and the `views` that an engine has
+    of them, which must be given up before their number changes.
 
     Spec: exec/runtime#memory-instances
     """
@@ -98,6 +109,7 @@ class MemInst:
     type: MemType
     bytes: bytearray
     limit: int
+    views: Any = None
 
     @property
     def size(self) -> int:
@@ -110,10 +122,15 @@ class MemInst:
         maximum = self.type.limits.max
         if size > self.limit or (maximum is not None and size > maximum):
             return False
+        if self.views is not None:
+            self.views.release()
         try:
             self.bytes.extend(bytes(n * PAGE))
         except (MemoryError, OverflowError):
             return False
+        finally:
+            if self.views is not None:
+                self.views.renew()
         return True
 
     def check(self, addr: int, n: int) -> None:
@@ -242,18 +259,21 @@ class ModuleInst:
     datas: list[DataInst] = field(default_factory=list)
     exports: dict[str, ExternInst] = field(default_factory=dict)
     names: dict[int, str] | None = None
+    prepared: Any = None
+    """What an engine made of the instance."""
 
 
 @dataclass(slots=True, eq=False)
 class Store:
     """store: every instance that was allocated, and the meter of what running in it may still use. `watcher`, if there
-    is one, is told of each place in it that is about to be overwritten.
+    is one, is told of each place in it that is about to be overwritten; `adopt` of each host function that is allocated.
 
     Spec: exec/runtime#store
     """
 
     meter: Meter
     watcher: Watcher | None = field(default=None, kw_only=True)
+    adopt: Callable[[FuncInst], None] | None = field(default=None, kw_only=True)
     funcs: list[FuncInst] = field(default_factory=list)
     tables: list[TableInst] = field(default_factory=list)
     mems: list[MemInst] = field(default_factory=list)
@@ -264,6 +284,8 @@ class Store:
         """Spec: exec/modules#host-functions"""
         func = FuncInst(len(self.funcs), functype, deftype, host=host)
         self.funcs.append(func)
+        if self.adopt is not None:
+            self.adopt(func)
         return func
 
     def alloc_func(self, moduleinst: ModuleInst, deftype: DefType, code: Func, funcidx: int) -> FuncInst:
@@ -287,6 +309,10 @@ class Store:
     def alloc_mem(self, memtype: MemType) -> MemInst:
         """Raises Exhaustion(MEMORY).  Spec: exec/modules#memories"""
         limit = min(self.meter.limits.max_memory_pages, MAX_PAGES[memtype.addrtype])
+        if memtype.addrtype is AddrType.I32 and memtype.limits.min < limit:
+            # Growing may fail for any reason. That all addresses lie a page below 2**32, unless a memory begins with
+            # 4 GiB, saves the compiled engine many masks.
+            limit = min(limit, MAX_PAGES[AddrType.I32] - 1)
         if memtype.limits.min > limit:
             raise Exhaustion(ExhaustionKind.MEMORY)
         try:

@@ -33,6 +33,7 @@ from interp.reference.control import end_of_context
 from interp.reference.observe import ObservedConfig, run_watched
 from interp.syntax.instructions import Expr
 from interp.syntax.modules import Module
+from interp.validation.modules import ValidModule
 
 CHAPTERS = (
     control,
@@ -150,6 +151,9 @@ class Machine:
         finally:
             # Set rather than counted down, so that a KeyboardInterrupt at any place leaves them right.
             meter.depth, meter.slots, meter.reentry = depth, slots, reentry
+
+    def prepare(self, moduleinst: ModuleInst, valid: ValidModule) -> None:
+        """Functions are prepared at their first call."""
 
     def invoke(self, func: FuncInst, args: Sequence[Any]) -> list[Any]:
         """Call a function with values of its parameters' types.  Spec: exec/modules#invocation"""

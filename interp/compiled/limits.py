@@ -1,0 +1,115 @@
+"""Limits of the compiled engine: ticks that cost next to nothing, and the depth of Python's stack.
+
+Spec: appendix/implementation#execution-limits
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import chain, repeat
+from threading import Lock, local
+from typing import Any
+
+from interp.errors import Exhaustion, ExhaustionKind
+from interp.execution.meter import MAX_REENTRY, Meter
+
+SLACK = 200
+"""Frames that functions called by code may need beyond those of code itself."""
+
+
+class Ticks:
+    """Ticks as an iterator: each element that is taken is a unit of fuel. The elements of a slice come from `repeat`,
+    and only between slices the meter is asked."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+        self.namespaces: list[dict[str, Any]] = []
+
+    def attach(self, namespace: dict[str, Any]) -> None:
+        """Give code the iterator, which is a new one for each outermost call, and what to raise when it has ended."""
+        namespace["ticks_ended"] = self.ended
+        namespace["next_pc"] = self.next_pc
+        self.namespaces.append(namespace)
+        self.begin()
+
+    def begin(self) -> None:
+        """An outermost call begins."""
+        self.ticks: Iterator[None] = chain.from_iterable(self)
+        for namespace in self.namespaces:
+            namespace["T"] = self.ticks
+
+    def __iter__(self) -> Ticks:
+        return self
+
+    def __next__(self) -> Iterator[None]:
+        """The next slice.  Raises Exhaustion(FUEL | DEADLINE)."""
+        meter = self.meter
+        if meter.fuel is not None:
+            meter.fuel += meter.entered
+        meter.entered = 0
+        meter.refill()
+        return repeat(None, meter.budget)
+
+    def ended(self) -> Exhaustion:
+        """What to raise where the iterator has ended: it did so by an error, which a host function has caught."""
+        try:
+            self.meter.refill()
+        except Exhaustion as error:
+            return error
+        return Exhaustion(ExhaustionKind.FUEL)
+
+    def next_pc(self, pc: int) -> int:
+        """Take a tick on the way to a block of a state machine."""
+        try:
+            next(self.ticks)
+        except StopIteration:
+            raise self.ended() from None
+        return pc
+
+
+class Stack:
+    """The limit of Python's stack, which is raised while code runs, for all threads at once."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.needs: dict[int, int] = {}
+        self.usual = 0
+        self.keys = 0
+        self.local = local()
+
+    def enter(self, frames: int) -> int:
+        """So many frames more are needed from here on; what `leave` takes.
+
+        Raises Exhaustion(CALL_STACK) if too many stores are active in this thread, each called by a host function of
+        the one before: that takes the stack of C, which nobody measures.
+        """
+        level = getattr(self.local, "level", 0)
+        if level >= MAX_REENTRY:
+            raise Exhaustion(ExhaustionKind.CALL_STACK)
+        self.local.level = level + 1
+        depth = 0
+        frame = sys._getframe()
+        here: Any = frame
+        while here is not None:
+            depth += 1
+            here = here.f_back
+        need = depth + frames
+        with self.lock:
+            if not self.needs:
+                self.usual = sys.getrecursionlimit()
+            self.keys += 1
+            key = self.keys
+            self.needs[key] = need
+            sys.setrecursionlimit(max(self.usual, *self.needs.values()))
+        return key
+
+    def leave(self, key: int) -> None:
+        """The frames are needed no longer."""
+        self.local.level -= 1
+        with self.lock:
+            del self.needs[key]
+            sys.setrecursionlimit(max(self.usual, *self.needs.values(), 1))
+
+
+STACK = Stack()

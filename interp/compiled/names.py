@@ -1,0 +1,79 @@
+"""What the names in generated code stand for that are the same in every instance.
+
+Names say what they are, so that code which was kept on disk finds the same objects again: `n__` a numerics function and
+its first arguments, `k_` a float given by its bits. Functions of f32 take a NaN that is no F32NaN for the positive
+canonical one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import sqrt
+from typing import Any
+
+from interp.execution import numerics
+from interp.execution.references import match_ref
+from interp.execution.runtime import I31, ArrayInst, ExnInst, StructInst
+from interp.execution.values import F32NaN, canonical_nan, inv_fbits
+from interp.syntax.shapes import SHAPES
+
+
+def f32_nan(z: float) -> float:
+    """The f32 that a float in code stands for: of a NaN that is no F32NaN, the positive canonical one."""
+    return z if z == z or isinstance(z, F32NaN) else canonical_nan(32)  # noqa: PLR0124
+
+
+def parameter(text: str) -> Any:
+    """One of the first arguments of a numerics function."""
+    if text in SHAPES:
+        return SHAPES[text]
+    if "y" in text:
+        return tuple(map(int, text.split("y")))
+    return int(text) if text.isdigit() else text
+
+
+OF_LANES = frozenset({"fvsplat", "fvreplace_lane"})
+"""Functions of vectors that take a float."""
+
+
+def numerics_function(name: str) -> Callable[..., Any]:
+    """The function that a name with `n__` stands for."""
+    _, op, *params = name.split("__")
+    values = [parameter(text) for text in params]
+    function = partial(getattr(numerics, op), *values)
+    if values[0] not in (32, "f32") and (op not in OF_LANES or str(values[0]) != "f32x4"):
+        return function
+
+    def of_f32(*args: Any) -> Any:
+        return function(*map(f32_nan, args))
+
+    return of_f32
+
+
+def constant(name: str) -> float:
+    """The float that a name with `k_` stands for."""
+    _, t, bits = name.split("_")
+    return inv_fbits(int(t[1:]), int(bits, 16))
+
+
+FIXED: dict[str, Any] = {
+    "I31": I31, "ArrayInst": ArrayInst, "ExnInst": ExnInst, "StructInst": StructInst, "f32_nan": f32_nan,
+    "match_ref": match_ref, "sqrt": sqrt, "int": int, "abs": abs, "len": len, "from_bytes": int.from_bytes,
+}  # fmt: skip
+
+_known: dict[str, Any] = dict(FIXED)
+
+
+def resolve(name: str) -> Any:
+    """What a name stands for, or None for names that each instance has its own of."""
+    found = _known.get(name)
+    if found is None:
+        if name.startswith("n__"):
+            found = numerics_function(name)
+        elif name.startswith("k_"):
+            found = constant(name)
+        else:
+            return None
+        _known[name] = found
+    return found

@@ -1,0 +1,716 @@
+"""Functions as Python source: control.
+
+A loop becomes `while True`, in which `continue` begins anew and the end of the body does so too. A scope needs nothing
+if all branches to its end stand where control comes to the end anyway, which an `else` around what follows brings
+about; otherwise it becomes a `while True` that is never repeated, and `break` leaves it. Python leaves only the innermost
+loop: to go further, a branch sets `br` and leaves loop by loop.
+
+CPython nests no more than 20 blocks; a function that would need more, or that would be indented too deep, is written as
+a state machine instead: one loop around a search for the current block.
+
+Where fuel or time are limited, each function and each turn of a loop takes one element of `T`, an iterator that all
+functions of a store share: `for _ in T` in place of `while True` costs a few nanoseconds.
+
+Spec: exec/instructions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from interp.compiled.python_data import NEVER_RETURNS, STATEMENTS, DataWriter
+from interp.compiled.python_expr import LOGICAL_OR, paren
+from interp.compiled.python_nans import any_nans
+from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope, Structure
+from interp.compiled.tree import (
+    VAR,
+    Assign,
+    Block,
+    Branch,
+    Do,
+    Exit,
+    Expr,
+    Function,
+    Jump,
+    Return,
+    Switch,
+    TailCall,
+    Terminator,
+    Try,
+)
+from interp.syntax.types import F32, F64, I32, I64, V128
+from interp.validation.context import Context
+
+MAX_BLOCKS = 18
+"""Loops and tries around each other in Python."""
+
+MAX_INDENT = 70
+"""Levels of indentation, of which Python's tokenizer allows 100."""
+
+MAX_ELSE = 6
+"""Branches to one place that are made ends of `if` statements; with more, nesting would get too deep."""
+
+WIDTHS = {I32: 32, I64: 64}
+ZEROS = {I32: "0", I64: "0", F32: "0.0", F64: "0.0", V128: "0"}
+
+
+class TooDeepError(Exception):
+    """The function does not fit in Python's limits of nesting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the code counts and relies on: whether `fuel` (loops are entered for free) or `time` is limited, whether the
+    `depth` of calls is counted rather than left to Python's limit, whether views of memory are in its byte order, and
+    whether a memory of i32 addresses may have all of the 4 GiB (`whole`)."""
+
+    fuel: bool = False
+    time: bool = False
+    depth: bool = False
+    native: bool = True
+    whole: bool = False
+
+    @property
+    def metered(self) -> bool:
+        """Whether ticks are taken."""
+        return self.fuel or self.time
+
+    @property
+    def key(self) -> str:
+        """A letter for each option."""
+        letters = zip("ftdnw", (self.fuel, self.time, self.depth, self.native, self.whole), strict=True)
+        return "".join([letter for letter, on in letters if on]) or "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Python source of a function called `name`, and the byte offset in the module for each of its lines (-1 where it
+    comes from no instruction)."""
+
+    name: str
+    text: str
+    offsets: tuple[int, ...]
+    tail_calls: bool
+
+
+@dataclass(slots=True, eq=False)
+class Around:
+    """A Python loop around the current line: what `continue` and `break` lead to, and the further places that branches
+    leave it for."""
+
+    again: Block | None
+    behind: Block | None
+    escapes: dict[Block, int] = field(default_factory=dict)
+
+
+class CodeWriter(DataWriter):
+    """Writes one function."""
+
+    def __init__(self, context: Context, function: Function, options: Options) -> None:
+        super().__init__(context, options.native)
+        self.translated = function
+        self.options = options
+        self.types = function.types
+        self.any_nans = any_nans(function)
+        self.lines: list[tuple[int, str, int]] = []
+        self.indent = 1
+        self.offset = -1
+        self.names = 0
+        self.around: list[Around] = []
+        self.blocks = 0
+        self.left_early: set[Block] = set()
+        self.numbers: dict[Block, int] = {}
+        self.tries = 0
+        self.machines = 0
+        self.exits: tuple[str, Block] = ("", Block(None))
+
+    # ---- Lines.
+
+    def line(self, text: str) -> None:
+        """One more line."""
+        self.lines.append((self.indent, text, self.offset))
+
+    def hoist_name(self) -> str:
+        """A new name."""
+        self.names += 1
+        return f"x{self.names}"
+
+    def hoist(self, text: str) -> str:
+        """A name that holds the value of the text from now on."""
+        name = self.hoist_name()
+        self.line(f"{name} = {text}")
+        return name
+
+    def fork(self) -> dict[str, tuple[str, str]]:
+        """What is shared where control forks; to be set again on the other way."""
+        return dict(self.shared)
+
+    # ---- The whole function.
+
+    def write(self, name: str) -> Source:
+        """The source."""
+        prologue = self.prologue()
+        nodes = Structure(self.translated.blocks).region()
+        try:
+            self.find_wrapped(nodes, None, [])
+            self.nodes(nodes, None)
+        except (TooDeepError, RecursionError):
+            self.reset()
+            self.machine(self.translated.blocks)
+        body = self.lines
+        self.lines = []
+        self.indent = 0
+        self.offset = -1
+        self.line(f"def {name}({', '.join(self.translated.params)}):")
+        self.indent = 1
+        for text in prologue:
+            self.line(text)
+        shift = 0
+        if self.options.metered:
+            self.line("for _ in T:")
+            shift = 1
+        self.lines += [(indent + shift, text, offset) for indent, text, offset in body]
+        if self.options.metered:
+            self.line("raise ticks_ended()")
+        text = "\n".join(["    " * indent + text for indent, text, _ in self.lines]) + "\n"
+        return Source(name, text, tuple([offset for _, _, offset in self.lines]), self.translated.tail_calls)
+
+    def reset(self) -> None:
+        """Begin the body anew."""
+        self.lines = []
+        self.indent = 1
+        self.around = []
+        self.blocks = 0
+        self.shared = {}
+        self.left_early = set()
+
+    def prologue(self) -> list[str]:
+        """The first lines: what locals hold that are not set yet, and the depth of calls."""
+        texts = []
+        by_value: dict[str, list[str]] = {}
+        for name in self.translated.defaults:
+            by_value.setdefault(ZEROS.get(self.types[name], "None"), []).append(name)
+        for value, names in by_value.items():
+            for start in range(0, len(names), 50):
+                texts.append(" = ".join([*names[start : start + 50], value]))
+        if self.options.depth:
+            texts += ["depth = meter.depth + 1", "if depth > max_depth: raise call_stack()", "meter.depth = depth"]
+        return texts
+
+    # ---- Which scopes must be loops for Python.
+
+    def find_wrapped(self, nodes: list[Node], follow: Block | None, around: list[object]) -> None:
+        """Note the scopes that are left by branches which do not stand at an end."""
+        counts: dict[Block, int] = {}
+        self.find(nodes, follow, [], counts)
+        self.left_early |= {target for target, n in counts.items() if n > MAX_ELSE}
+
+    def find(
+        self, nodes: list[Node], follow: Block | None, around: list[tuple[bool, Block, Block | None]],
+        counts: dict[Block, int],
+    ) -> None:  # fmt: skip
+        """`around` holds (False, label, None) for scopes, (True, header, what is behind) for loops."""
+        for node in nodes:
+            if isinstance(node, If):
+                self.find(node.arm, follow, around, counts)
+            elif isinstance(node, Goto):
+                self.find_goto(node.target, follow, around, counts)
+            elif isinstance(node, Scope):
+                self.find(node.body, node.label, [*around, (False, node.label, None)], counts)
+            elif isinstance(node, Loop):
+                behind = self.behind(node, follow)
+                self.find(node.body, node.header, [*around, (True, node.header, behind)], counts)
+                if behind is not None and behind is not follow:
+                    self.find_goto(behind, follow, around, counts)
+            elif isinstance(node, Choice):
+                for arm in node.arms:
+                    self.find(arm, follow, around, counts)
+            elif isinstance(node, Guarded):
+                for arm in node.exits + node.handlers:
+                    self.find(arm, follow, around, counts)
+
+    def find_goto(
+        self, target: Block, follow: Block | None, around: list[tuple[bool, Block, Block | None]],
+        counts: dict[Block, int],
+    ) -> None:  # fmt: skip
+        """A branch: at an end, to where a loop around ends, or one for which its scope must be a loop."""
+        if target is follow:
+            if not any(is_loop and header is target for is_loop, header, _ in around[-1:]):
+                counts[target] = counts.get(target, 0) + 1
+            return
+        for is_loop, block, behind in reversed(around):
+            if is_loop and target in (block, behind):
+                return
+            if not is_loop and block is target:
+                self.left_early.add(target)
+                return
+
+    def behind(self, loop: Loop, follow: Block | None) -> Block | None:
+        """What `break` in a loop leads to: what follows it, or where most of its branches go."""
+        if not loop.exits or follow in loop.exits:
+            return follow
+        return max(loop.exits, key=lambda target: loop.exits[target])
+
+    # ---- Structured code. Each of these methods tells whether control may come to the end of its lines.
+
+    def nodes(self, nodes: list[Node], follow: Block | None) -> bool:
+        """A sequence; `follow` is where control goes on behind its lines."""
+        self.count_indices(nodes)
+        for number, node in enumerate(nodes):
+            if isinstance(node, Assign):
+                self.assign(node)
+            elif isinstance(node, Do):
+                self.do(node)
+                if node.instr.op.kind in NEVER_RETURNS:
+                    return False
+            elif isinstance(node, If):
+                done = self.condition_and_rest(node, nodes[number + 1 :], follow)
+                if done is not None:
+                    return done
+            elif isinstance(node, Goto):
+                return self.goto(node.target, follow)
+            elif isinstance(node, Scope):
+                self.scope(node)
+            elif isinstance(node, Loop):
+                return self.loop(node, follow)
+            elif isinstance(node, Choice):
+                return self.arms(node, follow)
+            elif isinstance(node, Guarded):
+                return self.guarded(node, follow)
+            elif isinstance(node, Return):
+                self.return_(node)
+                return False
+            elif isinstance(node, TailCall):
+                self.offset = node.instr.offset
+                self.leave(self.tail_call(node.instr, node.args))
+                return False
+            elif isinstance(node, Exit):
+                return self.exit(node, follow)
+        return True
+
+    def count_indices(self, nodes: Sequence[Node]) -> None:
+        """How often the statements of a sequence use each variable as an address."""
+        counts: dict[tuple[str, int], int] = {}
+        for node in nodes:
+            if isinstance(node, Do) and node.instr.op.kind in ("load", "store") and node.args[0].op == VAR:
+                key = (node.args[0].imm, (node.instr.op.params[1] >> 3).bit_length() - 1)
+                counts[key] = counts.get(key, 0) + 1
+        self.indexed = counts
+
+    def do(self, node: Do) -> None:
+        """A statement with effects."""
+        self.offset = node.instr.offset
+        STATEMENTS.get(node.instr.op.kind, DataWriter.by_function)(self, node)
+        for name in node.results:
+            self.forget(name)
+
+    def assign(self, node: Assign) -> None:
+        """An assignment; several that need each other's old values at once."""
+        self.offset = node.offset
+        if len(node.names) > 1 and any(reads_any(e, node.names) for e in node.exprs):
+            values = [self.clean(e)[0] for e in node.exprs]
+            self.line(f"{', '.join(node.names)} = {', '.join(values)}")
+        else:
+            for name, e in zip(node.names, node.exprs, strict=True):
+                self.assign_one(name, e)
+        for name in node.names:
+            self.forget(name)
+
+    def assign_one(self, name: str, e: Expr) -> None:
+        """name := e"""
+        if e.type in WIDTHS:
+            t = self.number(e)
+            self.assign_integer(name, t, WIDTHS[e.type])
+            return
+        text, _ = self.value(e)
+        self.line(f"{name} = {text}")
+        if self.dirty(e) and name not in self.any_nans:
+            self.line(f"if {name} != {name}: {name} = k_f64_7ff8000000000000")
+
+    def return_(self, node: Return) -> None:
+        """Leave the function with its results."""
+        self.offset = node.offset
+        values = [self.clean(e)[0] for e in node.exprs]
+        self.leave(", ".join(values))
+
+    def leave(self, text: str) -> None:
+        """Return what a text says."""
+        if self.options.depth:
+            if text and not text.isidentifier():
+                text = self.hoist(f"({text})" if "," in text else text)
+            self.line("meter.depth = depth - 1")
+        self.line(f"return {text}" if text else "return")
+
+    def block_of(self, header: str) -> None:
+        """A line that opens a block."""
+        self.line(header)
+        self.indent += 1
+        if self.indent > MAX_INDENT:
+            raise TooDeepError
+
+    def captured(self, nodes: list[Node], follow: Block | None) -> tuple[list[tuple[int, str, int]], bool]:
+        """The lines of a sequence, one level deeper, which are not there yet; and whether control comes to their end."""
+        outer, self.lines = self.lines, []
+        shared, indexed = self.fork(), self.indexed
+        self.indent += 1
+        if self.indent > MAX_INDENT:
+            raise TooDeepError
+        falls = self.nodes(nodes, follow)
+        self.indent -= 1
+        lines, self.lines = self.lines, outer
+        self.shared, self.indexed = shared, indexed
+        return lines, falls
+
+    def condition_and_rest(self, node: If, rest: list[Node], follow: Block | None) -> bool | None:
+        """A condition; None if what follows it stands at the same depth, otherwise it is written too."""
+        arm, falls = self.captured(node.arm, follow)
+        if arm and not falls:
+            text, _ = self.condition(node.condition, node.negated)
+            self.line(f"if {text}:")
+            self.lines += arm
+            return None
+        if not arm:
+            text, _ = self.condition(node.condition, not node.negated)
+            other, other_falls = self.captured(rest, follow)
+            if other:
+                self.line(f"if {text}:")
+                self.lines += other
+            return True
+        text, _ = self.condition(node.condition, node.negated)
+        self.line(f"if {text}:")
+        self.lines += arm
+        other, _ = self.captured(rest, follow)
+        if other:
+            self.line("else:")
+            self.lines += other
+        return True
+
+    def goto(self, target: Block, follow: Block | None) -> bool:
+        """A branch: nothing at all, continue, break, or break with a note where to go on."""
+        if target is follow:
+            return True
+        self.jump(target)
+        return False
+
+    def jump(self, target: Block) -> None:
+        """Leave the current lines for `target`."""
+        top = self.around[-1]
+        if target is top.again:
+            self.line("continue")
+        elif target is top.behind:
+            self.line("break")
+        else:
+            number = self.numbers.setdefault(target, len(self.numbers) + 1)
+            for around in reversed(self.around):
+                if target in (around.again, around.behind):
+                    break
+                around.escapes[target] = number
+            self.line(f"br = {number}")
+            self.line("break")
+
+    def enter(self, around: Around) -> None:
+        """A Python loop begins."""
+        self.around.append(around)
+        self.blocks += 1
+        if self.blocks > MAX_BLOCKS:
+            raise TooDeepError
+
+    def leave_loop(self, around: Around, lines: list[tuple[int, str, int]], header: str) -> None:
+        """A Python loop, and behind it where the branches go on that left it for further places."""
+        self.around.pop()
+        self.blocks -= 1
+        self.shared = {}
+        if around.escapes:
+            self.line("br = 0")
+        self.line(header)
+        self.lines += lines
+        for target, number in around.escapes.items():
+            self.block_of(f"if br == {number}:")
+            self.jump(target)
+            self.indent -= 1
+
+    def scope(self, node: Scope) -> None:
+        """A body that branches leave for what follows."""
+        if node.label not in self.left_early:
+            self.nodes(node.body, node.label)
+            self.shared = {}
+            return
+        around = Around(None, node.label)
+        self.enter(around)
+        lines, falls = self.captured(node.body, node.label)
+        if falls:
+            lines.append((self.indent + 1, "break", -1))
+        self.leave_loop(around, lines, "while True:")
+
+    def loop(self, node: Loop, follow: Block | None) -> bool:
+        """A loop; the end of its body begins it anew."""
+        behind = self.behind(node, follow)
+        around = Around(node.header, behind)
+        self.enter(around)
+        self.shared = {}
+        lines, _ = self.captured(node.body, node.header)
+        if not lines:
+            lines.append((self.indent + 1, "pass", -1))
+        if self.options.fuel:
+            self.line("meter.entered += 1")
+        if self.options.metered:
+            lines.append((self.indent, "else: raise ticks_ended()", -1))
+        self.leave_loop(around, lines, "for _ in T:" if self.options.metered else "while True:")
+        if behind is None or not node.exits:
+            return False
+        if behind is not follow:
+            if behind in node.exits:
+                self.jump(behind)
+            return False
+        return True
+
+    # ---- Choices.
+
+    def arms(self, node: Choice, follow: Block | None) -> bool:
+        """One of several arms."""
+        index = self.exact(node.index)
+        numbers = node.numbers
+        runs = [(0, numbers[0])]
+        for i, number in enumerate(numbers):
+            if number != runs[-1][1]:
+                runs.append((i, number))
+        arms = [self.captured(arm, follow) for arm in node.arms]
+        big = [number for number, (lines, _) in enumerate(arms) if len(lines) > 2]
+        if any(sum(number == n for _, number in runs) > 1 for n in big) and len(numbers) > 2:
+            name = self.hoist(index.text)
+            default = numbers[-1]
+            table = ", ".join(map(str, numbers[:-1]))
+            name = self.hoist(f"({table},)[{name}] if {name} < {len(numbers) - 1} else {default}")
+            runs = [(number, number) for number in range(len(arms))]
+        else:
+            name = index.text if index.text.isidentifier() else self.hoist(index.text)
+        self.search(name, runs, arms, 0)
+        return any(falls for _, falls in arms)
+
+    def search(
+        self, name: str, runs: list[tuple[int, int]], arms: list[tuple[list[tuple[int, str, int]], bool]], depth: int
+    ) -> None:
+        """A binary search: `runs` are the first index of each run and the arm of the run."""
+        if len(runs) == 1:
+            lines, _ = arms[runs[0][1]]
+            shift = depth - 1
+            self.lines += [(indent + shift, text, offset) for indent, text, offset in lines]
+            if not lines and depth:
+                self.line("pass")
+            return
+        middle = len(runs) // 2
+        if len(runs) == 2 and runs[1][0] == runs[0][0] + 1:
+            header = f"if {name} == {runs[0][0]}:"
+        else:
+            header = f"if {name} < {runs[middle][0]}:"
+        self.block_of(header)
+        self.search(name, runs[:middle], arms, depth + 1)
+        self.indent -= 1
+        self.block_of("else:")
+        self.search(name, runs[middle:], arms, depth + 1)
+        self.indent -= 1
+
+    # ---- Exceptions.
+
+    def guarded(self, node: Guarded, follow: Block | None) -> bool:
+        """A body with handlers; `ex` says how it was left."""
+        self.tries += 1
+        ex = f"ex{self.tries}"
+        try_ = node.terminator
+        self.block_of("try:")
+        end = Block(None)
+        outer, self.around = self.around, []
+        self.blocks += 1
+        if self.blocks > MAX_BLOCKS:
+            raise TooDeepError
+        self.region_in(node.body, end, ex)
+        self.around = outer
+        self.blocks -= 1
+        self.indent -= 1
+        self.handlers(try_, len(node.exits), ex)
+        self.shared = {}
+        arms = [self.captured(arm, follow) for arm in node.exits + node.handlers]
+        runs = [(number, number) for number in range(len(arms))]
+        if runs:
+            self.search(ex, runs, arms, 0)
+        return any(falls for _, falls in arms)
+
+    def region_in(self, body: list[Node], end: Block, ex: str) -> None:
+        """The body of a try: branches out of it go to its end."""
+        exits, self.exits = self.exits, (ex, end)
+        self.shared = {}
+        scope = Scope(end, body)
+        before = len(self.lines)
+        counts: dict[Block, int] = {}
+        self.find(with_ends([scope], end), None, [], counts)
+        self.left_early |= {target for target, n in counts.items() if n > MAX_ELSE}
+        self.scope(scope)
+        if len(self.lines) == before:
+            self.line("pass")
+        self.exits = exits
+
+    def exit(self, node: Exit, follow: Block | None) -> bool:
+        """Leave the body of a try."""
+        ex, end = self.exits
+        self.line(f"{ex} = {node.number}")
+        return self.goto(end, follow)
+
+    def handlers(self, try_: Try, exits: int, ex: str) -> None:
+        """The clauses that catch, tried one by one."""
+        if not try_.handlers:
+            self.line("finally: pass")
+            return
+        self.offset = try_.instr.offset
+        self.block_of("except Thrown as thrown_:")
+        self.line("exn = thrown_.exn")
+        if self.options.depth:
+            self.line("meter.depth = depth")
+        catches_all = False
+        for number, handler in enumerate(try_.handlers):
+            catch = handler.catch
+            catches_all = catch.tagidx is None
+            test = "True" if catches_all else f"exn.tag is tag{catch.tagidx}"
+            self.block_of(f"{'el' if number else ''}if {test}:")
+            names = list(handler.names)
+            if catch.takes_ref:
+                self.line(f"{names.pop()} = exn")
+            if names:
+                self.line(f"{', '.join(names)}, = exn.fields")
+            self.line(f"{ex} = {exits + number}")
+            self.indent -= 1
+            if catches_all:
+                break
+        if not catches_all:
+            self.line("else: raise")
+        self.indent -= 1
+
+    # ---- The state machine.
+
+    def machine(self, blocks: list[Block]) -> None:
+        """All blocks of a region in one loop, found by a binary search for the number of the current one."""
+        self.machines += 1
+        pc = f"pc{self.machines}"
+        self.line(f"{pc} = 0")
+        self.block_of("while True:")
+        chains = [block for block in blocks if not follows(block)]
+        arms = []
+        for block in chains:
+            outer, self.lines = self.lines, []
+            self.indent += 1
+            self.shared = {}
+            self.chain(block, pc)
+            self.indent -= 1
+            arms.append((self.lines, False))
+            self.lines = outer
+        self.search(pc, [(block.index, number) for number, block in enumerate(chains)], arms, 0)
+        self.indent -= 1
+
+    def chain(self, block: Block, pc: str) -> None:
+        """A block, and those that can only follow it."""
+        while True:
+            self.count_indices(block.statements)
+            for statement in block.statements:
+                if isinstance(statement, Assign):
+                    self.assign(statement)
+                else:
+                    self.do(statement)
+            terminator = block.terminator
+            if not isinstance(terminator, Jump) or not follows(terminator.target):
+                break
+            block = terminator.target
+        self.transition(terminator, block, pc)
+
+    def transition(self, terminator: Terminator, block: Block, pc: str) -> None:
+        """The number of the next block."""
+        if isinstance(terminator, Jump):
+            self.line(f"{pc} = {self.next(terminator.target, block)}")
+        elif isinstance(terminator, Branch):
+            text, prec = self.condition(terminator.condition)
+            then, otherwise = self.next(terminator.then, block), self.next(terminator.otherwise, block)
+            self.line(f"{pc} = {then} if {paren(text, prec, LOGICAL_OR)} else {otherwise}")
+        elif isinstance(terminator, Switch):
+            name = self.hoist(self.exact(terminator.index).text)
+            targets = [self.next(target, block) for target in terminator.targets]
+            if any("next" in target for target in targets):
+                targets = [str(target.index) for target in terminator.targets]
+                self.tick()
+            numbers = "".join([f"{target}, " for target in targets[:-1]])
+            self.line(f"{pc} = ({numbers})[{name}] if {name} < {len(targets) - 1} else {targets[-1]}")
+        elif isinstance(terminator, Return):
+            self.return_(terminator)
+        elif isinstance(terminator, TailCall):
+            self.offset = terminator.instr.offset
+            self.leave(self.tail_call(terminator.instr, terminator.args))
+        elif isinstance(terminator, Exit):
+            self.line(f"{self.exits[0]} = {terminator.number}")
+            self.line("break")
+        elif isinstance(terminator, Try):
+            self.guarded_machine(terminator, pc)
+
+    def next(self, target: Block, block: Block) -> str:
+        """The number of a block, after a tick if the way there leads back."""
+        back = target.back_edges and target.index <= block.index
+        return f"next_pc({target.index})" if back and self.options.metered else str(target.index)
+
+    def tick(self) -> None:
+        """One unit of fuel."""
+        if self.options.metered:
+            self.line("next_pc(0)")
+
+    def guarded_machine(self, try_: Try, pc: str) -> None:
+        """A try, whose body is a state machine of its own."""
+        self.tries += 1
+        ex = f"ex{self.tries}"
+        self.block_of("try:")
+        outer, self.exits = self.exits, (ex, Block(None))
+        self.machine(try_.body)
+        self.exits = outer
+        self.indent -= 1
+        self.handlers(try_, len(try_.exits), ex)
+        targets = [*try_.exits, *(handler.target for handler in try_.handlers)]
+        if targets:
+            self.line(f"{pc} = ({''.join([f'{target.index}, ' for target in targets])})[{ex}]")
+
+
+def follows(block: Block) -> bool:
+    """Whether a block has one edge, which is a jump, and is not begun anew."""
+    return (
+        len(block.sources) == 1
+        and not block.back_edges
+        and isinstance(block.sources[0].terminator, Jump)
+        and block.index > 0
+    )
+
+
+def with_ends(nodes: list[Node], end: Block) -> list[Node]:
+    """The same nodes with a Goto to the end in place of each Exit, to find what must be a loop."""
+    out: list[Node] = []
+    for node in nodes:
+        if isinstance(node, Exit):
+            out.append(Goto(end))
+        elif isinstance(node, If):
+            out.append(If(node.condition, node.negated, with_ends(node.arm, end)))
+        elif isinstance(node, Loop):
+            body = with_ends(node.body, end)
+            out.append(Loop(node.header, body, node.exits))
+        elif isinstance(node, Scope):
+            out.append(Scope(node.label, with_ends(node.body, end)))
+        elif isinstance(node, Choice):
+            out.append(Choice(node.index, node.numbers, [with_ends(arm, end) for arm in node.arms]))
+        elif isinstance(node, Guarded):
+            arms = [[with_ends(arm, end) for arm in part] for part in (node.exits, node.handlers)]
+            out.append(Guarded(node.body, arms[0], arms[1], node.terminator))
+        else:
+            out.append(node)
+    return out
+
+
+def reads_any(e: Expr, names: Sequence[str]) -> bool:
+    """Whether an expression reads one of these variables."""
+    return e.imm in names if e.op == VAR else any(reads_any(arg, names) for arg in e.args)
+
+
+def write(context: Context, function: Function, name: str, options: Options) -> Source:
+    """The Python source of a translated function of a module with this context."""
+    return CodeWriter(context, function, options).write(name)

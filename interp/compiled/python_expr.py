@@ -1,0 +1,464 @@
+"""Expressions as Python source: integers.
+
+A text comes with its precedence and with the interval that the Python integer lies in. That integer is congruent to the
+iN it stands for, modulo 2**N, and is masked only where it must be exact: operators that give the right answer modulo
+2**N of operands that are only congruent take them so. What is known of ranges often shows that no mask is needed.
+
+Whatever text needs an operand twice gets it as a name, assigned on a line before (`hoist`); expressions have no
+effects, so this may be done at any time.
+
+Spec: exec/numerics
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from interp.compiled.tree import CONST, GLOBAL, SELECT, VAR, Expr
+from interp.execution.values import MASK, MODULUS, SIGN
+from interp.syntax.types import I32, I64
+
+ATOM, POSTFIX, UNARY, MUL, ADD, SHIFT, AND, XOR, OR, COMPARE, NOT, LOGICAL_AND, LOGICAL_OR, CONDITIONAL = range(
+    20, 6, -1
+)
+"""Precedences of Python's operators, the tightest first.  (Only their order matters.)"""
+
+
+class Text(NamedTuple):
+    """Source of an expression, its precedence, and the least and greatest value it may have."""
+
+    text: str
+    prec: int
+    lo: int
+    hi: int
+
+
+WIDEST = {32: 1 << 62, 64: 1 << 120}
+"""Beyond this the digits of a Python integer cost more than a mask."""
+
+WIDTHS: dict[Any, int] = {I32: 32, I64: 64}
+MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+UNSIGNED = {"ilt_u": "<", "ile_u": "<=", "igt_u": ">", "ige_u": ">="}
+SIGNED = {"ilt_s": "<", "ile_s": "<=", "igt_s": ">", "ige_s": ">="}
+NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
+FLOAT_COMPARISONS = {"feq": "==", "fne": "!=", "flt": "<", "fgt": ">", "fle": "<=", "fge": ">="}
+
+
+def paren(text: str, prec: int, least: int) -> str:
+    """The text, in parentheses if an operator around it binds tighter."""
+    return text if prec >= least else f"({text})"
+
+
+class IntegerWriter:
+    """Writes integers, and conditions. Subclasses write the other types and keep the lines."""
+
+    def hoist(self, text: str) -> str:
+        """A name that holds the value of the text from now on."""
+        raise NotImplementedError
+
+    def value(self, e: Expr) -> tuple[str, int]:
+        """The text of any expression as a value of its type, and its precedence."""
+        raise NotImplementedError
+
+    def helper(self, name: str) -> str:
+        """The name of something that the namespace of the instance provides."""
+        return name
+
+    # ---- Names and masks.
+
+    def atom(self, e: Expr) -> str:
+        """The value of an expression as a name or a number."""
+        text, prec = self.value(e)
+        return text if prec == ATOM else self.hoist(text)
+
+    def number(self, e: Expr) -> Text:
+        """An integer that is congruent to the value."""
+        if e.op == CONST:
+            return Text(str(e.imm), ATOM, e.imm, e.imm)
+        if e.op == VAR:
+            return Text(e.imm, ATOM, e.lo, e.hi)
+        if e.op == GLOBAL:
+            return Text(f"g{e.imm}.value", POSTFIX, e.lo, e.hi)
+        write = NUMBERS.get(e.op)
+        if write is not None:
+            return write(self, e)
+        if e.op in CONDITIONS:
+            text, prec = self.condition(e)
+            return Text(f"1 if {paren(text, prec, LOGICAL_OR)} else 0", CONDITIONAL, 0, 1)
+        text, prec = self.other_integer(e)
+        return Text(text, prec, e.lo, e.hi)
+
+    def other_integer(self, e: Expr) -> tuple[str, int]:
+        """The text of an integer that comes from no integer operator."""
+        raise NotImplementedError(e.op)
+
+    def exact(self, e: Expr) -> Text:
+        """The value itself, 0 <= value < 2**N."""
+        return self.masked(self.number(e), WIDTHS[e.type], e)
+
+    def masked(self, t: Text, N: int, e: Expr | None = None) -> Text:
+        """An integer made exact."""
+        if t.lo >= 0 and t.hi <= MASK[N]:
+            return t
+        lo, hi = (0, MASK[N]) if e is None else (e.lo, e.hi)
+        return Text(f"{paren(t.text, t.prec, AND)} & {MASK[N]}", AND, lo, hi)
+
+    def bounded(self, e: Expr) -> Text:
+        """A congruent integer that is not much wider than the type."""
+        t = self.number(e)
+        N = WIDTHS[e.type]
+        return t if -MODULUS[N + 2] < t.lo and t.hi < MODULUS[N + 2] else self.masked(t, N, e)
+
+    def signed(self, e: Expr) -> Text:
+        """signed_N of the value."""
+        N = WIDTHS[e.type]
+        if e.op == CONST:
+            c = e.imm if e.imm < SIGN[N] else e.imm - MODULUS[N]
+            return Text(str(c), ATOM if c >= 0 else UNARY, c, c)
+        t = self.number(e)
+        if -SIGN[N] <= t.lo and t.hi < SIGN[N]:
+            return t
+        t = self.masked(t, N, e)
+        if t.hi < SIGN[N]:
+            return t
+        return Text(f"({paren(t.text, t.prec, XOR)} ^ {SIGN[N]}) - {SIGN[N]}", ADD, -SIGN[N], SIGN[N] - 1)
+
+    def exactly(self, e: Expr, least: int) -> str:
+        """The exact value, ready to stand beside an operator of this precedence."""
+        t = self.exact(e)
+        return paren(t.text, t.prec, least)
+
+    # ---- Arithmetic.
+
+    def sum(self, e: Expr) -> Text:
+        """iadd; of a constant that stands for a negative number the difference."""
+        a, b = e.args
+        N = WIDTHS[e.type]
+        x = self.bounded(a)
+        if b.op == CONST and b.imm >= SIGN[N]:
+            c = MODULUS[N] - b.imm
+            return Text(f"{paren(x.text, x.prec, ADD)} - {c}", ADD, x.lo - c, x.hi - c)
+        y = self.bounded(b)
+        return Text(f"{paren(x.text, x.prec, ADD)} + {paren(y.text, y.prec, MUL)}", ADD, x.lo + y.lo, x.hi + y.hi)
+
+    def difference(self, e: Expr) -> Text:
+        """isub"""
+        x, y = map(self.bounded, e.args)
+        if e.args[0].op == CONST and e.args[0].imm == 0:
+            return Text(f"-{paren(y.text, y.prec, UNARY)}", UNARY, -y.hi, -y.lo)
+        return Text(f"{paren(x.text, x.prec, ADD)} - {paren(y.text, y.prec, MUL)}", ADD, x.lo - y.hi, x.hi - y.lo)
+
+    def product(self, e: Expr) -> Text:
+        """imul; operands that may be wide are masked first."""
+        N = WIDTHS[e.type]
+        x, y = self.bounded(e.args[0]), self.bounded(e.args[1])
+        if e.args[1].op == CONST and e.args[1].imm >= SIGN[N]:
+            c = e.args[1].imm - MODULUS[N]
+            y = Text(str(c), UNARY, c, c)
+        ends = (x.lo * y.lo, x.lo * y.hi, x.hi * y.lo, x.hi * y.hi)
+        return Text(f"{paren(x.text, x.prec, MUL)} * {paren(y.text, y.prec, UNARY)}", MUL, min(ends), max(ends))
+
+    def conjunction(self, e: Expr) -> Text:
+        """iand: one exact operand makes the result exact."""
+        x, y = map(self.bounded, e.args)
+        N = WIDTHS[e.type]
+        text = f"{paren(x.text, x.prec, AND)} & {paren(y.text, y.prec, SHIFT)}"
+        limits = [t.hi for t in (x, y) if t.lo >= 0]
+        if limits:
+            hi = min(limits)
+            return Text(text, AND, 0, min(hi, e.hi) if hi <= MASK[N] else hi)
+        wide = MODULUS[max(abs(v).bit_length() for v in (x.lo, x.hi, y.lo, y.hi))]
+        return Text(text, AND, -wide, wide)
+
+    def disjunction(self, e: Expr) -> Text:
+        """ior, ixor"""
+        x, y = map(self.bounded, e.args)
+        sign, prec = ("|", OR) if e.op == "ior" else ("^", XOR)
+        text = f"{paren(x.text, x.prec, prec)} {sign} {paren(y.text, y.prec, prec + 1)}"
+        bits = max(abs(v).bit_length() for v in (x.lo, x.hi, y.lo, y.hi))
+        return Text(text, prec, 0 if x.lo >= 0 and y.lo >= 0 else -MODULUS[bits], MASK[bits])
+
+    def count(self, e: Expr, N: int) -> tuple[str, int, int]:
+        """A shift count modulo N: its text, and its least and greatest value."""
+        if e.op == CONST:
+            return str(e.imm % N), e.imm % N, e.imm % N
+        t = self.number(e)
+        if t.lo >= 0 and t.hi < N:
+            return paren(t.text, t.prec, ADD), t.lo, t.hi
+        return f"({paren(t.text, t.prec, AND)} & {N - 1})", 0, N - 1
+
+    def shift_left(self, e: Expr) -> Text:
+        """ishl"""
+        N = WIDTHS[e.type]
+        text, lo, hi = self.count(e.args[1], N)
+        x = self.number(e.args[0])
+        if x.lo < 0 or x.hi << hi > WIDEST[N]:
+            x = self.masked(x, N, e.args[0])
+        return Text(f"{paren(x.text, x.prec, SHIFT)} << {text}", SHIFT, x.lo << lo, x.hi << hi)
+
+    def shift_right(self, e: Expr) -> Text:
+        """ishr_u"""
+        N = WIDTHS[e.type]
+        text, lo, hi = self.count(e.args[1], N)
+        x = self.exact(e.args[0])
+        return Text(f"{paren(x.text, x.prec, SHIFT)} >> {text}", SHIFT, x.lo >> hi, x.hi >> lo)
+
+    def shift_right_signed(self, e: Expr) -> Text:
+        """ishr_s"""
+        N = WIDTHS[e.type]
+        text, lo, hi = self.count(e.args[1], N)
+        x = self.signed(e.args[0])
+        least = min(x.lo >> lo, x.lo >> hi)
+        return Text(f"{paren(x.text, x.prec, SHIFT)} >> {text}", SHIFT, least, max(x.hi >> lo, 0))
+
+    def rotation(self, e: Expr) -> Text:
+        """irotl, irotr: the number twice, one behind the other, shifted right; the bits beyond N are left to whoever
+        needs an exact value, so that several rotations are masked together."""
+        N = WIDTHS[e.type]
+        a, b = e.args
+        if b.op == CONST:
+            k = b.imm % N if e.op == "irotr" else -b.imm % N
+            if N == 32:
+                return Text(f"{self.doubled(a)} >> {k}", SHIFT, 0, MASK[2 * N - k])
+            x = self.atom(a)
+            return Text(f"{x} >> {k} | {x} << {N - k}", OR, 0, MASK[2 * N - k])
+        x = self.atom(a)
+        k = self.hoist(f"{self.exactly(b, AND)} & {N - 1}")
+        left, right = (k, f"({N} - {k})") if e.op == "irotl" else (f"({N} - {k})", k)
+        return Text(f"{x} << {left} | {x} >> {right}", OR, 0, MASK[2 * N])
+
+    def doubled(self, e: Expr) -> str:
+        """A name for the 32 bits of a number, twice, one behind the other."""
+        return self.hoist(f"{self.exactly(e, MUL)} * {MODULUS[32] + 1}")
+
+    # ---- Operators of one operand, and conversions.
+
+    def leading_zeros(self, e: Expr) -> Text:
+        """iclz"""
+        return Text(f"{WIDTHS[e.type]} - {self.exactly(e.args[0], POSTFIX)}.bit_length()", ADD, e.lo, e.hi)
+
+    def trailing_zeros(self, e: Expr) -> Text:
+        """ictz"""
+        x, N = self.atom(e.args[0]), WIDTHS[e.type]
+        return Text(f"({x} & -{x}).bit_length() - 1 if {x} else {N}", CONDITIONAL, e.lo, e.hi)
+
+    def ones(self, e: Expr) -> Text:
+        """ipopcnt"""
+        return Text(f"{self.exactly(e.args[0], POSTFIX)}.bit_count()", POSTFIX, e.lo, e.hi)
+
+    def sign_extension(self, e: Expr) -> Text:
+        """iextend_s: of the low M bits"""
+        M = e.params[1]
+        x = self.bounded(e.args[0])
+        if -SIGN[M] <= x.lo and x.hi < SIGN[M]:
+            return x
+        low = (
+            paren(x.text, x.prec, AND) if x.lo >= 0 and x.hi <= MASK[M] else f"{paren(x.text, x.prec, AND)} & {MASK[M]}"
+        )
+        return Text(f"({low} ^ {SIGN[M]}) - {SIGN[M]}", ADD, -SIGN[M], SIGN[M] - 1)
+
+    def wrapped(self, e: Expr) -> Text:
+        """wrap: what is congruent modulo 2**64 is congruent modulo 2**32"""
+        return self.number(e.args[0])
+
+    def extension(self, e: Expr) -> Text:
+        """extend_u"""
+        return self.exact(e.args[0])
+
+    def signed_extension(self, e: Expr) -> Text:
+        """extend_s"""
+        return self.signed(e.args[0])
+
+    def division(self, e: Expr) -> Text:
+        """idiv_u, irem_u by what is not 0"""
+        x, y = self.exact(e.args[0]), self.exact(e.args[1])
+        sign = "//" if e.op == "idiv_u" else "%"
+        return Text(f"{paren(x.text, x.prec, MUL)} {sign} {paren(y.text, y.prec, UNARY)}", MUL, e.lo, e.hi)
+
+    def signed_division(self, e: Expr) -> Text:
+        """idiv_s, irem_s by what neither is 0 nor can overflow; Python rounds down, not toward zero."""
+        a, b = e.args
+        N = WIDTHS[e.type]
+        if a.hi < SIGN[N] and b.hi < SIGN[N]:
+            x, y = self.exactly(a, MUL), self.exactly(b, UNARY)
+            return Text(f"{x} {'//' if e.op == 'idiv_s' else '%'} {y}", MUL, e.lo, e.hi)
+        if b.op == CONST and b.imm < SIGN[N]:
+            x = self.hoist(self.signed(a).text)
+            most, c = SIGN[N] // b.imm, b.imm
+            if e.op == "idiv_s":
+                return Text(f"{x} // {c} if {x} >= 0 else -(-{x} // {c})", CONDITIONAL, -most, most)
+            return Text(f"{x} % {c} if {x} >= 0 else -(-{x} % {c})", CONDITIONAL, -c, c)
+        name = self.helper(f"n_{e.op}_{N}")
+        return Text(f"{name}({self.exact(a).text}, {self.exact(b).text})", POSTFIX, 0, MASK[N])
+
+    def choice(self, e: Expr) -> Text:
+        """select"""
+        condition, a, b = e.args
+        test, prec = self.condition(condition)
+        x, y = self.number(a), self.number(b)
+        text = f"{paren(x.text, x.prec, LOGICAL_OR)} if {paren(test, prec, LOGICAL_OR)} else {y.text}"
+        return Text(text, CONDITIONAL, min(x.lo, y.lo), max(x.hi, y.hi))
+
+    # ---- Conditions.
+
+    def condition(self, e: Expr, negated: bool = False) -> tuple[str, int]:
+        """A text that is true for Python if the value, an i32 or i64, is not 0; or if it is, where `negated`."""
+        op = e.op
+        if op == "ieqz":
+            return self.condition(e.args[0], not negated)
+        write = CONDITIONS.get(op)
+        if write is not None:
+            return write(self, e, negated)
+        t = self.number(e)
+        N = WIDTHS[e.type]
+        if not (-MODULUS[N] < t.lo and t.hi < MODULUS[N]):
+            t = self.masked(t, N, e)
+        if negated:
+            return f"not {paren(t.text, t.prec, COMPARE)}", NOT
+        return t.text, t.prec
+
+    def compared(self, a: str, sign: str, b: str) -> tuple[str, int]:
+        """A comparison of two texts that bind tighter."""
+        return f"{a} {sign} {b}", COMPARE
+
+    def equality(self, e: Expr, negated: bool) -> tuple[str, int]:
+        """ieq, ine"""
+        a, b = e.args
+        sign = "==" if (e.op == "ieq") is not negated else "!="
+        if b.op == CONST and b.imm == 0:
+            return self.condition(a, sign == "==")
+        x, y = self.exact(a), self.exact(b)
+        return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
+
+    def unsigned_comparison(self, e: Expr, negated: bool) -> tuple[str, int]:
+        """ilt_u and the like; of a difference it is a test for a range"""
+        a, b = e.args
+        sign = UNSIGNED[e.op]
+        if negated:
+            sign = NEGATED[sign]
+        if a.op == "iadd" and a.args[1].op == CONST and b.op == CONST:
+            return self.range_test(a, sign, b.imm)
+        x, y = self.exact(a), self.exact(b)
+        return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
+
+    def range_test(self, a: Expr, sign: str, c: int) -> tuple[str, int]:
+        """(x + -first) compared with a constant, where x + -first wraps around: first <= x < first + c"""
+        N = WIDTHS[a.type]
+        first, t = -a.args[1].imm & MASK[N], self.number(a)
+        end = first + c + (sign in ("<=", ">"))
+        if (t.lo >= 0 and t.hi <= MASK[N]) or end > MASK[N]:
+            t = self.masked(t, N, a)
+            return self.compared(paren(t.text, t.prec, OR), sign, str(c))
+        x = self.atom(a.args[0])
+        if sign in ("<", "<="):
+            return f"{first} <= {x} < {end}", COMPARE
+        return f"not {first} <= {x} < {end}", NOT
+
+    def signed_comparison(self, e: Expr, negated: bool) -> tuple[str, int]:
+        """ilt_s and the like. Numbers of one sign compare as unsigned ones; what is known of signs decides the form."""
+        a, b = e.args
+        N = WIDTHS[a.type]
+        sign = SIGNED[e.op]
+        if negated:
+            sign = NEGATED[sign]
+        x, y = self.signed_if_cheap(a), self.signed_if_cheap(b)
+        if x is not None and y is not None:
+            return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
+        if x is not None:
+            a, b, x, sign = b, a, y, MIRROR[sign]
+            y = self.signed_if_cheap(b)
+        left = self.atom(a)
+        if y is None:
+            right = self.atom(b)
+            reverse = MIRROR[sign]
+            return f"{left} {sign} {right} if {left} ^ {right} < {SIGN[N]} else {left} {reverse} {right}", CONDITIONAL
+        return self.compared_with_known(left, sign, y, N)
+
+    def signed_if_cheap(self, e: Expr) -> Text | None:
+        """The signed number, if that costs nothing: a constant, or a number whose sign is known."""
+        N = WIDTHS[e.type]
+        if e.op == CONST:
+            return self.signed(e)
+        t = self.number(e)
+        return t if -SIGN[N] <= t.lo and t.hi < SIGN[N] else None
+
+    def compared_with_known(self, left: str, sign: str, y: Text, N: int) -> tuple[str, int]:
+        """A signed comparison of an exact number of unknown sign with one whose sign is known."""
+        right = paren(y.text, y.prec, OR)
+        greatest = MASK[N - 1]
+        if y.hi < 0:
+            right = str(y.lo + MODULUS[N]) if y.lo == y.hi else f"{paren(y.text, y.prec, ADD)} + {MODULUS[N]}"
+            if sign in ("<", "<="):
+                return f"{greatest} < {left} {sign} {right}", COMPARE
+            return f"{left} <= {greatest} or {left} {sign} {right}", LOGICAL_OR
+        if y.lo < 0:
+            return f"({left} ^ {SIGN[N]}) - {SIGN[N]} {sign} {right}", COMPARE
+        if sign in ("<", "<="):
+            if y.lo == y.hi == 0 and sign == "<":
+                return f"{left} > {greatest}", COMPARE
+            return f"{left} {sign} {right} or {left} > {greatest}", LOGICAL_OR
+        if y.lo == y.hi == 0 and sign == ">=":
+            return f"{left} <= {greatest}", COMPARE
+        if y.hi == MASK[N - 1] - 0 and y.lo != y.hi:
+            return f"{right} {MIRROR[sign]} {left} <= {greatest}", COMPARE
+        return f"{right} {MIRROR[sign]} {left} <= {greatest}", COMPARE
+
+    def float_comparison(self, e: Expr, negated: bool) -> tuple[str, int]:
+        """feq and the like; not (a < b) is not a >= b, since a NaN is neither"""
+        (x, px), (y, py) = map(self.value, e.args)
+        text = f"{paren(x, px, OR)} {FLOAT_COMPARISONS[e.op]} {paren(y, py, OR)}"
+        if not negated:
+            return text, COMPARE
+        if e.op in ("feq", "fne"):
+            return f"{paren(x, px, OR)} {'!=' if e.op == 'feq' else '=='} {paren(y, py, OR)}", COMPARE
+        return f"not {text}", NOT
+
+    def null_test(self, e: Expr, negated: bool) -> tuple[str, int]:
+        """ref.is_null"""
+        text, prec = self.value(e.args[0])
+        return f"{paren(text, prec, OR)} is {'not ' if negated else ''}None", COMPARE
+
+    def identity(self, e: Expr, negated: bool) -> tuple[str, int]:
+        """ref.eq; numbers in references are compared by value"""
+        (x, px), (y, py) = map(self.value, e.args)
+        return f"{paren(x, px, OR)} {'!=' if negated else '=='} {paren(y, py, OR)}", COMPARE
+
+    def type_test(self, e: Expr, negated: bool) -> tuple[str, int]:
+        """ref.test"""
+        null, heaptype = e.params
+        text = f"{self.helper('match_ref')}({self.value(e.args[0])[0]}, {self.reftype(null, heaptype)})"
+        return (f"not {text}", NOT) if negated else (text, POSTFIX)
+
+    def reftype(self, null: bool, heaptype: Any) -> str:
+        """The name of a reference type."""
+        raise NotImplementedError
+
+    def any_true(self, e: Expr, negated: bool) -> tuple[str, int]:
+        """v128.any_true"""
+        text, prec = self.value(e.args[0])
+        return (f"not {paren(text, prec, COMPARE)}", NOT) if negated else (text, prec)
+
+
+NUMBERS: dict[str, Callable[[Any, Expr], Text]] = {
+    "iadd": IntegerWriter.sum, "isub": IntegerWriter.difference, "imul": IntegerWriter.product,
+    "iand": IntegerWriter.conjunction, "ior": IntegerWriter.disjunction, "ixor": IntegerWriter.disjunction,
+    "ishl": IntegerWriter.shift_left, "ishr_u": IntegerWriter.shift_right, "ishr_s": IntegerWriter.shift_right_signed,
+    "irotl": IntegerWriter.rotation, "irotr": IntegerWriter.rotation, "iclz": IntegerWriter.leading_zeros,
+    "ictz": IntegerWriter.trailing_zeros, "ipopcnt": IntegerWriter.ones, "iextend_s": IntegerWriter.sign_extension,
+    "wrap": IntegerWriter.wrapped, "extend_u": IntegerWriter.extension, "extend_s": IntegerWriter.signed_extension,
+    "idiv_u": IntegerWriter.division, "irem_u": IntegerWriter.division, "idiv_s": IntegerWriter.signed_division,
+    "irem_s": IntegerWriter.signed_division, SELECT: IntegerWriter.choice,
+}  # fmt: skip
+"""How the numerics functions that give integers are written."""
+
+CONDITIONS: dict[str, Callable[[Any, Expr, bool], tuple[str, int]]] = {
+    "ieqz": lambda writer, e, negated: writer.condition(e.args[0], not negated),
+    "ieq": IntegerWriter.equality, "ine": IntegerWriter.equality,
+    **dict.fromkeys(UNSIGNED, IntegerWriter.unsigned_comparison),
+    **dict.fromkeys(SIGNED, IntegerWriter.signed_comparison),
+    **dict.fromkeys(FLOAT_COMPARISONS, IntegerWriter.float_comparison),
+    "ref.is_null": IntegerWriter.null_test, "ref.eq": IntegerWriter.identity, "ref.test": IntegerWriter.type_test,
+    "inez": IntegerWriter.any_true,
+}  # fmt: skip
+"""How the functions that give 0 or 1 are written as conditions."""

@@ -1,0 +1,69 @@
+"""Which f64 variables may hold a NaN of any bits: those that only operators assign, never a value that came from
+elsewhere with bits of its own.
+
+Spec: exec/numerics#aux-nans
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from interp.compiled.python_values import ARITHMETIC
+from interp.compiled.tree import CONST, SELECT, VAR, Assign, Block, Expr, Function, Statement, Try
+from interp.syntax.types import F64
+
+NEVER_BITS = ARITHMETIC | {"convert_s", "convert_u", "ffloor", "fceil", "ftrunc", "fnearest", "fmin", "fmax"}
+"""Functions whose result has no bits that came from elsewhere: a number, or a NaN that is the canonical one or may be
+replaced by it."""
+
+
+def statements(blocks: list[Block]) -> Iterator[Statement]:
+    """All statements of blocks, those in the bodies of tries too."""
+    for block in blocks:
+        yield from block.statements
+        if isinstance(block.terminator, Try):
+            yield from statements(block.terminator.body)
+
+
+def any_nans(function: Function) -> frozenset[str]:
+    """The variables."""
+    candidates = {name for name, t in function.types.items() if t is F64}
+    if not candidates:
+        return frozenset()
+    candidates.difference_update(function.params)
+    assignments: list[tuple[str, Expr]] = []
+    for statement in statements(function.blocks):
+        if isinstance(statement, Assign):
+            assignments += [(n, e) for n, e in zip(statement.names, statement.exprs, strict=True) if e.type is F64]
+        else:
+            candidates.difference_update(statement.results)
+    handled = [handler for block in function.blocks for handler in handlers(block)]
+    candidates.difference_update(handled)
+    changed = True
+    while changed:
+        changed = False
+        for name, e in assignments:
+            if name in candidates and has_bits(e, candidates):
+                candidates.discard(name)
+                changed = True
+    return frozenset(candidates)
+
+
+def handlers(block: Block) -> Iterator[str]:
+    """The variables that catch clauses assign."""
+    if isinstance(block.terminator, Try):
+        for handler in block.terminator.handlers:
+            yield from handler.names
+        for inner in block.terminator.body:
+            yield from handlers(inner)
+
+
+def has_bits(e: Expr, candidates: set[str]) -> bool:
+    """Whether an f64 may be a NaN whose bits matter."""
+    if e.op == CONST:
+        return bool(e.imm != e.imm)
+    if e.op == VAR:
+        return e.imm not in candidates
+    if e.op == SELECT:
+        return has_bits(e.args[1], candidates) or has_bits(e.args[2], candidates)
+    return e.op not in NEVER_BITS

@@ -1,0 +1,488 @@
+"""From a validated function to basic blocks: the operand stack becomes expression trees, control becomes edges.
+
+Instructions are taken one by one, with a stack of pending expressions instead of values and a stack of the blocks that
+are open. An expression waits on the stack until it is used, unless a local or global that it reads is about to change:
+then it is settled into a temporary. Code that cannot be reached is not translated.
+
+What is known of integers is followed along the edges. At the start of a loop it is guessed from what holds before it;
+if a branch back does not keep to a guess, the function is translated once more without it.
+
+Spec: exec/instructions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from interp.compiled.facts import RULES, Fact, Facts, constant, implies, join, refine
+from interp.compiled.scan import assigned
+from interp.compiled.simplify import COMMUTATIVE, simplify
+from interp.compiled.tree import (
+    CONST,
+    VAR,
+    Assign,
+    Block,
+    Branch,
+    Do,
+    Exit,
+    Expr,
+    Function,
+    Jump,
+    Return,
+    Try,
+)
+from interp.execution.values import MASK
+from interp.syntax.instructions import Instr
+from interp.syntax.modules import Func
+from interp.syntax.types import I32, I64, FuncType, ValType
+from interp.validation.context import Context
+
+MAX_SIZE = 24
+"""Operators of one expression; a larger one is settled, since Python nests parentheses only so deep."""
+
+MAX_PASSES = 4
+"""Translations of one function, until nothing is guessed any more."""
+
+WIDTH: dict[Any, int] = {I32: 32, I64: 64}
+FULL: dict[Any, Fact] = {t: (0, MASK[N], 0) for t, N in WIDTH.items()}
+
+MEMORY_END = (1 << 32) - (1 << 16)
+"""Where a memory of i32 addresses ends at the latest, unless it begins with 4 GiB: it may grow to one page less (see
+`interp.execution.runtime`), so that an address that was just used can be stepped over what was there."""
+
+Handlers = dict[str, Callable[["Translator", Instr], None]]
+HANDLERS: Handlers = {}
+
+
+def translates(*kinds: str) -> Callable[[Callable[[Translator, Instr], None]], Callable[[Translator, Instr], None]]:
+    """Register what translates instructions of these kinds."""
+
+    def register(function: Callable[[Translator, Instr], None]) -> Callable[[Translator, Instr], None]:
+        HANDLERS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+@dataclass(slots=True, eq=False)
+class Region:
+    """The body of a function or of a `try_table`: its blocks, and for a `try_table` the labels outside that its code
+    branches to, each with what is known there."""
+
+    blocks: list[Block] = field(default_factory=list)
+    exits: list[Label] = field(default_factory=list)
+    facts: list[Facts] = field(default_factory=list)
+    header: Block | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Label:
+    """An open block: what a branch to it assigns, the height of the stack below its results, and the code still to come.
+
+    `target` is where a branch to it goes on, None as long as nothing branches to it, and for the function itself. Of an
+    `if`, `otherwise` and `else_block` are the second arm to come, `params` what both arms find on the stack. Of a loop,
+    `start` is its first block and `guesses` is what was guessed there; of a `try_table`, `start` is the block that ends
+    with it, `try_` the terminator, and `around` are the labels that its catch clauses count.
+    """
+
+    kind: str
+    region: Region
+    names: tuple[str, ...]
+    height: int
+    code: Iterator[Instr]
+    offset: int = 0
+    target: Block | None = None
+    otherwise: tuple[Instr, ...] = ()
+    else_block: Block | None = None
+    params: tuple[Expr, ...] = ()
+    outer_header: Block | None = None
+    guesses: Facts = field(default_factory=dict)
+    start: Block | None = None
+    try_: Try | None = None
+    around: list[Label] = field(default_factory=list)
+
+
+class Translator:
+    """Translates one function. `guesses` holds what is guessed in place of guesses that were wrong, by the offset of the
+    loop and the variable; None where nothing is guessed any more."""
+
+    def __init__(self, context: Context, func: Func, memory_end: int = MEMORY_END) -> None:
+        self.context = context
+        self.memory_end = memory_end
+        self.func = func
+        self.functype: FuncType = context.functype(func.typeidx)
+        closed = [context.close_valtype(t) for t in func.locals]
+        self.local_types: list[ValType] = [*self.functype.params, *closed]
+        self.assigned = assigned(func.body)
+        self.guesses: dict[tuple[int, str], Fact | None] = {}
+        self.wrong = False
+        self.guessing = True
+        self.end = func.offset + func.size - 1
+
+    def translate(self) -> Function:
+        """The function as basic blocks."""
+        for _ in range(MAX_PASSES):
+            self.wrong = False
+            function = self.run()
+            if not self.wrong:
+                return function
+        self.guessing = False
+        return self.run()
+
+    def run(self) -> Function:
+        """One translation."""
+        n = len(self.functype.params)
+        params = tuple([f"l{x}" for x in range(n)])
+        self.types: dict[str, ValType] = {f"l{x}": t for x, t in enumerate(self.local_types)}
+        self.function = Function(params, self.functype.results, self.types, [])
+        self.temps = 0
+        self.joins = 0
+        self.stack: list[Expr] = []
+        self.region = Region()
+        self.facts: Facts = {}
+        for x in range(n, len(self.local_types)):
+            if self.local_types[x] in WIDTH:
+                self.facts[f"l{x}"] = constant(0)
+        self.labels = [Label("func", self.region, (), 0, iter(self.func.body))]
+        self.current: Block | None = None
+        self.place(Block(None))
+        self.walk()
+        self.function.blocks = self.region.blocks
+        self.function.defaults = [f"l{x}" for x in range(n, len(self.local_types))]
+        return self.function
+
+    def walk(self) -> None:
+        """Translate all code, without recursion however deep the blocks are nested."""
+        while self.labels:
+            label = self.labels[-1]
+            for instr in label.code:
+                if self.current is None:
+                    break
+                handler = HANDLERS.get(instr.op.kind)
+                if handler is None:
+                    self.apply(instr)
+                else:
+                    handler(self, instr)
+                if self.labels[-1] is not label:
+                    break
+            if self.labels[-1] is label:
+                self.close(label)
+
+    # ---- The stack of pending expressions.
+
+    def push(self, e: Expr) -> None:
+        """One more pending expression; a large one is settled at once."""
+        if e.size > MAX_SIZE:
+            e = self.settled(e, 0)
+        self.stack.append(e)
+
+    def pop_n(self, n: int) -> tuple[Expr, ...]:
+        """The last n pending expressions, which are used now."""
+        if not n:
+            return ()
+        args = tuple(self.stack[-n:])
+        del self.stack[-n:]
+        return args
+
+    def temp(self, t: ValType) -> str:
+        """A new temporary."""
+        self.temps += 1
+        name = f"t{self.temps}"
+        self.types[name] = t
+        return name
+
+    def join_names(self, ts: tuple[ValType, ...]) -> tuple[str, ...]:
+        """Variables for the values that are there where control joins."""
+        names = []
+        for t in ts:
+            self.joins += 1
+            names.append(f"r{self.joins}")
+            self.types[names[-1]] = t
+        return tuple(names)
+
+    def var(self, name: str) -> Expr:
+        """A variable, with what is known of it."""
+        t = self.types[name]
+        reads = 1 << int(name[1:]) if name[0] == "l" else 0
+        e = Expr(VAR, t, imm=name, reads=reads)
+        fact = self.facts.get(name)
+        if fact is None:
+            fact = FULL.get(t)
+        if fact is not None:
+            e.lo, e.hi, e.zeros = fact
+        return e
+
+    def const(self, t: ValType, value: Any) -> Expr:
+        """A constant."""
+        e = Expr(CONST, t, imm=value)
+        if t in WIDTH:
+            e.lo, e.hi, e.zeros = constant(value)
+        return e
+
+    def settled(self, e: Expr, offset: int) -> Expr:
+        """A temporary that holds the expression from now on."""
+        name = self.temp(e.type)
+        self.assign((name,), (e,), offset)
+        return self.var(name)
+
+    def settle(self, condition: Callable[[Expr], bool], offset: int) -> None:
+        """Settle the pending expressions for which the condition holds."""
+        for index, e in enumerate(self.stack):
+            if e.op != CONST and condition(e):
+                self.stack[index] = self.settled(e, offset)
+
+    def settle_globals(self, offset: int) -> None:
+        """A global is about to change."""
+        for e in self.stack:
+            if e.reads_global:
+                self.settle(lambda e: e.reads_global, offset)
+                break
+
+    def settle_all(self, offset: int) -> None:
+        """Control is about to leave the block: only constants and temporaries go on waiting."""
+        for e in self.stack:
+            if e.op != CONST and not is_temp(e):
+                self.settle(lambda e: not is_temp(e), offset)
+                break
+
+    # ---- Statements.
+
+    def assign(self, names: tuple[str, ...], exprs: tuple[Expr, ...], offset: int) -> None:
+        """names := exprs"""
+        block = self.here()
+        block.statements.append(Assign(names, exprs, offset))
+        for name, e in zip(names, exprs, strict=True):
+            self.learn(name, e)
+
+    def learn(self, name: str, e: Expr) -> None:
+        """A variable has the value of an expression now."""
+        t = e.type
+        if t in WIDTH:
+            if (e.lo, e.hi, e.zeros) == FULL[t]:
+                self.facts.pop(name, None)
+            else:
+                self.facts[name] = (e.lo, e.hi, e.zeros)
+
+    def here(self) -> Block:
+        """The block that is being filled."""
+        if self.current is None:
+            raise RuntimeError("code that cannot be reached is not translated")
+        return self.current
+
+    def do(self, instr: Instr, args: tuple[Expr, ...], ts: tuple[ValType, ...]) -> tuple[Expr, ...]:
+        """Apply an instruction with effects; its results."""
+        names = tuple([self.temp(t) for t in ts])
+        self.here().statements.append(Do(instr, args, names))
+        return tuple([self.var(name) for name in names])
+
+    def push_do(self, instr: Instr, args: tuple[Expr, ...], *ts: ValType) -> None:
+        """Apply an instruction with effects and push its results."""
+        self.stack.extend(self.do(instr, args, ts))
+
+    def apply(self, instr: Instr) -> None:
+        """An instruction whose meaning is a numerics function of its operands alone."""
+        op = instr.op
+        if op.type is None or op.sem is None:
+            raise NotImplementedError(op.mnemonic)
+        args = self.pop_n(len(op.type.params))
+        self.push(self.expr(op.sem.__name__, op.type.results[0], args, op.params))
+
+    def expr(self, op: str, t: ValType, args: tuple[Expr, ...], params: tuple[Any, ...]) -> Expr:
+        """An expression, in its simplest form, with what is known of it."""
+        if op in COMMUTATIVE and args[0].op == CONST:
+            args = (args[1], args[0])
+        simple = simplify(self, op, t, args, params)
+        if simple is not None:
+            return simple
+        e = Expr(op, t, args, params)
+        rule = RULES.get(op)
+        if rule is not None:
+            e.lo, e.hi, e.zeros = rule(*params, *args)
+        elif t in WIDTH:
+            e.hi = MASK[WIDTH[t]]
+        return e
+
+    # ---- Blocks and edges.
+
+    def place(self, block: Block) -> None:
+        """The block follows here; what is known at its start is what holds on all edges to it."""
+        block.index = len(self.region.blocks)
+        block.outer = self.region.header
+        self.region.blocks.append(block)
+        self.current = block
+        if block.facts is not None:
+            self.facts = dict(block.facts)
+
+    def edge(self, target: Block, facts: Facts | None = None) -> Block:
+        """Control may go from the current block to `target`."""
+        facts = self.facts if facts is None else facts
+        if target.index >= 0:
+            target.back_edges += 1
+            self.check_guesses(target, facts)
+            return target
+        target.sources.append(self.here())
+        if target.facts is None:
+            target.facts = dict(facts)
+        else:
+            known = target.facts
+            target.facts = {name: join(fact, facts[name]) for name, fact in known.items() if name in facts}
+        return target
+
+    def check_guesses(self, header: Block, facts: Facts) -> None:
+        """A branch back to a loop: note the guesses that do not hold there, with what may be guessed instead."""
+        label = next(label for label in reversed(self.labels) if label.start is header)
+        for name, guess in label.guesses.items():
+            actual = facts.get(name) or FULL[self.types[name]]
+            if not implies(actual, guess):
+                key = (label.offset, name)
+                self.guesses[key] = None if key in self.guesses else join(actual, guess)
+                self.wrong = True
+
+    def jump(self, target: Block) -> None:
+        """End the block: go on at `target`."""
+        self.here().terminator = Jump(self.edge(target))
+        self.current = None
+
+    def goto(self, label: Label, offset: int) -> None:
+        """End the block with a branch to a label; its values are the last ones on the stack."""
+        values = self.values(label)
+        if label.kind == "func":
+            self.here().terminator = Return(values, offset)
+            self.current = None
+            return
+        if values:
+            self.assign(label.names, values, offset)
+        self.go(label)
+
+    def values(self, label: Label) -> tuple[Expr, ...]:
+        """The pending expressions that a branch to a label takes along."""
+        n = len(self.functype.results) if label.kind == "func" else len(label.names)
+        return tuple(self.stack[len(self.stack) - n :])
+
+    def go(self, label: Label) -> None:
+        """End the block with a branch to a label whose values are assigned."""
+        if label.region is not self.region:
+            number = exit_number(self.region, label)
+            facts = self.region.facts
+            if number == len(facts):
+                facts.append(dict(self.facts))
+            else:
+                facts[number] = {
+                    name: join(fact, self.facts[name]) for name, fact in facts[number].items() if name in self.facts
+                }
+            self.here().terminator = Exit(number)
+            self.current = None
+            return
+        if label.target is None:
+            label.target = Block(None)
+        self.jump(label.target)
+
+    def direct(self, label: Label) -> Block | None:
+        """The block that a branch to a label leads to, if nothing needs to be done on the way."""
+        if label.kind == "func" or label.names or label.region is not self.region:
+            return None
+        if label.target is None:
+            label.target = Block(None)
+        return label.target
+
+    def branch_if(self, condition: Expr, label: Label, offset: int) -> None:
+        """Branch to a label if the condition holds, else go on behind."""
+        block, rest = self.here(), Block(None)
+        taken = dict(self.facts)
+        refine(taken, condition, True)
+        refine(self.facts, condition, False)
+        target = self.direct(label)
+        if target is not None:
+            self.edge(target, taken)
+            self.edge(rest)
+        else:
+            target = Block(None)
+            self.edge(target, taken)
+            self.edge(rest)
+            self.place(target)
+            self.goto(label, offset)
+        block.terminator = Branch(condition, target, rest)
+        self.place(rest)
+
+    def label(self, l: int) -> Label:  # noqa: E741 — the specification's letter
+        """The label of that index."""
+        return self.labels[-1 - l]
+
+    @property
+    def rules(self) -> dict[str, Callable[..., Fact]]:
+        """Facts by the name of a numerics function."""
+        return RULES
+
+    def close(self, label: Label) -> None:
+        """The end of a block, or of one arm of an `if`."""
+        if self.current is not None:
+            if label.kind == "loop":
+                self.leave_loop(label)
+            elif label.target is not None or label.kind != "block":
+                self.goto(label, self.end)
+        if self.current is None:
+            del self.stack[label.height :]
+        if label.else_block is not None:
+            self.place(label.else_block)
+            label.else_block = None
+            label.code = iter(label.otherwise)
+            self.stack.extend(label.params)
+            return
+        self.labels.pop()
+        if label.kind == "loop":
+            self.region.header = label.outer_header
+        elif label.kind == "try_table":
+            self.close_region(label)
+        if label.target is not None and label.target.sources and label.kind != "loop":
+            self.place(label.target)
+            self.stack.extend([self.var(name) for name in label.names])
+
+    def leave_loop(self, label: Label) -> None:
+        """What follows a loop that is begun anew somewhere is a block outside of it."""
+        if label.start is not None and label.start.back_edges:
+            rest = Block(None)
+            self.settle_all(self.end)
+            self.jump(rest)
+            self.region.header = label.outer_header
+            self.place(rest)
+
+    def close_region(self, label: Label) -> None:
+        """The end of the body of a `try_table`: go on outside where its code branched to."""
+        region = self.region
+        try_ = label.try_
+        if try_ is None:
+            raise RuntimeError("not the label of a try_table")
+        self.region = label.region
+        self.current = origin = label.start
+        for outside, facts in zip(region.exits, region.facts, strict=True):
+            block = Block(None)
+            block.sources.append(self.here())
+            block.facts = facts
+            try_.exits.append(block)
+            self.place(block)
+            self.go(outside) if outside.kind != "func" else self.goto(outside, self.end)
+            self.current = origin
+        for handler in try_.handlers:
+            handler.target.sources.append(self.here())
+            handler.target.facts = {}
+            self.place(handler.target)
+            outside = label.around[handler.catch.labelidx]
+            self.stack.extend([self.var(name) for name in handler.names])
+            self.goto(outside, label.offset)
+            del self.stack[label.height :]
+            self.current = origin
+        self.current = None
+
+
+def is_temp(e: Expr) -> bool:
+    """Whether an expression is a temporary, which never changes once it is set."""
+    return e.op == VAR and e.imm[0] == "t"
+
+
+def exit_number(region: Region, label: Label) -> int:
+    """The number of the exit of a region to a label outside."""
+    if label not in region.exits:
+        region.exits.append(label)
+    return region.exits.index(label)

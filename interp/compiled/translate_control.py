@@ -1,0 +1,278 @@
+"""Translation of parametric and control instructions: blocks, branches, calls, exceptions.
+
+Spec: exec/instructions
+"""
+
+from __future__ import annotations
+
+from interp.compiled.facts import Fact
+from interp.compiled.scan import first_facts
+from interp.compiled.translate import FULL, WIDTH, Label, Region, Translator, is_temp, translates
+from interp.compiled.tree import (
+    CONST,
+    SELECT,
+    VAR,
+    Block,
+    Branch,
+    Do,
+    Expr,
+    Handler,
+    Switch,
+    TailCall,
+    Try,
+)
+from interp.syntax.instructions import Instr
+from interp.syntax.types import I32, AbsHeapType, FuncType, RefType, as_functype
+
+
+@translates("unreachable", "throw", "throw_ref")
+def unreachable(t: Translator, instr: Instr) -> None:
+    """Control does not come behind it."""
+    n = 0
+    if instr.op.kind == "throw":
+        n = len(t.context.tags[instr.immediates[0]].functype.params)
+    elif instr.op.kind == "throw_ref":
+        n = 1
+    t.here().statements.append(Do(instr, t.pop_n(n), ()))
+    t.current = None
+
+
+@translates("nop")
+def nop(t: Translator, instr: Instr) -> None:
+    """Nothing."""
+
+
+@translates("drop")
+def drop(t: Translator, instr: Instr) -> None:
+    """Forget an expression."""
+    t.stack.pop()
+
+
+@translates("select")
+def select(t: Translator, instr: Instr) -> None:
+    """Choose between two expressions, which have no effects."""
+    a, b, condition = t.pop_n(3)
+    type_ = a.type
+    if instr.immediates:
+        type_ = t.context.close_valtype(instr.immediates[0][0])
+    t.push(t.expr(SELECT, type_, (condition, a, b), ()))
+
+
+@translates("block")
+def block(t: Translator, instr: Instr) -> None:
+    """A label behind the block; nothing happens at its start."""
+    ft = t.context.blocktype(instr.immediates[0])
+    n = len(ft.params)
+    t.settle_all(instr.offset)
+    names = t.join_names(ft.results)
+    label = Label("block", t.region, names, len(t.stack) - n, iter(instr.immediates[1]), instr.offset)
+    t.labels.append(label)
+
+
+@translates("loop")
+def loop(t: Translator, instr: Instr) -> None:
+    """A block that is begun anew: its parameters are variables, and what is known of what it assigns is guessed."""
+    ft = t.context.blocktype(instr.immediates[0])
+    t.settle_all(instr.offset)
+    params = t.pop_n(len(ft.params))
+    names = t.join_names(ft.params)
+    if names:
+        t.assign(names, params, instr.offset)
+        for name in names:
+            t.facts.pop(name, None)
+    header = Block(None)
+    guesses = guess(t, instr.offset)
+    t.jump(header)
+    label = Label("loop", t.region, names, len(t.stack), iter(instr.immediates[1]), instr.offset, header)
+    label.start, label.guesses, label.outer_header = header, guesses, t.region.header
+    t.place(header)
+    header.loop = header
+    t.region.header = header
+    t.facts = {name: fact for name, fact in t.facts.items() if name not in guesses}
+    t.facts.update({name: fact for name, fact in guesses.items() if fact != FULL[t.types[name]]})
+    t.labels.append(label)
+    t.stack.extend([t.var(name) for name in names])
+
+
+def guess(t: Translator, offset: int) -> dict[str, Fact]:
+    """What is guessed of the integers that a loop assigns."""
+    guesses: dict[str, Fact] = {}
+    for x, divisor in t.assigned.get(offset, {}).items():
+        name, type_ = f"l{x}", t.local_types[x]
+        if type_ not in WIDTH:
+            continue
+        guessed = FULL[type_]
+        if t.guessing:
+            entry = t.facts.get(name) or guessed
+            known = t.guesses.get((offset, name), guessed)
+            if (offset, name) not in t.guesses:
+                guessed = first_facts(WIDTH[type_], entry, divisor)
+            elif known is not None:
+                guessed = min(known[0], entry[0]), max(known[1], entry[1]), min(known[2], entry[2])
+        guesses[name] = guessed
+    return guesses
+
+
+@translates("if")
+def if_(t: Translator, instr: Instr) -> None:
+    """Two arms; both find the parameters on the stack."""
+    blocktype, then, otherwise = instr.immediates
+    ft = t.context.blocktype(blocktype)
+    (condition,) = t.pop_n(1)
+    if not is_simple(condition) and len(t.stack):
+        t.settle_all(instr.offset)
+    else:
+        t.settle_all(instr.offset)
+    params = t.pop_n(len(ft.params))
+    label = Label("if", t.region, t.join_names(ft.results), len(t.stack), iter(then), instr.offset)
+    label.params, label.otherwise = params, otherwise
+    branch, arm, rest = t.here(), Block(None), Block(None)
+    facts = dict(t.facts)
+    from interp.compiled.facts import refine
+
+    taken = dict(facts)
+    refine(taken, condition, True)
+    refine(facts, condition, False)
+    t.edge(arm, taken)
+    t.edge(rest, facts)
+    if otherwise or params or label.names:
+        label.else_block = rest
+    else:
+        label.target = rest
+    branch.terminator = Branch(condition, arm, rest)
+    t.labels.append(label)
+    t.place(arm)
+    t.stack.extend(params)
+
+
+def is_simple(e: Expr) -> bool:
+    """Whether an expression costs nothing."""
+    return e.op in (CONST, VAR)
+
+
+@translates("br")
+def br(t: Translator, instr: Instr) -> None:
+    """Branch."""
+    t.goto(t.label(instr.immediates[0]), instr.offset)
+
+
+@translates("br_if")
+def br_if(t: Translator, instr: Instr) -> None:
+    """Branch or go on; what waits on the stack waits on."""
+    condition = t.stack.pop()
+    t.settle_all(instr.offset)
+    t.branch_if(condition, t.label(instr.immediates[0]), instr.offset)
+
+
+@translates("br_table")
+def br_table(t: Translator, instr: Instr) -> None:
+    """One of many branches; those with values get a block in which they are assigned."""
+    labels, default = instr.immediates
+    index = t.stack.pop()
+    t.settle_all(instr.offset)
+    if index.lo == index.hi:
+        return t.goto(t.label(labels[index.lo] if index.lo < len(labels) else default), instr.offset)
+    origin, facts = t.here(), t.facts
+    targets: dict[int, Block] = {}
+    waiting: list[tuple[Block, Label]] = []
+    for l in dict.fromkeys((*labels, default)):  # noqa: E741
+        label = t.label(l)
+        target = t.direct(label)
+        if target is None:
+            target = Block(None)
+            waiting.append((target, label))
+        t.current, t.facts = origin, facts
+        targets[l] = t.edge(target)
+    origin.terminator = Switch(index, tuple([targets[l] for l in (*labels, default)]))
+    for target, label in waiting:
+        t.place(target)
+        t.goto(label, instr.offset)
+    t.current = None
+    return None
+
+
+@translates("return")
+def return_(t: Translator, instr: Instr) -> None:
+    """Branch to the function's label."""
+    t.goto(t.labels[0], instr.offset)
+
+
+def called_type(t: Translator, instr: Instr) -> FuncType:
+    """The type of the function that is called."""
+    kind, x = instr.op.kind, instr.immediates[0]
+    return as_functype(t.context.funcs[x]) if kind in ("call", "return_call") else t.context.functype(x)
+
+
+@translates("call", "call_ref", "call_indirect")
+def call(t: Translator, instr: Instr) -> None:
+    """A call may change globals."""
+    ft = called_type(t, instr)
+    args = t.pop_n(len(ft.params) + (instr.op.kind != "call"))
+    t.settle_globals(instr.offset)
+    t.push_do(instr, args, *ft.results)
+
+
+@translates("return_call", "return_call_ref", "return_call_indirect")
+def return_call(t: Translator, instr: Instr) -> None:
+    """Leave the function with what a call gives; inside a `try_table` its handlers do not see that call."""
+    ft = called_type(t, instr)
+    args = t.pop_n(len(ft.params) + (instr.op.kind != "return_call"))
+    t.here().terminator = TailCall(instr, args)
+    t.function.tail_calls = True
+    t.current = None
+
+
+@translates("try_table")
+def try_table(t: Translator, instr: Instr) -> None:
+    """A region of its own, and a block for each catch clause that assigns what was caught and branches."""
+    blocktype, catches, body = instr.immediates
+    ft = t.context.blocktype(blocktype)
+    t.settle_all(instr.offset)
+    params = t.pop_n(len(ft.params))
+    handlers = []
+    for catch in catches:
+        ts = () if catch.tagidx is None else t.context.tags[catch.tagidx].functype.params
+        ts = (*ts, RefType(False, AbsHeapType.EXN)) if catch.takes_ref else ts
+        handlers.append(Handler(catch, t.join_names(ts), Block(None)))
+    region = Region()
+    try_ = Try(region.blocks, [], tuple(handlers), instr)
+    label = Label("try_table", t.region, t.join_names(ft.results), len(t.stack), iter(body), instr.offset)
+    label.start, label.try_, label.around = t.here(), try_, t.labels[::-1]
+    t.here().terminator = try_
+    t.labels.append(label)
+    t.region = region
+    t.place(Block(None))
+    t.stack.extend(params)
+
+
+@translates("br_on_null", "br_on_non_null")
+def br_on_null(t: Translator, instr: Instr) -> None:
+    """Branch on a null, which is dropped; or on all others, which are taken along."""
+    ref = t.stack.pop()
+    t.settle_all(instr.offset)
+    if not is_temp(ref):
+        ref = t.settled(ref, instr.offset)
+    is_null = t.expr("ref.is_null", I32, (ref,), ())
+    label = t.label(instr.immediates[0])
+    if instr.op.kind == "br_on_null":
+        t.branch_if(is_null, label, instr.offset)
+        t.stack.append(ref)
+    else:
+        t.stack.append(ref)
+        t.branch_if(t.expr("ieqz", I32, (is_null,), (32,)), label, instr.offset)
+        t.stack.pop()
+
+
+@translates("br_on_cast", "br_on_cast_fail")
+def br_on_cast(t: Translator, instr: Instr) -> None:
+    """Branch on a reference's type; the reference stays on the stack either way."""
+    (_, null2), l, _, ht2 = instr.immediates  # noqa: E741
+    ref = t.stack.pop()
+    t.settle_all(instr.offset)
+    if not is_temp(ref):
+        ref = t.settled(ref, instr.offset)
+    condition = t.expr("ref.test", I32, (ref,), (null2, ht2))
+    if instr.op.kind == "br_on_cast_fail":
+        condition = t.expr("ieqz", I32, (condition,), (32,))
+    t.stack.append(ref)
+    t.branch_if(condition, t.label(l), instr.offset)

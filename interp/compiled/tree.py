@@ -1,0 +1,213 @@
+"""What the first half of the compiler makes of a function: basic blocks of statements over typed expression trees.
+
+An expression is pure and cannot trap; whatever has an effect, may trap, or reads what a statement may change is a
+statement whose operands are expressions and whose results are variables. So expressions may be evaluated at any time
+between the statements around them, several times or never. Values are those of `interp.execution.values`.
+
+Variables are the locals of the function (`l0`, `l1` … as the specification counts them), temporaries assigned in one
+place (`t1` …), and the results of blocks and parameters of loops (`r1` …), assigned wherever control joins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from interp.syntax.instructions import Catch, Instr
+from interp.syntax.types import ValType
+
+CONST, VAR, GLOBAL, SELECT = "const", "var", "global.get", "select"
+"""The operators of expressions that are no numerics function: a constant (`imm` is its value), a variable (`imm` is
+its name), a global (`imm` is its index), and a choice between the second and third argument by the first."""
+
+
+class Expr:
+    """An expression: `op` is the name of a numerics function or one of CONST, VAR, GLOBAL, SELECT; `params` what the
+    function takes first (widths in bits, shapes, immediates), `args` the operands.
+
+    Of an integer, `lo <= value <= hi` (as an iN, unsigned) and its lowest `zeros` bits are 0. `reads` has a bit for each
+    local that it reads, `reads_global` says that it reads a mutable global; `size` counts operators.
+    """
+
+    __slots__ = ("args", "hi", "imm", "lo", "op", "params", "reads", "reads_global", "size", "type", "zeros")
+
+    def __init__(
+        self,
+        op: str,
+        type_: ValType,
+        args: tuple[Expr, ...] = (),
+        params: tuple[Any, ...] = (),
+        imm: Any = None,
+        reads: int = 0,
+    ) -> None:
+        self.op = op
+        self.type = type_
+        self.args = args
+        self.params = params
+        self.imm = imm
+        self.lo = 0
+        self.hi = 0
+        self.zeros = 0
+        size, reads_global = 1, False
+        for arg in args:
+            reads |= arg.reads
+            size += arg.size
+            reads_global = reads_global or arg.reads_global
+        self.reads: int = reads
+        self.reads_global: bool = reads_global
+        self.size: int = size
+
+    def __repr__(self) -> str:
+        if self.op in (CONST, VAR, GLOBAL):
+            return str(self.imm)
+        return f"{self.op}({', '.join(map(repr, self.args))})"
+
+
+class Assign:
+    """variables := expressions, all evaluated before the first is assigned; `offset` places it in the module."""
+
+    __slots__ = ("exprs", "names", "offset")
+
+    def __init__(self, names: tuple[str, ...], exprs: tuple[Expr, ...], offset: int) -> None:
+        self.names = names
+        self.exprs = exprs
+        self.offset = offset
+
+
+class Do:
+    """results := an instruction applied to `args`, with its effects and traps."""
+
+    __slots__ = ("args", "instr", "results")
+
+    def __init__(self, instr: Instr, args: tuple[Expr, ...], results: tuple[str, ...]) -> None:
+        self.instr = instr
+        self.args = args
+        self.results = results
+
+
+Statement = Assign | Do
+
+
+class Block:
+    """A basic block: statements, then the one terminator. `preds` counts the forward edges that lead here, `sources`
+    are the blocks they come from; `loop` is the header of the innermost loop around it in the text (itself if it is
+    one), `back_edges` counts the branches back to it; `facts` is what is known of the variables at its start."""
+
+    __slots__ = ("back_edges", "facts", "index", "loop", "outer", "sources", "statements", "terminator")
+
+    def __init__(self, outer: Block | None) -> None:
+        self.index = -1
+        self.statements: list[Statement] = []
+        self.terminator: Terminator = END
+        self.sources: list[Block] = []
+        self.outer = outer
+        self.loop: Block | None = None
+        self.back_edges = 0
+        self.facts: dict[str, tuple[int, int, int]] | None = None
+
+    def __repr__(self) -> str:
+        return f"block {self.index}"
+
+
+@dataclass(slots=True, eq=False)
+class End:
+    """Control does not come here: the last statement never ends normally."""
+
+
+@dataclass(slots=True, eq=False)
+class Jump:
+    """Go on at `target`."""
+
+    target: Block
+
+
+@dataclass(slots=True, eq=False)
+class Branch:
+    """Go on at `then` if the condition, an i32, is not 0, else at `otherwise`."""
+
+    condition: Expr
+    then: Block
+    otherwise: Block
+
+
+@dataclass(slots=True, eq=False)
+class Switch:
+    """Go on at targets[i], or at the last one if i is not below their number less one."""
+
+    index: Expr
+    targets: tuple[Block, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Return:
+    """Leave the function with its results."""
+
+    exprs: tuple[Expr, ...]
+    offset: int
+
+
+@dataclass(slots=True, eq=False)
+class TailCall:
+    """Leave the function with the results of a call, whose operands are `args`."""
+
+    instr: Instr
+    args: tuple[Expr, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Handler:
+    """A catch clause: where to go on, and the variables that what is caught is assigned to."""
+
+    catch: Catch
+    names: tuple[str, ...]
+    target: Block
+
+
+@dataclass(slots=True, eq=False)
+class Try:
+    """Run the body, a part of the function with blocks of its own; go on at one of `exits`, to which its blocks leave by
+    `Exit`, or where a handler says."""
+
+    body: list[Block]
+    exits: list[Block]
+    handlers: tuple[Handler, ...]
+    instr: Instr
+
+
+@dataclass(slots=True, eq=False)
+class Exit:
+    """Leave the body of the innermost Try for its exit of this number."""
+
+    number: int
+
+
+Terminator = End | Jump | Branch | Switch | Return | TailCall | Try | Exit
+END = End()
+
+
+@dataclass(slots=True)
+class Function:
+    """A translated function: names of its parameters, types of all its variables, and its blocks, the entry first, each
+    behind the blocks that lead to it forward. `defaults` are the locals behind the parameters that may be read before
+    they are set, `tail_calls` says whether it leaves by a TailCall."""
+
+    params: tuple[str, ...]
+    results: tuple[ValType, ...]
+    types: dict[str, ValType]
+    blocks: list[Block]
+    defaults: list[str] = field(default_factory=list)
+    tail_calls: bool = False
+
+
+def successors(terminator: Terminator) -> Iterable[Block]:
+    """The blocks where control may go on, each once for each way there."""
+    if isinstance(terminator, Jump):
+        return (terminator.target,)
+    if isinstance(terminator, Branch):
+        return (terminator.then, terminator.otherwise)
+    if isinstance(terminator, Switch):
+        return terminator.targets
+    if isinstance(terminator, Try):
+        return (*terminator.exits, *(handler.target for handler in terminator.handlers))
+    return ()
