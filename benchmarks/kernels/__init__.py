@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.kernels.python_versions import calls, floats, hashes, integers, tables, vectors
+from benchmarks.kernels.python_versions.deflate import deflate
 from interp.syntax.features import BULK_MEMORY, CORE, SIMD
 
 RUN = "run"
@@ -78,3 +79,6 @@ KERNELS = (
     Kernel("count", 3400, 340, vectors.count, 400_000, frozenset({SIMD})),
     Kernel("julia", 20, 4, vectors.julia, 120, frozenset({SIMD})),
 )
+
+PROGRAMS = (Kernel("deflate", 1000, 100, deflate, 15_000),)
+"""Larger programs of several files, in the same form: even their short runs take some 400,000 instructions."""

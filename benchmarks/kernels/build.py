@@ -1,4 +1,4 @@
-"""Build the kernels from their C sources, or check that the modules are what the sources give.
+"""Build the kernels and programs from their C sources, or check that the modules are what the sources give.
 
     python -m benchmarks.kernels.build            compile all, write what has changed
     python -m benchmarks.kernels.build --check    change nothing; exit code 1 if a module is not what its source gives
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.kernels import KERNELS, Kernel
+from benchmarks.kernels import KERNELS, PROGRAMS, Kernel
 from interp.syntax.features import BULK_MEMORY, SIMD
 
 SOURCE = Path(__file__).parent / "src"
@@ -100,12 +100,12 @@ def check(kernel: Kernel) -> None:
 
 def main() -> int:
     """The command line: exit code 0 if the modules are now what they should be, 1 if not."""
-    parser = argparse.ArgumentParser(description="Build the kernels.")
+    parser = argparse.ArgumentParser(description="Build the kernels and programs from C.")
     parser.add_argument("--check", action="store_true", help="change nothing: compare the modules with their sources")
     check_only = parser.parse_args().check
-    written = 0
+    kernels, written = (*KERNELS, *PROGRAMS), 0
     try:
-        for kernel in KERNELS:
+        for kernel in kernels:
             if check_only:
                 check(kernel)
                 continue
@@ -118,7 +118,10 @@ def main() -> int:
     except (BuildError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    print(f"{len(KERNELS)} kernels are what their sources give" + (f", {written} of them anew" if written else ""))
+    print(
+        f"{len(KERNELS) + len(PROGRAMS)} modules are what their sources give"
+        + (f", {written} of them anew" if written else "")
+    )
     return 0
 
 

@@ -12,19 +12,21 @@ from benchmarks.engines import load_engines
 from benchmarks.errors import BenchmarkError
 from benchmarks.execution import load_kernel
 from benchmarks.interpreters import MACHINE
-from benchmarks.kernels import FOLDER, KERNELS, RUN, Kernel
+from benchmarks.kernels import FOLDER, KERNELS, PROGRAMS, RUN, Kernel
 from benchmarks.kernels import build as building
 from benchmarks.machine import count_instructions
 from interp.engine import ENGINES, load_engine
 from interp.errors import Trap
 
+MODULES = (*KERNELS, *PROGRAMS)
+each_module = pytest.mark.parametrize("kernel", MODULES, ids=lambda kernel: kernel.name)
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
 needs_compiler = pytest.mark.skipif(
     importlib.util.find_spec("ziglang") is None, reason="the extra 'examples' is not installed"
 )
 
 
-@each_kernel
+@each_module
 def test_kernels_need_no_more_than_they_say_and_give_what_python_gives(kernel: Kernel) -> None:
     names = [MACHINE, *(["wasmtime"] if "wasmtime" in load_engines(ENGINES)[0] else [])]
     wasm = kernel.wasm()
@@ -44,7 +46,7 @@ def test_kernels_are_about_as_long_as_they_should_be(kernel: Kernel) -> None:
     assert kernel.long_argument > kernel.argument
 
 
-@each_kernel
+@each_module
 def test_kernels_import_nothing_and_run_once_with_the_memory_they_have(kernel: Kernel) -> None:
     module = load_engine(MACHINE, kernel.needs).compile(kernel.wasm())
     assert module.imports == ()
@@ -59,10 +61,9 @@ def test_a_kernel_traps_when_its_memory_does_not_suffice(name: str) -> None:
 
 
 def test_each_kernel_has_a_name_a_source_and_a_module_of_its_own() -> None:
-    names = Counter(kernel.name for kernel in KERNELS)
-    assert set(names.values()) == {1}
-    assert sorted(FOLDER.iterdir()) == sorted(kernel.path for kernel in KERNELS)
-    written = {file for kernel in KERNELS for file in building.sources(kernel.name)}
+    assert set(Counter(kernel.name for kernel in MODULES).values()) == {1}
+    assert sorted(FOLDER.iterdir()) == sorted(kernel.path for kernel in MODULES)
+    written = {file for kernel in MODULES for file in building.sources(kernel.name)}
     assert written == set(building.SOURCE.rglob("*.c"))
 
 
@@ -78,7 +79,7 @@ def test_a_kernel_that_cannot_be_read_is_refused() -> None:
 
 
 @needs_compiler
-@each_kernel
+@each_module
 def test_modules_are_what_their_sources_give(kernel: Kernel) -> None:
     building.check(kernel)
 
