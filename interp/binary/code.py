@@ -8,6 +8,7 @@ Spec: binary/modules#code-section
 
 from __future__ import annotations
 
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -20,15 +21,25 @@ Meaning = tuple[Op | None, tuple[Any, ...], bool]
 
 
 class CodeReader(InstrReader):
-    """Reads the code of one module. `lock` is to be held by those who let it read: several threads may ask for code."""
+    """Reads the code of one module, `size` bytes in all. `lock` is to be held by those who let it read: several threads
+    may ask for code."""
 
-    def __init__(self, data: bytes, features: frozenset[str], has_data_count: bool) -> None:
+    def __init__(self, data: bytes, features: frozenset[str], has_data_count: bool, size: int) -> None:
         super().__init__(data, features)
         self.module = data
         self.has_data_count = has_data_count
-        self.language = language(self.features, has_data_count)
+        self.size = size
         self.lock = Lock()
         self._meanings: dict[bytes, Meaning] = {END_TOKEN: (None, (), True), ELSE_TOKEN: (None, (), True)}
+
+    @cached_property
+    def grammar(self) -> Grammar | None:
+        """The tokens that the code may be made of; None if it does not pay to know them."""
+        return language(self.features, self.has_data_count).grammar(self.size)
+
+    def is_known(self, start: int, stop: int) -> bool:
+        """Whether `module[start:stop]` is an expression in tokens of the grammar; one that is not may be one too."""
+        return self.grammar is not None and is_expression(self.grammar, self.module, start, stop)
 
     def place(self, data: bytes, start: int, stop: int) -> None:
         """Go on with `data[start:stop]`."""
@@ -82,23 +93,21 @@ class FuncCode:
     It is what `interp.syntax.modules.Code` asks for.
     """
 
-    __slots__ = ("_body", "_grammar", "_offset", "_reader", "_start", "_stop")
+    __slots__ = ("_body", "_is_known", "_offset", "_reader", "_start", "_stop")
 
-    def __init__(self, reader: CodeReader, start: int, stop: int, offset: int, grammar: Grammar | None) -> None:
-        """`grammar` is the one that is known to match the body, if any."""
+    def __init__(self, reader: CodeReader, start: int, stop: int, offset: int, is_known: bool) -> None:
         self._reader, self._start, self._stop, self._offset = reader, start, stop, offset
-        self._grammar = grammar
+        self._is_known = is_known
         self._body: Expr | None = None
 
     def tokens(self) -> list[bytes] | None:
-        """The tokens of the body, if a grammar matches it, which means that it is well-formed; else None."""
+        """The tokens of the body, if it is known to be well-formed; else None."""
         reader, start, stop = self._reader, self._start, self._stop
-        if self._grammar is None:
-            grammar = reader.language.grammar(stop - start)
-            if grammar is None or not is_expression(grammar, reader.module, start, stop):
-                return None
-            self._grammar = grammar
-        return self._grammar.token.findall(reader.module, start, stop)
+        if not self._is_known:
+            self._is_known = reader.is_known(start, stop)
+        if not self._is_known or reader.grammar is None:
+            return None
+        return reader.grammar.token.findall(reader.module, start, stop)
 
     def instr(self, token: bytes) -> Instr:
         """The instruction that a token stands for, at offset 0, a block with nothing inside.  Raises ValueError for

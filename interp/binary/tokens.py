@@ -28,6 +28,8 @@ MAX_CLAUSES = 7
 """Catch clauses of a try_table that is a token."""
 GRAMMAR_PAYS = 16 * 1024
 """Bytes of code that are read in the time in which a grammar is made."""
+TOKENS_PAY = 4 * 1024
+"""Bytes of code from which on instructions come again often enough, so that tokens make up for their administration."""
 
 END_TOKEN, ELSE_TOKEN = bytes([END]), bytes([ELSE])
 IF_OPCODE = bytes([op.opcode for op in BLOCKS if op.kind == "if" and isinstance(op.opcode, int)])
@@ -141,12 +143,16 @@ def opcodes(ops: Iterable[Op]) -> list[bytes]:
 
 def alternatives(ops: Iterable[Op], features: frozenset[str]) -> list[bytes]:
     """Patterns that together match the tokens of some rows, the most frequent first: those with an index, those without
-    immediates, constants, loads and stores."""
+    immediates, constants, loads and stores, all of these without a prefix."""
     written = immediates(features)
-    alike: dict[bytes, list[Op]] = {INDEX: [], b"": [], written[Imm.I32]: [], written[Imm.MEMARG]: []}
+    alike: dict[tuple[bool, bytes], list[Op]] = {}
+    for pattern in (INDEX, b"", written[Imm.I32], written[Imm.MEMARG]):
+        alike[False, pattern] = []
     for op in ops:
-        alike.setdefault(b"".join([written[imm] for imm in op.immediates]), []).append(op)
-    return [opcode + pattern for pattern, group in alike.items() for opcode in opcodes(group)]
+        key = isinstance(op.opcode, tuple), b"".join([written[imm] for imm in op.immediates])
+        alike.setdefault(key, []).append(op)
+    ordered = sorted(alike.items(), key=lambda item: item[0][0])
+    return [opcode + pattern for (_, pattern), group in ordered for opcode in opcodes(group)]
 
 
 class Language:
@@ -158,8 +164,10 @@ class Language:
         self._grammar: Grammar | None = None
 
     def grammar(self, size: int) -> Grammar | None:
-        """The grammar, for `size` bytes of code to be read. None until it pays off: to make it takes as long as to read
-        GRAMMAR_PAYS bytes without it."""
+        """The grammar for a module with `size` bytes of code; None for a small one, and as long as too little code has
+        come in all."""
+        if size < TOKENS_PAY:
+            return None
         self._bytes += size
         if self._grammar is None and self._bytes >= GRAMMAR_PAYS:
             self._grammar = grammar(self._features, self._has_data_count)

@@ -45,7 +45,8 @@ BAD = 2
 @pytest.fixture(params=[0, 1 << 60], ids=["tokens", "rules"], autouse=True)
 def _grammar(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Bodies are looked at by their tokens, or not."""
-    monkeypatch.setattr(tokens, "GRAMMAR_PAYS", request.param)
+    for name in ("GRAMMAR_PAYS", "TOKENS_PAY"):
+        monkeypatch.setattr(tokens, name, request.param)
     tokens.language.cache_clear()
     yield
     tokens.language.cache_clear()

@@ -39,10 +39,11 @@ Outcome = tuple[str, object, object, object] | None
 
 
 @contextlib.contextmanager
-def grammar_pays_from(size: int) -> Iterator[None]:
-    """Grammars are made for so many bytes of code and more."""
+def tokens_from(size: int) -> Iterator[None]:
+    """Tokens are used in modules with so many bytes of code and more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tokens, "GRAMMAR_PAYS", size)
+        for name in ("GRAMMAR_PAYS", "TOKENS_PAY"):
+            patch.setattr(tokens, name, size)
         tokens.language.cache_clear()
         try:
             yield
@@ -151,7 +152,7 @@ NOT_KNOWN = {
 
 @pytest.mark.parametrize("name", NOT_KNOWN)
 def test_what_the_grammar_does_not_know_is_read(name: str) -> None:
-    with grammar_pays_from(ALWAYS):
+    with tokens_from(ALWAYS):
         (func,) = validate(decode(parse(f"(module {NOT_KNOWN[name]})"))).module.funcs
     assert func.code is None
     assert func.body
@@ -195,20 +196,22 @@ def test_what_is_an_expression_is_read_as_one(parts: list[bytes]) -> None:
     assert tokens.is_expression(grammar_of(VERSION_3), data, 0, len(data)) == expected
 
 
-def test_a_grammar_is_made_when_it_pays() -> None:
-    with grammar_pays_from(100):
-        language = tokens.language(VERSION_3, has_data_count=True)
-        assert language.grammar(60) is None
-        made = language.grammar(60)
-        assert made is not None
-        assert language.grammar(0) is made
+def test_a_grammar_is_made_when_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "TOKENS_PAY", 50)
+    monkeypatch.setattr(tokens, "GRAMMAR_PAYS", 100)
+    language = tokens.Language(VERSION_3 | {CORE}, has_data_count=True)
+    assert [language.grammar(size) for size in (49, 49, 49, 60)] == [None] * 4
+    made = language.grammar(60)
+    assert made is not None
+    assert language.grammar(49) is None
+    assert language.grammar(50) is made
 
 
 def both(wasm: bytes) -> tuple[Module, Module]:
     """The module decoded with tokens and without."""
-    with grammar_pays_from(ALWAYS):
+    with tokens_from(ALWAYS):
         known = decode(wasm)
-    with grammar_pays_from(NEVER):
+    with tokens_from(NEVER):
         return known, decode(wasm)
 
 
@@ -243,7 +246,7 @@ def verdicts(module: Module, func: Func, cases: Cases) -> tuple[bool, bool]:
 @given(st.integers(0, 2**32))
 def test_tokens_and_rules_agree_about_each_body(seed: int) -> None:
     wasm = mutant(seed)
-    with grammar_pays_from(ALWAYS), contextlib.suppress(Rejected):
+    with tokens_from(ALWAYS), contextlib.suppress(Rejected):
         module = decode(wasm)
         context = validate(module, lazy=True).context
         for func in module.funcs:
@@ -257,10 +260,10 @@ def test_every_typing_rule_refuses_the_same_from_tokens() -> None:
     refused += [case.module(case.not_upper) for case in SUBTYPING]
     for text in refused:
         wasm = parse(text)
-        with grammar_pays_from(NEVER):
+        with tokens_from(NEVER):
             expected = outcome(wasm)
         assert expected is not None, text
-        with grammar_pays_from(ALWAYS):
+        with tokens_from(ALWAYS):
             assert outcome(wasm) == expected, text
 
 
@@ -268,15 +271,15 @@ def test_every_typing_rule_refuses_the_same_from_tokens() -> None:
 @given(st.integers(0, 2**32))
 def test_errors_are_the_same_from_tokens(seed: int) -> None:
     wasm = mutant(seed)
-    with grammar_pays_from(NEVER):
+    with tokens_from(NEVER):
         expected = outcome(wasm)
-    with grammar_pays_from(ALWAYS):
+    with tokens_from(ALWAYS):
         assert outcome(wasm) == expected
 
 
 def test_instructions_of_tokens_hold_nothing() -> None:
     code = b"\x00\x41\x01\x04\x40\x05\x0b\x0b"
-    with grammar_pays_from(ALWAYS):
+    with tokens_from(ALWAYS):
         wasm = b"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\x0a" + bytes([len(code) + 2, 1, len(code)]) + code
         (func,) = ModuleReader(wasm).read().funcs
     assert isinstance(func.code, FuncCode)
