@@ -38,12 +38,14 @@ EMPTY = Cell(NO_CELL, NO_CELL)
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table: the first column names the lines. In one that is `detailed` only a thorough reader is interested."""
+    """A table: the first column names the lines. In one that is `detailed` only a thorough reader is interested; one
+    that is `whole` is not to be split."""
 
     title: str
     header: tuple[str, ...]
     lines: tuple[tuple[Cell, ...], ...]
     detailed: bool = False
+    whole: bool = False
 
     def texts(self, interval: bool) -> list[list[str]]:
         """The lines, with intervals or without."""
@@ -99,7 +101,7 @@ def ratio_grid(title: str, found: Sequence[Row]) -> Grid:
     """One line for each ratio: the geometric mean, of how many, and the lowest and the highest of these."""
     pairs = list(dict.fromkeys(row.subject for row in found))
     lines = [ratio_line(pair, [row for row in found if row.subject == pair]) for pair in pairs]
-    return Grid(title, ("", MEAN, COUNT, LOWEST, HIGHEST), tuple(lines))
+    return Grid(title, ("", MEAN, COUNT, LOWEST, HIGHEST), tuple(lines), whole=True)
 
 
 def ratio_line(label: str, found: Sequence[Row]) -> tuple[Cell, ...]:
@@ -117,7 +119,7 @@ def _whole(made: Cell) -> Cell:
 
 def _named(row: Row) -> Cell:
     made = value_cell(row)
-    name = row.quantity.partition("(")[0]
+    name = row.quantity.partition("(")[0].rpartition(": ")[2]
     return Cell(f"{made.text} {name}", f"{made.short} {name}", made.value)
 
 

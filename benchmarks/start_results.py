@@ -39,8 +39,10 @@ class Start:
 
     @property
     def settled_seconds(self) -> tuple[float, ...]:
-        """The median of the later half of the calls; empty where there was only one."""
-        return tuple(settled(calls) for calls in self.call_seconds if len(calls) > 1)
+        """The median of the later half of the calls; empty where there was a round with only one."""
+        if any(len(calls) < 2 for calls in self.call_seconds):
+            return ()
+        return tuple(map(settled, self.call_seconds))
 
     @property
     def growth_bytes(self) -> tuple[int, ...]:
