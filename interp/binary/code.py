@@ -8,12 +8,11 @@ Spec: binary/modules#code-section
 
 from __future__ import annotations
 
-from functools import cached_property
 from threading import Lock
 from typing import Any
 
 from interp.binary.instructions import InstrReader, OpenBlock, close_block
-from interp.binary.tokens import ELSE_TOKEN, END_TOKEN, Grammar, is_expression, language
+from interp.binary.tokens import ELSE_TOKEN, END_TOKEN, TOKENS_PAY, Grammar, is_expression, language
 from interp.syntax.instructions import BLOCKS, Expr, Instr, Op
 
 Meaning = tuple[Op | None, tuple[Any, ...], bool]
@@ -32,14 +31,9 @@ class CodeReader(InstrReader):
         self.lock = Lock()
         self._meanings: dict[bytes, Meaning] = {END_TOKEN: (None, (), True), ELSE_TOKEN: (None, (), True)}
 
-    @cached_property
-    def grammar(self) -> Grammar | None:
-        """The tokens that the code may be made of; None if it does not pay to know them."""
-        return language(self.features, self.has_data_count).grammar(self.size)
-
-    def is_known(self, start: int, stop: int) -> bool:
-        """Whether `module[start:stop]` is an expression in tokens of the grammar; one that is not may be one too."""
-        return self.grammar is not None and is_expression(self.grammar, self.module, start, stop)
+    def grammar(self, size: int) -> Grammar | None:
+        """The tokens that the code may be made of, of which `size` bytes are to be read; None if tokens do not pay."""
+        return language(self.features, self.has_data_count).grammar(size) if self.size >= TOKENS_PAY else None
 
     def place(self, data: bytes, start: int, stop: int) -> None:
         """Go on with `data[start:stop]`."""
@@ -93,21 +87,23 @@ class FuncCode:
     It is what `interp.syntax.modules.Code` asks for.
     """
 
-    __slots__ = ("_body", "_is_known", "_offset", "_reader", "_start", "_stop")
+    __slots__ = ("_body", "_grammar", "_offset", "_reader", "_start", "_stop")
 
-    def __init__(self, reader: CodeReader, start: int, stop: int, offset: int, is_known: bool) -> None:
+    def __init__(self, reader: CodeReader, start: int, stop: int, offset: int, grammar: Grammar | None) -> None:
+        """`grammar` is one that is known to match the body, or None."""
         self._reader, self._start, self._stop, self._offset = reader, start, stop, offset
-        self._is_known = is_known
+        self._grammar = grammar
         self._body: Expr | None = None
 
     def tokens(self) -> list[bytes] | None:
         """The tokens of the body, if it is known to be well-formed; else None."""
-        reader, start, stop = self._reader, self._start, self._stop
-        if not self._is_known:
-            self._is_known = reader.is_known(start, stop)
-        if not self._is_known or reader.grammar is None:
-            return None
-        return reader.grammar.token.findall(reader.module, start, stop)
+        module, start, stop = self._reader.module, self._start, self._stop
+        if self._grammar is None:
+            grammar = self._reader.grammar(stop - start)
+            if grammar is None or not is_expression(grammar, module, start, stop):
+                return None
+            self._grammar = grammar
+        return self._grammar.token.findall(module, start, stop)
 
     def instr(self, token: bytes) -> Instr:
         """The instruction that a token stands for, at offset 0, a block with nothing inside.  Raises ValueError for

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from interp.binary.code import CodeReader, FuncCode
 from interp.binary.instructions import InstrReader
 from interp.binary.reader import LONG, MAX_FUNCTION_LOCALS, MAX_MODULE_LOCALS, NUMTYPES, NUMTYPES_OF_1_0
+from interp.binary.tokens import Grammar, is_expression
 from interp.syntax import features as f
 from interp.syntax import modules as m
 from interp.syntax.instructions import BY_MNEMONIC, Expr, Instr
@@ -220,27 +221,27 @@ class ModuleReader(InstrReader):
         if count != len(self.typeidxs):
             raise self.malformed("function and code section have inconsistent lengths")
         reader = CodeReader(self.data, self.features, self.data_count is not None, self.end - self.pos)
-        return tuple([self.read_code(typeidx, reader) for typeidx in self.typeidxs])
+        grammar = None if self.lazy else reader.grammar(reader.size)
+        return tuple([self.read_code(typeidx, reader, grammar) for typeidx in self.typeidxs])
 
-    def read_code(self, typeidx: int, reader: CodeReader) -> m.Func:
+    def read_code(self, typeidx: int, reader: CodeReader, grammar: Grammar | None) -> m.Func:
         """code: size, locals, expression.  Spec: binary/modules#code-section"""
         size = self.read_uint()
         start = self.pos
         with self.window(size, "END opcode expected"):
-            func = m.Func(typeidx, self.read_locals(), self.read_body(reader, start), start, size)
+            func = m.Func(typeidx, self.read_locals(), self.read_body(reader, start, grammar), start, size)
         if self.uses_data_count and self.data_count is None:
             raise self.malformed("data count section required", start)
         return func
 
-    def read_body(self, reader: CodeReader, offset: int) -> Expr | m.Code:
-        """The rest of the function at `offset`, left for `reader` to read when somebody asks for it if that is known to
-        be well-formed, or if nobody wants to know yet."""
+    def read_body(self, reader: CodeReader, offset: int, grammar: Grammar | None) -> Expr | m.Code:
+        """The rest of the function at `offset`, left for `reader` to read when somebody asks for it if the grammar says
+        that it is well-formed, or if nobody wants to know yet."""
         start, stop = self.pos, self.end
-        is_known = not self.lazy and reader.is_known(start, stop)
-        if not is_known and not self.lazy:
-            return self.read_expression()
-        self.pos = stop
-        return FuncCode(reader, start, stop, offset, is_known)
+        if self.lazy or (grammar is not None and is_expression(grammar, self.data, start, stop)):
+            self.pos = stop
+            return FuncCode(reader, start, stop, offset, grammar)
+        return self.read_expression()
 
     def read_locals(self) -> tuple[ValType, ...]:
         """locals: runs of one type; their sum is checked before they are spread out."""

@@ -29,7 +29,7 @@ MAX_CLAUSES = 7
 GRAMMAR_PAYS = 16 * 1024
 """Bytes of code that are read in the time in which a grammar is made."""
 TOKENS_PAY = 4 * 1024
-"""Bytes of code from which on instructions come again often enough, so that tokens make up for their administration."""
+"""Bytes of code that a module must have, so that its instructions come again often enough for tokens to be of use."""
 
 END_TOKEN, ELSE_TOKEN = bytes([END]), bytes([ELSE])
 IF_OPCODE = bytes([op.opcode for op in BLOCKS if op.kind == "if" and isinstance(op.opcode, int)])
@@ -164,10 +164,7 @@ class Language:
         self._grammar: Grammar | None = None
 
     def grammar(self, size: int) -> Grammar | None:
-        """The grammar for a module with `size` bytes of code; None for a small one, and as long as too little code has
-        come in all."""
-        if size < TOKENS_PAY:
-            return None
+        """The grammar, for `size` bytes of code to be read; None until so many have come in all that it pays."""
         self._bytes += size
         if self._grammar is None and self._bytes >= GRAMMAR_PAYS:
             self._grammar = grammar(self._features, self._has_data_count)

@@ -19,7 +19,7 @@ from conformance.fuzz.code import encoded
 from conformance.fuzz.corpus import Corpus, load_corpus
 from conformance.fuzz.determinism import instructions
 from conformance.fuzz.mutation import mutate
-from interp.binary import tokens
+from interp.binary import code, tokens
 from interp.binary.code import FuncCode
 from interp.binary.instructions import InstrReader
 from interp.binary.modules import ModuleReader, decode
@@ -42,8 +42,8 @@ Outcome = tuple[str, object, object, object] | None
 def tokens_from(size: int) -> Iterator[None]:
     """Tokens are used in modules with so many bytes of code and more."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("GRAMMAR_PAYS", "TOKENS_PAY"):
-            patch.setattr(tokens, name, size)
+        patch.setattr(tokens, "GRAMMAR_PAYS", size)
+        patch.setattr(code, "TOKENS_PAY", size)
         tokens.language.cache_clear()
         try:
             yield
@@ -197,14 +197,22 @@ def test_what_is_an_expression_is_read_as_one(parts: list[bytes]) -> None:
 
 
 def test_a_grammar_is_made_when_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "TOKENS_PAY", 50)
     monkeypatch.setattr(tokens, "GRAMMAR_PAYS", 100)
     language = tokens.Language(VERSION_3 | {CORE}, has_data_count=True)
-    assert [language.grammar(size) for size in (49, 49, 49, 60)] == [None] * 4
+    assert language.grammar(60) is None
     made = language.grammar(60)
     assert made is not None
-    assert language.grammar(49) is None
-    assert language.grammar(50) is made
+    assert language.grammar(0) is made
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_small_modules_are_read_without_tokens(lazy: bool) -> None:
+    with tokens_from(ALWAYS), pytest.MonkeyPatch.context() as patch:
+        for size, used in ((1000, True), (1100, False)):
+            patch.setattr(code, "TOKENS_PAY", size)
+            (func,) = decode(parse(f"(module (func {'nop ' * 1050}))"), lazy=lazy).funcs
+            assert (func.code is not None and func.code.tokens() is not None) == used
+            assert len(func.body) == 1050
 
 
 def both(wasm: bytes) -> tuple[Module, Module]:
@@ -278,9 +286,9 @@ def test_errors_are_the_same_from_tokens(seed: int) -> None:
 
 
 def test_instructions_of_tokens_hold_nothing() -> None:
-    code = b"\x00\x41\x01\x04\x40\x05\x0b\x0b"
+    body = b"\x00\x41\x01\x04\x40\x05\x0b\x0b"
     with tokens_from(ALWAYS):
-        wasm = b"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\x0a" + bytes([len(code) + 2, 1, len(code)]) + code
+        wasm = b"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\x0a" + bytes([len(body) + 2, 1, len(body)]) + body
         (func,) = ModuleReader(wasm).read().funcs
     assert isinstance(func.code, FuncCode)
     assert func.code.tokens() == [b"\x41\x01", b"\x04\x40", b"\x05", b"\x0b", b"\x0b"]
