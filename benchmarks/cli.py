@@ -97,8 +97,15 @@ def bench(
     """Measure engines, other implementations and Python by hand side by side: how fast, how soon, how much memory."""
     from rich.console import Console
 
-    from benchmarks.kernels import KERNELS
-    from benchmarks.plan import ALL_PEERS, DEFAULT_ROUNDS, DEFAULT_SECONDS, QUICK_ROUNDS, QUICK_SECONDS, Plan
+    from benchmarks.plan import (
+        ALL_KERNELS,
+        ALL_PEERS,
+        DEFAULT_ROUNDS,
+        DEFAULT_SECONDS,
+        QUICK_ROUNDS,
+        QUICK_SECONDS,
+        Plan,
+    )
     from benchmarks.present import Wanted, present, read_report
 
     if as_json and as_markdown:
@@ -113,7 +120,7 @@ def bench(
         benchmarks=tuple(each.value for each in only or BenchmarkName),
         engines=_names("engine", engines, tuple(ENGINES)),
         peers=_names("peer", peers, ALL_PEERS),
-        kernels=_names("kernel", kernels, tuple(kernel.name for kernel in KERNELS)),
+        kernels=_names("kernel", kernels, tuple(kernel.name for kernel in ALL_KERNELS)),
         rounds=rounds or (QUICK_ROUNDS if quick else DEFAULT_ROUNDS),
         seconds=seconds or (QUICK_SECONDS if quick else DEFAULT_SECONDS),
         quick=quick,

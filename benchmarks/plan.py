@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.kernels import KERNELS, Kernel
+from benchmarks.kernels import KERNELS, PROGRAMS, Kernel
 from benchmarks.subjects.registry import HAND_WRITTEN, PEERS, Subject, cached_name
 from benchmarks.summary import Name
 from benchmarks.timing import Effort
+
+ALL_KERNELS = (*KERNELS, *PROGRAMS)
+"""What is timed: the small ones and the larger one."""
 
 MAIN = "compiled"
 """The engine that ratios are about, where it takes part; otherwise it is the first engine of the run."""
@@ -70,8 +73,8 @@ class Plan:
         return SHARES[name] / sum(SHARES[Name(each)] for each in self.benchmarks)
 
     def chosen_kernels(self) -> tuple[Kernel, ...]:
-        """The kernels, in their own order."""
-        return tuple(kernel for kernel in KERNELS if kernel.name in self.kernels)
+        """The kernels, in the order of ALL_KERNELS."""
+        return tuple(kernel for kernel in ALL_KERNELS if kernel.name in self.kernels)
 
 
 BY_HAND_OPTION = "python"

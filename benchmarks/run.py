@@ -13,7 +13,7 @@ from benchmarks.engines import load_engines
 from benchmarks.errors import BenchmarkError
 from benchmarks.fingerprint import take_fingerprint
 from benchmarks.interpreters import MACHINE, interpreters, measure_interpreters
-from benchmarks.kernels import Kernel
+from benchmarks.kernels import KERNELS, Kernel
 from benchmarks.limited import measure_limits
 from benchmarks.load import measure_load
 from benchmarks.long_calls import WORK_SECONDS, measure_long_calls
@@ -124,7 +124,8 @@ def _measure(name: Name, parts: _Parts, report: Report, progress: Progress) -> R
             return replace(report, http=measure_http(engines, effort, progress))
         case Name.INTERPRETERS:
             known, missing = interpreters()
-            measured = measure_interpreters(known, effort, progress, parts.kernels)
+            small = [kernel for kernel in parts.kernels if kernel in KERNELS]
+            measured = measure_interpreters(known, effort, progress, small)
             return _with(replace(report, interpreters=measured), missing)
         case _:
             return _measure_subjects(name, parts, report, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.kernels import KERNELS, RUN
+from benchmarks.kernels import KERNELS, PROGRAMS, RUN
 from benchmarks.subjects.base import HostFunctions, UnableError
 from benchmarks.subjects.program import Program
 
@@ -29,7 +29,7 @@ class ByHand:
     """The kernels by name."""
 
     def __init__(self) -> None:
-        self._functions = {kernel.name: kernel.expected for kernel in KERNELS}
+        self._functions = {kernel.name: kernel.expected for kernel in (*KERNELS, *PROGRAMS)}
 
     def compile(self, program: Program) -> Callable[[int], int | float]:
         """The function of the same name."""

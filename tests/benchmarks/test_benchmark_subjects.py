@@ -12,9 +12,10 @@ import pytest
 from benchmarks import workers
 from benchmarks.errors import BenchmarkError, WrongOutputError
 from benchmarks.gaps import Gaps
-from benchmarks.kernels import KERNELS, Kernel
+from benchmarks.kernels import Kernel
 from benchmarks.limited import ALL, LIMITS, UNLIMITED, measure_limits
 from benchmarks.long_calls import measure_long_calls
+from benchmarks.plan import ALL_KERNELS
 from benchmarks.recording import CALLS, Recorder, counter_programs, record
 from benchmarks.report import Skipped
 from benchmarks.start_results import ProgramStart, Start
@@ -51,7 +52,7 @@ RUN = '(module (func (export "run") (param i32) (result i32) {}))'
 
 
 def kernel(name: str) -> Kernel:
-    return next(each for each in KERNELS if each.name == name)
+    return next(each for each in ALL_KERNELS if each.name == name)
 
 
 def program(body: str, *answers: str) -> Program:
@@ -63,7 +64,7 @@ def test_every_kernel_runs_on_every_subject_or_there_is_a_reason(subject: Subjec
     with working([subject]) as running:
         worker = running[subject.name]
         reasons = {}
-        for each in KERNELS:
+        for each in ALL_KERNELS:
             worker.prepare(kernel_program(each, each.short_argument))
             try:
                 assert worker.ask("open", name=each.name)["seconds"] > 0
