@@ -82,6 +82,35 @@ def neutral_ends(code: Expr, start: int, effects: Effects) -> Iterator[int]:
             yield at + 1
 
 
+def unused(body: Expr, effects: Effects) -> Iterator[Edit]:
+    """Remove values together with the drop that takes them away later; replace what only takes values by drops."""
+    for path, code in sequences(body):
+        for at, instr in enumerate(code):
+            effect = effects[instr]
+            if not effect.reachable:
+                break
+            if not effect.popped and len(effect.pushed) == 1:
+                end = taker(code, at, effects)
+                if end is not None and code[end].op.kind == "drop":
+                    yield Edit(path, at, end + 1, code[at + 1 : end])
+            if effect.popped and not effect.pushed and instr.op.kind != "drop" and not instr.bodies:
+                yield Edit(path, at, at + 1, (ins("drop"),) * len(effect.popped))
+
+
+def taker(code: Expr, at: int, effects: Effects) -> int | None:
+    """Which instruction takes the one value that the instruction at `at` leaves; None if it is not among these."""
+    height = 1
+    for other in range(at + 1, len(code)):
+        effect = effects[code[other]]
+        if not effect.reachable:
+            return None
+        height -= len(effect.popped)
+        if height <= 0:
+            return other
+        height += len(effect.pushed)
+    return None
+
+
 def origin(code: Expr, at: int, effects: Effects) -> int | None:
     """Where the code begins that makes the operands of the instruction at `at`; None if some come from below."""
     needed = len(effects[code[at]].popped)

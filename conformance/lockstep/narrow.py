@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 
@@ -16,11 +17,13 @@ from interp.validation.modules import validate
 MARKS = ("error:", "exhaustion:", "refused:")
 """Beginnings of outcomes that make a difference of another kind: reduction must not go from one to the other."""
 
+NUMBERS = re.compile("[0-9]+")
 
-def marks(difference: Difference) -> list[bool]:
-    """What kind a difference is of."""
+
+def marks(difference: Difference) -> list[str]:
+    """What kind a difference is of: of errors, the text without numbers."""
     sides = (difference.left, difference.right)
-    return [any(side.startswith(mark) for side in sides) for mark in MARKS]
+    return [NUMBERS.sub("", side) if side.startswith(MARKS) else "" for side in sides]
 
 
 class Narrowing:

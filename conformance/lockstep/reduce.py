@@ -6,7 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from conformance.lockstep.edits import Edit, Effects, removals, simpler_immediates, simpler_values, unwrapped
+from conformance.lockstep.edits import (
+    Edit,
+    Effects,
+    removals,
+    simpler_immediates,
+    simpler_values,
+    unused,
+    unwrapped,
+)
 from conformance.lockstep.encode import EncodeError, encode
 from conformance.lockstep.grammar.plan import ins
 from conformance.lockstep.indices import FIELDS, UsedError, size, without
@@ -78,7 +86,7 @@ class Reducer:
     def _code(self) -> None:
         """Edits of the functions' code, until none succeeds any more."""
         for number in range(len(self._module.funcs)):
-            for edits in (removals, simpler_values, unwrapped, simpler_immediates):
+            for edits in (removals, simpler_values, unused, unwrapped, simpler_immediates):
                 self._edit(number, edits)
             self._locals(number)
 

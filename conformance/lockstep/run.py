@@ -11,7 +11,8 @@ from conformance.lockstep.choices import Choices
 from conformance.lockstep.host import Host, HostFailureError, argument
 from conformance.lockstep.values import Shown, show
 from conformance.runner import describe
-from interp.engine import Engine, Extern, Func, Global, Limits, Memory, Table
+from interp.engine import Engine, Extern, Func, Global, Limits, Memory, Store, Table
+from interp.engines.embedding import PureStore
 from interp.errors import Exhaustion, Rejected, Trap, UncaughtException, Unlinkable
 from interp.syntax.types import EXNREF, ExportType, FuncType, RefType, ValType
 
@@ -81,6 +82,7 @@ class Run:
         self.host = Host(self.show)
         self._wasm = wasm
         self._limits = limits
+        self._store: Store | None = None
 
     def show(self, t: ValType, value: Any) -> Shown:
         """A value of this instance."""
@@ -95,6 +97,7 @@ class Run:
 
     def _instantiate(self) -> tuple[Outcome, Any]:
         module, store = self.engine.compile(self._wasm), self.engine.store(self._limits)
+        self._store = store
         externs = [
             store.func_alloc(each.type, self.host.function(each.name, each.type))
             if isinstance(each.type, FuncType)
@@ -108,9 +111,9 @@ class Run:
         return attempt(lambda: (self._call(call), None), self.show)[0]
 
     def _call(self, call: Call) -> Outcome:
-        func = self.exports[call.name]
+        func = self.exports.get(call.name)
         if not isinstance(func, Func):
-            raise TypeError(f"the export {call.name!r} is no function")
+            return Outcome("no such function", call.name)
         types = func.type.results
         results = func(*call.arguments(func.type.params, self.exports))
         values = (results,) if len(types) == 1 else results or ()
@@ -119,6 +122,13 @@ class Run:
     def state(self) -> State:
         """What can be seen now."""
         return state_of(self.exports, self.show)
+
+    def fuel_used(self) -> int:
+        """The fuel that the last call took, as the reference machine counts it; 0 where that is not known."""
+        if not isinstance(self._store, PureStore) or self._limits.fuel is None:
+            return 0
+        meter = self._store.inst.meter
+        return self._limits.fuel - (meter.fuel or 0) - meter.budget
 
 
 def state_of(exports: Mapping[str, Extern], show_value: ShowValue, max_pages: int | None = None) -> State:

@@ -29,6 +29,9 @@ MAX_REPEATS = 24
 TRIES = 5
 """Productions that are tried before the simplest one is taken."""
 
+MAX_NEAR = 6
+"""Locals of a type among which one is chosen to be read: the latest ones, so that what was computed is used."""
+
 MAX_DEPTH = 7
 """Blocks and operands that are nested by chance; deeper nesting is made on purpose."""
 
@@ -159,14 +162,19 @@ class Body:
 
     def leaf(self, t: ValType) -> Code:
         """The simplest code that leaves a value of a type: a constant or a local."""
-        found = self.locals_of(t)
+        found = self.locals_of(t)[-MAX_NEAR:]
         if isinstance(t, RefType):
             if found and t.null and self.c.chance(60):
                 return [self.ins("local.get", self.c.pick(found))]
             return self.some_reference(t)
-        if found and self.c.chance(65):
+        if found and self.c.chance(70):
             return [self.ins("local.get", self.c.pick(found))]
         return [self.const(t, constant(self.c, t))]
+
+    def latest(self, t: ValType) -> Code:
+        """The value of one of the latest locals, so that it is seen from outside."""
+        found = self.locals_of(t)[-MAX_NEAR:] if not isinstance(t, RefType) or t.null else []
+        return [self.ins("local.get", self.c.pick(found))] if found else self.value(t)
 
     def some_reference(self, t: RefType) -> Code:
         """A reference, made as simply as possible; null where that is allowed and nothing else is to be had."""
@@ -220,6 +228,8 @@ class Body:
             found = self.settable(t)
             if found and self.c.chance(50):
                 code.append(self.ins("local.set", self.c.pick(found)))
+            elif self.plan.checksum is not None and not isinstance(t, RefType) and self.c.chance(25):
+                code += NOTES[0](self, t)
             else:
                 code.append(self.ins("drop"))
         return code
@@ -229,6 +239,10 @@ class Body:
         code, waiting = self.take(ft.params)
         code += self.statements(most)
         label = self.labels[-1]
+        if len(self.labels) == 1:
+            code += NOTES_AT_END[0](self)
+            if self.c.chance(70):
+                return code + self.discard(waiting) + [instr for t in ft.results for instr in self.latest(t)]
         if label.ends and self.c.chance(12):
             branch = "return" if len(self.labels) == 1 and self.c.chance(50) else "br"
             code += self.operands(ft.results)
@@ -262,6 +276,10 @@ class Body:
         self.ticks = ticks
         return code
 
+
+NOTES: list[Callable[[Body, ValType], Code]] = []
+NOTES_AT_END: list[Callable[[Body], Code]] = []
+"""How a number on the stack is noted, and what is noted at the end of a function."""
 
 Value = Callable[[Body, ValType], Code | None]
 Statement = Callable[[Body], Code | None]

@@ -36,7 +36,7 @@ signalling with several payloads, the neighbours of 1, and what integers of 32 a
 def integer(c: Choices, N: int) -> int:
     """An iN, 0 <= result < 2**N."""
     form = c.weighted(
-        ((4, "small"), (1, "minus"), (1, "power"), (1, "known"), (1, "minus power"), (1, "16"), (1, "any"))
+        ((2, "small"), (1, "minus"), (1, "power"), (1, "known"), (1, "minus power"), (1, "16"), (2, "any"))
     )
     if form == "power":
         value = (1 << c.below(N)) + c.below(3) - 1

@@ -315,7 +315,7 @@ def blind_call(body: Body) -> Code | None:
     return code + body.discard(ft.results)
 
 
-@statement(3)
+@statement(6)
 def tail_call(body: Body) -> Code | None:
     """A tail call of an earlier function with the same results, inside an if."""
     if not body.plan.profile.tail_calls:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from conformance.lockstep.choices import Choices
 from conformance.lockstep.grammar import aggregates, control, memories, patterns, references, values
 from conformance.lockstep.grammar.body import Body, Code, Label, finish
+from conformance.lockstep.grammar.constants import constant
+from conformance.lockstep.grammar.patterns import deep, long_run
 from conformance.lockstep.grammar.plan import HOST_MODULE, Plan, plan
-from conformance.lockstep.grammar.values import mnemonic
+from conformance.lockstep.grammar.values import mnemonic, work
 from interp.execution import numerics
 from interp.syntax import modules as m
-from interp.syntax.types import I32, FuncType, RecType, TypeIdx
+from interp.syntax.types import I32, FuncType, NumType, RecType, TypeIdx, VecType
 
 PRODUCTIONS = (values, memories, control, references, aggregates, patterns)
 """The modules whose productions are registered."""
@@ -40,13 +42,26 @@ def generate(c: Choices, size: int | None = None) -> m.Module:
 
 
 def function(body: Body) -> Code:
-    """Any code."""
-    code: Code = []
-    while not body.enough() and len(code) < 2 * body.plan.profile.size:
+    """Any code, now and then with one thing in it that is done on purpose."""
+    code = beginning(body)
+    if body.c.chance(15):
         code += body.statement()
+        code += body.c.weighted(((3, deep), (2, long_run)))(body)
+    while not body.enough() and len(code) < 2 * body.plan.profile.size:
+        code += (work(body) if body.c.chance(45) else None) or body.statement()
         if body.c.chance(10):
             break
     return code + body.sequence(FuncType((), body.type.results))
+
+
+def beginning(body: Body) -> Code:
+    """Some locals get values worth working with."""
+    code: Code = []
+    for _ in range(body.c.between(1, 4)):
+        t = body.c.weighted(body.plan.palette)
+        if isinstance(t, NumType | VecType):
+            code += [body.const(t, constant(body.c, t)), body.ins("local.set", body.new_local(t))]
+    return code
 
 
 def bounded(body: Body, mask: int) -> Code:
@@ -69,7 +84,7 @@ def recursive(body: Body) -> Code:
     """A function that calls itself once or twice, values waiting on the stack meanwhile."""
     calls = body.c.between(1, 2)
     mask = RECURSION_MASKS[0] if calls == 2 else body.c.pick(RECURSION_MASKS)
-    code = bounded(body, mask) + body.statements(2)
+    code = bounded(body, mask) + beginning(body) + body.statements(2)
     for _ in range(calls):
         waiting = body.operands(tuple([body.c.weighted(body.plan.palette) for _ in range(body.c.below(2))]))
         code += [*waiting, *own_arguments(body), body.ins("call", body.index)]
@@ -82,7 +97,7 @@ def recursive(body: Body) -> Code:
 
 def tail_recursive(body: Body) -> Code:
     """A function that ends by calling itself."""
-    code = bounded(body, TAIL_RECURSION_MASK) + body.statements(3)
+    code = bounded(body, TAIL_RECURSION_MASK) + beginning(body) + body.statements(3)
     code += [*own_arguments(body), body.ins("return_call", body.index)]
     body.ticks *= TAIL_RECURSION_MASK + 1
     return code + body.unreachable(body.type.results)

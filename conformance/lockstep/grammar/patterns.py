@@ -16,6 +16,9 @@ from interp.syntax.types import I32, I64, V128, FuncType, NumType, ValType
 DEEP = 42
 """More blocks than this are not nested on purpose."""
 
+MAX_RUN = 60
+"""Assignments in a row."""
+
 
 def combine(body: Body, t: ValType) -> Instr:
     """An operator on two integers."""
@@ -198,12 +201,9 @@ def narrowed(body: Body, t: ValType) -> Code | None:
     return [*code, body.ins(wrap), body.ins(extend)]
 
 
-@statement(1)
-def deep(body: Body) -> Code | None:
-    """More nested blocks, ifs and loops than twenty, with branches far out."""
-    if body.enough() or body.depth > 2 or body.repeats > 1 or body.left < 3 * DEEP or body.c.chance(60):
-        return None
-    return deeper(body, body.c.between(18, DEEP))
+def deep(body: Body) -> Code:
+    """About as many nested blocks, ifs and loops as Python can nest, or more, with branches far out."""
+    return deeper(body, body.c.between(16, DEEP))
 
 
 def deeper(body: Body, levels: int) -> Code:
@@ -223,16 +223,13 @@ def deeper(body: Body, levels: int) -> Code:
     return [*test, body.block(form, nothing, code, *([[]] if form == "if" else []))]
 
 
-@statement(1)
-def long_run(body: Body) -> Code | None:
+def long_run(body: Body) -> Code:
     """A long run of simple assignments, in which every value depends on earlier ones."""
-    if body.repeats > 2 or body.depth > 2 or body.left < 100 or body.c.chance(50):
-        return None
     t = some_integer(body)
     names = [body.some_local(t) for _ in range(4)]
     names = [x for x in names if x in body.settable()] or [body.new_local(t)]
     code: Code = []
-    for _ in range(body.c.between(15, 30)):
+    for _ in range(body.c.between(15, MAX_RUN)):
         code += [body.ins("local.get", body.c.pick(names)), *body.leaf(t), combine(body, t)]
         code.append(body.ins("local.set", body.c.pick(names)))
     return code
@@ -245,7 +242,7 @@ def carried_loop(body: Body) -> Code:
     return [*body.operands(types), *counted_loop(body, FuncType(types, types)), *body.discard(types)]
 
 
-@statement(6)
+@statement(3)
 def vector_work(body: Body) -> Code | None:
     """A vector that goes through one operator after the other."""
     if not body.plan.profile.simd:

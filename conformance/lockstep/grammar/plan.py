@@ -48,8 +48,9 @@ ANYREF = RefType(True, AbsHeapType.ANY)
 I31REF = RefType(True, AbsHeapType.I31)
 HOST_MODULE = "host"
 MAX_PAGES = 4
+MAX_DATA = 200
 MAX_ELEMENTS = 24
-"""Sizes that memories and tables may grow to."""
+"""Pages and elements that memories and tables may grow to, and bytes of data in a segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Profile:
     @classmethod
     def chosen(cls, c: Choices, size: int | None = None) -> Profile:
         """A profile; `size` in place of a chosen one."""
-        simd, aggregates, exceptions = c.chance(20), c.chance(20), c.chance(20)
+        simd, aggregates, exceptions = c.chance(25), c.chance(20), c.chance(20)
         return cls(
             size=size or c.weighted(((3, 20), (5, 45), (4, 80), (1, 160))),
             funcs=c.weighted(((3, 1), (4, 2), (3, 3), (2, 5))),
@@ -88,8 +89,8 @@ class Profile:
             references=aggregates or exceptions or c.chance(20),
             aggregates=aggregates,
             exceptions=exceptions,
-            tables=c.chance(35),
-            tail_calls=c.chance(20),
+            tables=c.chance(60 if aggregates else 35),
+            tail_calls=c.chance(25),
             addr64=c.chance(10),
             memories=c.weighted(((16, 1), (2, 2), (2, 0))),
             hosts=c.chance(55),
@@ -99,7 +100,8 @@ class Profile:
 @dataclass(slots=True)
 class Plan:
     """A module without its functions' code. Function indices begin with the imports; the first `leaves` functions of
-    the module itself may be called through references, and call nothing that way."""
+    the module itself may be called through references, and call nothing that way. `checksum` is a global in which code
+    notes values that it has no other use for, so that they are seen from outside."""
 
     profile: Profile
     types: list[SubType] = field(default_factory=list)
@@ -114,6 +116,7 @@ class Plan:
     funcs: list[FuncType] = field(default_factory=list)
     leaves: int = 0
     palette: list[tuple[int, ValType]] = field(default_factory=list)
+    checksum: int | None = None
 
     def define(self, subtype: SubType) -> int:
         """A new type, in a recursive type of its own: its index."""
@@ -241,7 +244,7 @@ def plan_functions(made: Plan, c: Choices) -> None:
         made.typeidx(ft)
     for ft in made.funcs:
         made.typeidx(ft)
-    made.leaves = c.between(1, len(made.funcs))
+    made.leaves = c.between(1, max(1, len(made.funcs) - 1))
     if made.profile.references and c.chance(40):
         made.palette.append((1, RefType(True, TypeIdx(made.typeidx(made.funcs[0])))))
 
@@ -253,9 +256,8 @@ def plan_memories(made: Plan, c: Choices) -> None:
         minimum = c.weighted(((10, 1), (2, 2), (1, 0)))
         made.mems.append(MemType(addrtype, Limits(minimum, c.between(minimum, MAX_PAGES))))
         if minimum:
-            for _ in range(c.below(3)):
-                data = bytes([c.below(256) for _ in range(c.below(24))])
-                place = c.pick((0, 8, 100, 65536 * minimum - len(data)))
+            for place in (0, 8, 65536 * minimum - MAX_DATA)[c.below(2) : c.between(1, 3)]:
+                data = c.bits(8 * MAX_DATA).to_bytes(MAX_DATA, "little")[: c.between(MAX_DATA // 2, MAX_DATA)]
                 made.datas.append(m.Data(data, m.Active(x, (const(addrtype.numtype, place),)), 0))
     if (made.mems or made.profile.aggregates) and c.chance(50):
         made.datas.append(m.Data(bytes([c.below(256) for _ in range(c.below(32))]), m.Passive(), 0))
@@ -277,6 +279,9 @@ def plan_globals(made: Plan, c: Choices) -> None:
     for _ in range(c.below(4)):
         t = c.weighted(made.palette)
         made.globals.append((GlobalType(c.chance(80), t), initial(made, c, t)))
+    if c.chance(90):
+        made.checksum = len(made.globals)
+        made.globals.append((GlobalType(True, I64), initial(made, c, I64)))
 
 
 def plan_tables(made: Plan, c: Choices) -> None:

@@ -268,7 +268,7 @@ def kept_nonnull(body: Body) -> Code | None:
     return [*body.some_reference(t), body.ins("local.set", x), body.ins("local.get", x), *body.discard((t,))]
 
 
-@statement(1)
+@statement(2)
 def null_call(body: Body) -> Code | None:
     """call_ref of what may be null, inside an if."""
     leaves = [x for x in body.plan.leaf_indices() if body.affordable(x)]

@@ -9,15 +9,19 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from conformance.lockstep.grammar.body import UNREACHABLE, Body, Code, statement, value
+from conformance.lockstep.grammar.body import MAX_NEAR, NOTES, NOTES_AT_END, UNREACHABLE, Body, Code, statement, value
 from conformance.lockstep.grammar.constants import constant, integer
 from interp.execution import numerics
 from interp.syntax.features import RELAXED_SIMD
 from interp.syntax.instructions import OPS, Op
+from interp.syntax.shapes import I64X2
 from interp.syntax.types import F32, F64, I32, I64, V128, NumType, RefType, ValType, VecType
 
 BY_RESULT: dict[ValType, list[Op]] = defaultdict(list)
 """Type -> the rows with a type of their own that leave one value of it and take some."""
+
+STEPS: dict[ValType, list[Op]] = defaultdict(list)
+"""Type -> the rows whose first operand is of it."""
 
 LANES: dict[str, list[Op]] = defaultdict(list)
 """Kind -> rows of instructions on single lanes."""
@@ -25,6 +29,8 @@ LANES: dict[str, list[Op]] = defaultdict(list)
 for _op in OPS:
     if _op.type is not None and _op.type.params:
         BY_RESULT[_op.type.results[0]].append(_op)
+        if _op.sem not in (numerics.trunc_u, numerics.trunc_s):
+            STEPS[_op.type.params[0]].append(_op)
     elif _op.kind in ("vextract_lane", "vreplace_lane", "vshuffle"):
         LANES[_op.kind].append(_op)
 
@@ -53,18 +59,25 @@ CHAINED: dict[ValType, list[Op]] = {
     t: [
         row_of(sem, width(t))
         for sem in (
-            numerics.iadd, numerics.isub, numerics.iand, numerics.ior, numerics.ixor, numerics.ishl, numerics.ishr_u,
-            numerics.ishr_s, numerics.imul, numerics.irotl, numerics.irotr,
+            numerics.iadd, numerics.isub, numerics.ixor, numerics.iadd, numerics.isub, numerics.ixor, numerics.iand,
+            numerics.ior, numerics.ishl, numerics.ishr_u, numerics.ishr_s, numerics.imul, numerics.irotl,
+            numerics.irotr,
         )
     ]
     for t in (I32, I64)
 }  # fmt: skip
-"""The operators of arithmetic on integers that programs are made of."""
+"""The operators of arithmetic on integers that programs are made of; those that lose nothing come more often."""
 
 COMPARISONS: dict[ValType, list[Op]] = {
     t: [op for op in BY_RESULT[I32] if op.type is not None and op.type.params == (t, t) and op.kind == "relop"]
     for t in (I32, I64)
 }
+MAX_NOTED = 8
+"""Locals that are noted at the end of a function."""
+
+TRUTHS = ("relop", "testop")
+"""Kinds of operators that leave one bit of what they were given."""
+
 DIVISIONS = (numerics.idiv_u, numerics.idiv_s, numerics.irem_u, numerics.irem_s)
 TRUNCATIONS = (numerics.trunc_u, numerics.trunc_s)
 CONVERSIONS: dict[ValType, Op] = {F32: row_of(numerics.convert_s, 32, 32), F64: row_of(numerics.convert_s, 32, 64)}
@@ -87,6 +100,8 @@ def operator(body: Body, t: ValType) -> Code | None:
     if body.c.chance(50):
         same = [op for op in found if op.type is not None and set(op.type.params) == {t}]
         found = same or found
+    if body.c.chance(60):
+        found = [op for op in found if op.kind not in TRUTHS] or found
     return apply(body, body.c.pick(found))
 
 
@@ -189,7 +204,7 @@ def lane_of_vector(body: Body, t: ValType) -> Code | None:
     return [*body.operands((V128, shape.unpacked)), body.ins(op.mnemonic, body.c.below(shape.dim))]
 
 
-@statement(9)
+@statement(6)
 def set_local(body: Body) -> Code | None:
     """A local gets a value."""
     found = body.settable()
@@ -207,7 +222,81 @@ def set_global(body: Body) -> Code | None:
     return [*body.value(body.plan.globals[x][0].valtype), body.ins("global.set", x)]
 
 
-@statement(2)
+@statement(16)
+def work(body: Body) -> Code | None:
+    """A local goes through one operator after the other, of whatever type that makes it; another local keeps it."""
+    found = [x for x in body.settable() if isinstance(body.locals[x], NumType | VecType)]
+    if not found:
+        return None
+    x = body.c.pick(found[-MAX_NEAR:])
+    t, code = body.locals[x], [body.ins("local.get", x)]
+    for _ in range(body.c.between(2, 7)):
+        op = body.c.pick(body.c.pick(steps(body, t)))
+        types = op.type.params if op.type is not None else ()
+        others = [instr for other in types[1:] for instr in body.leaf(other)]
+        if op.sem in DIVISIONS and body.c.chance(80):
+            others = [body.const(t, integer(body.c, width(t)) | 1)]
+        code += [*others, body.ins(op.mnemonic)]
+        t = op.type.results[0] if op.type is not None else t
+    own = [y for y in body.settable() if body.locals[y] == t]
+    return [*code, body.ins("local.set", body.c.pick(own) if own and body.c.chance(70) else body.new_local(t))]
+
+
+def steps(body: Body, t: ValType) -> list[list[Op]]:
+    """Operators whose first operand is of a type: those that keep the type, twice, and those that do not."""
+    palette = {own for _, own in body.plan.palette}
+    found = [op for op in STEPS[t] if usable(body, op) and palette.issuperset(op.type.results if op.type else ())]
+    keeping = [op for op in found if op.type is not None and op.type.results == (t,)]
+    binary = [op for op in keeping if op.type is not None and len(op.type.params) > 1 and op.kind not in TRUTHS]
+    leaving = [op for op in found if op not in keeping]
+    return [each for each in (binary, binary, keeping, CHAINED.get(t, []), leaving) if each]
+
+
+def as_i64(body: Body, t: ValType) -> Code:
+    """An i64 that depends on the bits of the number or vector on the stack.  Raises TypeError for other types."""
+    if t == V128:
+        x = body.new_local(V128)
+        lane = mnemonic(numerics.ivextract_lane_u, I64X2)
+        code = [body.ins("local.tee", x), body.ins(lane, 0), body.ins("local.get", x), body.ins(lane, 1)]
+        return [*code, body.ins(mnemonic(numerics.iadd, 64))]
+    N = width(t)
+    code = [body.ins(mnemonic(numerics.reinterpret, str(t), f"i{N}"))] if t in (F32, F64) else []
+    return [*code, body.ins(mnemonic(numerics.extend_u, 32, 64))] if N == 32 else code
+
+
+def note(body: Body, t: ValType) -> Code:
+    """checksum := rotl(checksum) xor the number or vector on the stack.  Raises TypeError for other types."""
+    sum_ = body.plan.checksum or 0
+    turned = [body.ins("global.get", sum_), body.const(I64, 9), body.ins(mnemonic(numerics.irotl, 64))]
+    return [*as_i64(body, t), *turned, body.ins(mnemonic(numerics.ixor, 64)), body.ins("global.set", sum_)]
+
+
+def summary(body: Body) -> Code:
+    """Note the values of some locals."""
+    if body.plan.checksum is None:
+        return []
+    sum_ = body.plan.checksum
+    code = [body.ins("global.get", sum_), body.const(I64, 9), body.ins(mnemonic(numerics.irotl, 64))]
+    numbers = [x for x, t in enumerate(body.locals) if isinstance(t, NumType | VecType)]
+    for x in numbers[-MAX_NOTED:]:
+        code += [body.ins("local.get", x), *as_i64(body, body.locals[x]), body.ins(mnemonic(numerics.isub, 64))]
+    return [*code, body.ins("global.set", sum_)]
+
+
+NOTES.append(note)
+NOTES_AT_END.append(summary)
+
+
+@statement(3)
+def noted(body: Body) -> Code | None:
+    """A value that is noted."""
+    t = body.c.weighted(body.plan.palette)
+    if body.plan.checksum is None or not isinstance(t, NumType | VecType):
+        return None
+    return [*body.value(t), *note(body, t)]
+
+
+@statement(1)
 def dropped(body: Body) -> Code | None:
     """A value that nobody wants; it may still trap."""
     return [*body.value(body.c.weighted(body.plan.palette)), body.ins("drop")]
