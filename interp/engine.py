@@ -32,7 +32,7 @@ PAGE = 65536
 ENGINES = {"reference": "", "compiled": "", "wasmtime": "wasmtime"}
 """Name of each engine, and the extra of the distribution that brings what it needs ("" for none)."""
 
-DEFAULT_ENGINE = "reference"
+DEFAULT_ENGINE = "compiled"
 DEFAULT_FEATURES = "3.0"
 
 

@@ -63,7 +63,13 @@ def _imul(N: int, a: Expr, b: Expr) -> Fact:
 
 
 def _iand(N: int, a: Expr, b: Expr) -> Fact:
-    return 0, min(a.hi, b.hi), max(a.zeros, b.zeros)
+    lo = 0
+    if b.lo == b.hi:
+        # A mask that clears only the lowest bits rounds down.
+        k, bits = trailing_zeros(b.lo), MASK[a.hi.bit_length()]
+        if b.lo & bits == bits >> k << k:
+            lo = a.lo >> k << k
+    return lo, min(a.hi, b.hi), max(a.zeros, b.zeros)
 
 
 def _bits(a: Expr, b: Expr) -> int:

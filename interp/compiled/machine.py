@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from interp.compiled.cache import PENDING
 from interp.compiled.limits import SLACK, STACK, Ticks
 from interp.compiled.linking import LinkedInstance
 from interp.compiled.names import f32_nan
@@ -123,6 +124,8 @@ class CompiledMachine:
                 STACK.leave(key)
             # Set rather than counted down, so that a KeyboardInterrupt at any place leaves them right.
             meter.depth, meter.reentry = depth, reentry
+            if outermost and PENDING.shelves:
+                PENDING.write_when_due()
 
     def meaning(self, error: Exception) -> Exception:
         """What an exception that left generated code stands for; itself, if it is what it says."""

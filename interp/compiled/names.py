@@ -59,7 +59,7 @@ def constant(name: str) -> float:
 
 FIXED: dict[str, Any] = {
     "I31": I31, "ArrayInst": ArrayInst, "ExnInst": ExnInst, "StructInst": StructInst, "f32_nan": f32_nan,
-    "match_ref": match_ref, "sqrt": sqrt, "int": int, "abs": abs, "len": len, "from_bytes": int.from_bytes,
+    "match_ref": match_ref, "sqrt": sqrt, "int": int, "range": range, "bytes": bytes, "abs": abs, "len": len, "from_bytes": int.from_bytes,
 }  # fmt: skip
 
 _known: dict[str, Any] = dict(FIXED)

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from interp.compiled.python_data import NEVER_RETURNS, STATEMENTS, DataWriter
 from interp.compiled.python_expr import LOGICAL_OR, paren
 from interp.compiled.python_nans import any_nans
-from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope, Structure
+from interp.compiled.structure import count_exits, Choice, Goto, Guarded, If, Loop, Node, Scope, Structure
 from interp.compiled.tree import (
     VAR,
     Assign,
@@ -449,6 +449,9 @@ class CodeWriter(DataWriter):
         around = Around(node.header, behind)
         self.enter(around)
         self.shared = {}
+        counting = None if self.options.metered else counting_loop(node, behind)
+        if counting is not None:
+            return self.counted_loop(node, follow, around, counting)
         lines, _ = self.captured(node.body, node.header)
         if not lines:
             lines.append((self.indent + 1, "pass", -1))
@@ -457,6 +460,11 @@ class CodeWriter(DataWriter):
         if self.options.metered:
             lines.append((self.indent, "else: raise ticks_ended()", -1))
         self.leave_loop(around, lines, "for _ in T:" if self.options.metered else "while True:")
+        return self.behind_loop(node, follow)
+
+    def behind_loop(self, node: Loop, follow: Block | None) -> bool:
+        """Go on behind a loop that was left by `break`."""
+        behind = self.behind(node, follow)
         if behind is None or not node.exits:
             return False
         if behind is not follow:
@@ -464,6 +472,20 @@ class CodeWriter(DataWriter):
                 self.jump(behind)
             return False
         return True
+
+    def counted_loop(self, node: Loop, follow: Block | None, around: Around, body: list[Node]) -> bool:
+        """A loop that Python counts; at its end the variable is stepped once more."""
+        count = node.header.count
+        name, step = count.relation.name, count.step
+        lines, _ = self.captured(body, node.header)
+        if not lines:
+            lines.append((self.indent + 1, "pass", -1))
+        lines.append((self.indent, f"else: {name} += {step}", -1))
+        constant, variable, sign = count.bound
+        bound = variable if sign == 1 else f"{constant} - {variable}" if sign else str(constant)
+        by = "" if step == 1 else f", {step}"
+        self.leave_loop(around, lines, f"for {name} in range({name}, {bound}{by}):")
+        return self.behind_loop(node, follow)
 
     # ---- Choices.
 
@@ -681,6 +703,35 @@ def follows(block: Block) -> bool:
         and isinstance(block.sources[0].terminator, Jump)
         and block.index > 0
     )
+
+
+def counting_loop(node: Loop, behind: Block | None) -> list[Node] | None:
+    """The body of a loop that counts without its step and its test, which must be its end; None for other loops."""
+    count = node.header.count
+    if count is None or not count.entered or not count.steady or len(node.body) < 3:
+        return None
+    test, last = node.body[-2:]
+    if not isinstance(test, If) or not isinstance(last, Goto) or len(test.arm) != 1:
+        return None
+    (other,) = test.arm
+    if not isinstance(other, Goto) or {other.target, last.target} != {node.header, behind}:
+        return None
+    if repeats(node.body, node.header) != 1 or not isinstance(behind, Block):
+        return None
+    name = count.relation.name
+    for index in range(len(node.body) - 3, -1, -1):
+        step = node.body[index]
+        if isinstance(step, Assign) and step.names == (name,):
+            rest = node.body[index + 1 : -2]
+            if all(isinstance(other, Assign) and not any(reads_any(e, (name,)) for e in other.exprs) for other in rest):
+                return [*node.body[:index], *rest]
+            return None
+    return None
+
+
+def repeats(nodes: list[Node], header: Block) -> int:
+    """How many branches back to a loop there are."""
+    return count_exits(nodes).get(header, 0)
 
 
 def with_ends(nodes: list[Node], end: Block) -> list[Node]:

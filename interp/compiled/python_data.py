@@ -72,8 +72,8 @@ class DataWriter(ValueWriter):
 
     def assign_integer(self, name: str, t: Text, N: int, exact: str = "") -> None:
         """name := the exact value; what seldom leaves the range is tested rather than masked."""
-        if t.lo >= 0 and t.hi <= MASK[N]:
-            self.line(f"{name} = {t.text}")
+        if t.lo >> N == t.hi >> N:
+            self.line(f"{name} = {self.plus(t, -(t.lo >> N << N)).text}")
         elif t.lo >= 0 and t.hi < 2 * MODULUS[N] and t.prec >= ADD:
             self.line(f"{name} = {t.text}")
             if t.hi <= MASK[N] + SMALL:
@@ -88,66 +88,90 @@ class DataWriter(ValueWriter):
 
     # ---- Addresses.
 
+    def affine(self, e: Expr) -> tuple[Text, int]:
+        """An integer as the sum of another one and a constant, which is congruent to the value."""
+        if e.op == CONST:
+            return Text("", ATOM, 0, 0), e.imm
+        if e.op == "iadd" and e.args[1].op == CONST:
+            N = 32 if e.type is I32 else 64
+            c = e.args[1].imm
+            return self.bounded(e.args[0]), c if c < SIGN[N] else c - MODULUS[N]
+        return self.bounded(e), 0
+
+    def address(self, base: Expr, offset: int = 0) -> Text:
+        """An effective address: the exact address and the offset."""
+        N = 32 if base.type is I32 else 64
+        t, c = self.affine(base)
+        lo, hi = t.lo + c, t.hi + c
+        if lo >> N == hi >> N:
+            # All of the range wraps around in the same way, mostly not at all.
+            c -= lo >> N << N
+            return self.plus(t, c + offset)
+        name = self.hoist_name()
+        self.assign_integer(name, self.plus(t, c), N)
+        return self.plus(Text(name, ATOM, 0, MASK[N]), offset)
+
+    def plus(self, t: Text, c: int) -> Text:
+        """The sum of an integer and a constant."""
+        if not t.text:
+            return Text(str(c), ATOM, c, c)
+        if not c:
+            return t
+        sign, size = ("+", c) if c > 0 else ("-", -c)
+        return Text(f"{paren(t.text, t.prec, ADD)} {sign} {size}", ADD, t.lo + c, t.hi + c)
+
+    def slow_address(self, base: Expr, offset: int) -> str:
+        """The same as one text, for where speed does not matter."""
+        t, c = self.affine(base)
+        return self.plus(self.masked(self.plus(t, c), 32 if base.type is I32 else 64), offset).text
+
     def location(self, base: Expr, memarg: MemArg) -> str:
         """A name or number for an effective address, which is never negative."""
-        t = self.address(base)
-        if memarg.offset:
-            return (
-                self.hoist(f"{paren(t, 0, ADD)} + {memarg.offset}") if not t.isdigit() else str(int(t) + memarg.offset)
-            )
-        return t
-
-    def address(self, base: Expr) -> str:
-        """A name or number for an exact address."""
-        if base.op in (CONST, VAR):
-            return str(base.imm)
-        t = self.number(base)
-        N = 32 if base.type is I32 else 64
-        if t.lo >= 0 and t.hi <= MASK[N]:
-            return self.hoist(t.text)
-        name = self.hoist_name()
-        self.assign_integer(name, t, N)
-        return name
+        t = self.address(base, memarg.offset)
+        return t.text if t.prec == ATOM else self.hoist(t.text)
 
     def hoist_name(self) -> str:
         """A new name for what is assigned on lines of its own."""
         raise NotImplementedError
 
-    def index(self, base: Expr, shift: int) -> Text:
-        """base >> shift, for a base whose lowest bits are known to be 0: computed where the numbers are small, congruent
-        modulo 2**(N - shift)."""
+    def index(self, base: Expr, shift: int) -> tuple[Text, int]:
+        """base >> shift, for a base whose lowest bits are known to be 0, as the sum of an integer and a constant: computed
+        where the numbers are small, congruent modulo 2**(N - shift)."""
+        N = 32 if base.type is I32 else 64
         if base.op == CONST:
-            return Text(str(base.imm >> shift), ATOM, base.imm >> shift, base.imm >> shift)
+            return Text("", ATOM, 0, 0), base.imm >> shift
         if base.op == "ishl" and base.args[1].op == CONST and base.args[1].imm >= shift:
             x, k = self.bounded(base.args[0]), base.args[1].imm - shift
             if k == 0:
-                return x
-            return Text(f"{paren(x.text, x.prec, SHIFT)} << {k}", SHIFT, x.lo << k, x.hi << k)
+                return x, 0
+            return Text(f"{paren(x.text, x.prec, SHIFT)} << {k}", SHIFT, x.lo << k, x.hi << k), 0
         if base.op == "iadd" and all(arg.zeros >= shift for arg in base.args):
             a, b = base.args
-            x = self.index(a, shift)
-            if b.op == CONST and b.imm >= SIGN[32 if b.type is I32 else 64]:
-                c = (MODULUS[32 if b.type is I32 else 64] - b.imm) >> shift
-                return Text(f"{paren(x.text, x.prec, ADD)} - {c}", ADD, x.lo - c, x.hi - c)
-            y = self.index(b, shift)
-            return Text(f"{paren(x.text, x.prec, ADD)} + {paren(y.text, y.prec, MUL)}", ADD, x.lo + y.lo, x.hi + y.hi)
+            if b.op == CONST:
+                t, c = self.index(a, shift)
+                return t, c + ((b.imm if b.imm < SIGN[N] else b.imm - MODULUS[N]) >> shift)
+            (x, cx), (y, cy) = self.index(a, shift), self.index(b, shift)
+            if not x.text or not y.text:
+                return (x, y)[not x.text], cx + cy
+            text = f"{paren(x.text, x.prec, ADD)} + {paren(y.text, y.prec, MUL)}"
+            return Text(text, ADD, x.lo + y.lo, x.hi + y.hi), cx + cy
         if base.op == VAR:
+            lo, hi = base.lo >> shift, base.hi >> shift
             if self.indexed.get((base.imm, shift), 0) > 1:
-                return Text(self.share(f"{base.imm} >> {shift}", base.imm), ATOM, base.lo >> shift, base.hi >> shift)
-            return Text(f"{base.imm} >> {shift}", SHIFT, base.lo >> shift, base.hi >> shift)
+                return Text(self.share(f"{base.imm} >> {shift}", base.imm), ATOM, lo, hi), 0
+            return Text(f"{base.imm} >> {shift}", SHIFT, lo, hi), 0
         t = self.exact(base)
-        return Text(f"{paren(t.text, t.prec, SHIFT)} >> {shift}", SHIFT, t.lo >> shift, t.hi >> shift)
+        return Text(f"{paren(t.text, t.prec, SHIFT)} >> {shift}", SHIFT, t.lo >> shift, t.hi >> shift), 0
 
     def element(self, base: Expr, offset: int, shift: int) -> str:
         """The index of an aligned access."""
-        t = self.index(base, shift)
+        t, c = self.index(base, shift)
         bits = (32 if base.type is I32 else 64) - shift
-        text, prec = t.text, t.prec
-        if t.lo < 0 or t.hi > MASK[bits]:
-            text, prec = f"{paren(t.text, t.prec, AND)} & {MASK[bits]}", AND
-        if not offset:
-            return text
-        return str(int(text) + (offset >> shift)) if text.isdigit() else f"{paren(text, prec, ADD)} + {offset >> shift}"
+        lo, hi = t.lo + c, t.hi + c
+        if lo >> bits == hi >> bits:
+            return self.plus(t, c - (lo >> bits << bits) + (offset >> shift)).text
+        whole = self.plus(t, c)
+        return self.plus(Text(f"{paren(whole.text, whole.prec, AND)} & {MASK[bits]}", AND, 0, 0), offset >> shift).text
 
     # ---- Loads and stores.
 
@@ -171,9 +195,8 @@ class DataWriter(ValueWriter):
         if t is F64:
             self.line(f"{name} = {text}")
         elif t is F32:
-            # The address may be that of the variable which is loaded.
-            address = self.location(base, memarg)
-            if address == name:
+            address = self.slow_address(base, memarg.offset)
+            if name in variables(base):
                 address = self.hoist(address)
             self.line(f"{name} = {text}")
             self.line(f"if {name} != {name}: {name} = ld{memarg.memidx}f({address})")
@@ -183,10 +206,7 @@ class DataWriter(ValueWriter):
 
     def byte_index(self, base: Expr, offset: int) -> str:
         """The index of a byte."""
-        t = self.exact(base) if base.op in (CONST, VAR) else Text(self.address(base), ATOM, 0, 0)
-        if not offset:
-            return t.text
-        return str(int(t.text) + offset) if t.text.isdigit() else f"{paren(t.text, t.prec, ADD)} + {offset}"
+        return self.address(base, offset).text
 
     def access(self, base: Expr, memarg: MemArg, shift: int, letter: str) -> str:
         """The text that reads a number."""
@@ -205,18 +225,12 @@ class DataWriter(ValueWriter):
         if offset & MASK[shift]:
             name = self.location(base, MemArg(0, offset))
             return name, f"{name} >> {shift}", 0
-        name = self.address(base)
-        if name.isdigit():
-            name = self.hoist(name)
+        name = self.location(base, MemArg(0, 0))
         quotient = f"{name} >> {shift}"
-        if offset:
-            if base.op == VAR and self.indexed.get((name, shift), 0) > 1:
-                quotient = f"{self.share(quotient, name)} + {offset >> shift}"
-            else:
-                quotient = f"{name} + {offset} >> {shift}"
-        elif base.op == VAR and self.indexed.get((name, shift), 0) > 1:
+        if base.op == VAR and self.indexed.get((name, shift), 0) > 1:
             quotient = self.share(quotient, name)
-        return name, quotient, offset
+            return name, f"{quotient} + {offset >> shift}" if offset else quotient, offset
+        return name, f"{name} + {offset} >> {shift}" if offset else quotient, offset
 
     def store(self, do: Do) -> None:
         """A store."""
@@ -255,8 +269,9 @@ class DataWriter(ValueWriter):
             if e.op == CONST and text[0] != "k":
                 self.line(f"m{memory}f[{index}] = {text}")
                 return
+            slow = self.slow_address(base, offset)
             self.line(f"if {text} == {text}: m{memory}f[{index}] = {text}")
-            self.line(f"else: st{memory}f({self.byte_index(base, offset)}, {text})")
+            self.line(f"else: st{memory}f({slow}, {text})")
         else:
             self.line(f"st{memory}f({self.byte_index(base, offset)}, {text})")
 
@@ -509,6 +524,11 @@ class DataWriter(ValueWriter):
     def throw_ref(self, do: Do) -> None:
         """throw_ref"""
         self.line(f"raise thrown({self.value(do.args[0])[0]})")
+
+
+def variables(e: Expr) -> set[str]:
+    """The variables that an expression reads."""
+    return {e.imm} if e.op == VAR else {name for arg in e.args for name in variables(arg)}
 
 
 Statement = Callable[[Any, Do], None]

@@ -34,7 +34,7 @@ class Text(NamedTuple):
     hi: int
 
 
-WIDEST = {32: 1 << 62, 64: 1 << 120}
+WIDEST = {32: 1 << 89, 64: 1 << 149}
 """Beyond this the digits of a Python integer cost more than a mask."""
 
 WIDTHS: dict[Any, int] = {I32: 32, I64: 64}
@@ -101,6 +101,10 @@ class IntegerWriter:
         """An integer made exact."""
         if t.lo >= 0 and t.hi <= MASK[N]:
             return t
+        if t.lo >> N == t.hi >> N:
+            c = t.lo >> N << N
+            sign, size = ("-", c) if c > 0 else ("+", -c)
+            return Text(f"{paren(t.text, t.prec, ADD)} {sign} {size}", ADD, t.lo - c, t.hi - c)
         lo, hi = (0, MASK[N]) if e is None else (e.lo, e.hi)
         return Text(f"{paren(t.text, t.prec, AND)} & {MASK[N]}", AND, lo, hi)
 
@@ -108,7 +112,7 @@ class IntegerWriter:
         """A congruent integer that is not much wider than the type."""
         t = self.number(e)
         N = WIDTHS[e.type]
-        return t if -MODULUS[N + 2] < t.lo and t.hi < MODULUS[N + 2] else self.masked(t, N, e)
+        return t if -WIDEST[N] < t.lo and t.hi < WIDEST[N] else self.masked(t, N, e)
 
     def signed(self, e: Expr) -> Text:
         """signed_N of the value."""
@@ -149,10 +153,16 @@ class IntegerWriter:
             return Text(f"-{paren(y.text, y.prec, UNARY)}", UNARY, -y.hi, -y.lo)
         return Text(f"{paren(x.text, x.prec, ADD)} - {paren(y.text, y.prec, MUL)}", ADD, x.lo - y.hi, x.hi - y.lo)
 
+    def factor(self, e: Expr) -> Text:
+        """A congruent integer of about as many digits as the type needs."""
+        t = self.number(e)
+        N = WIDTHS[e.type]
+        return t if -MODULUS[N + 2] < t.lo and t.hi < MODULUS[N + 2] else self.masked(t, N, e)
+
     def product(self, e: Expr) -> Text:
         """imul; operands that may be wide are masked first."""
         N = WIDTHS[e.type]
-        x, y = self.bounded(e.args[0]), self.bounded(e.args[1])
+        x, y = self.factor(e.args[0]), self.factor(e.args[1])
         if e.args[1].op == CONST and e.args[1].imm >= SIGN[N]:
             c = e.args[1].imm - MODULUS[N]
             y = Text(str(c), UNARY, c, c)

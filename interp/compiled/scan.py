@@ -5,14 +5,27 @@ Spec: exec/instructions#variable-instructions
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from math import gcd
 
 from interp.compiled.facts import constant
+from interp.execution.numerics_int import iadd, isub
 from interp.execution.values import MASK
 from interp.syntax.instructions import Expr
 
-Steps = dict[int, int]
-"""Local -> the greatest common divisor of what is added to it, or 0 where it is assigned in any other way."""
+Step = int | str | None
+
+
+@dataclass(slots=True)
+class Steps:
+    """The locals that a loop assigns: for each the greatest common divisor of what is added to it, or 0 where it is
+    assigned in any other way; and what is added to those that are stepped in one place, outside of inner loops: an iN, or
+    the name of another local. None stands for all other assignments. `always` holds the byte offsets of the assignments
+    that no branch inside of the loop can pass by."""
+
+    divisors: dict[int, int] = field(default_factory=dict)
+    once: dict[int, Step] = field(default_factory=dict)
+    always: dict[int, int] = field(default_factory=dict)
 
 ASSIGNMENTS = ("local.set", "local.tee")
 
@@ -20,47 +33,65 @@ ASSIGNMENTS = ("local.set", "local.tee")
 def assigned(body: Expr) -> dict[int, Steps]:
     """For each `loop` and `try_table` in a body, by its byte offset: the locals that are assigned inside."""
     found: dict[int, Steps] = {}
-    open_: list[tuple[Expr, int, list[Steps]]] = [(body, 0, [])]
+    open_: list[tuple[Expr, int, list[Steps], bool]] = [(body, 0, [], False)]
     while open_:
-        code, start, around = open_.pop()
+        code, start, around, of_loop = open_.pop()
         for index in range(start, len(code)):
             instr = code[index]
             kind = instr.op.kind
             if kind in ASSIGNMENTS:
                 if around:
                     record(around, instr.immediates[0], step(code, index))
+                    if of_loop:
+                        around[-1].always[instr.immediates[0]] = instr.offset
             elif instr.bodies:
                 inner = around
                 if kind in ("loop", "try_table"):
-                    inner = [*around, found.setdefault(instr.offset, {})]
-                open_.append((code, index + 1, around))
-                open_.extend((inner_code, 0, inner) for inner_code in reversed(instr.bodies))
+                    inner = [*around, found.setdefault(instr.offset, Steps())]
+                open_.append((code, index + 1, around, of_loop))
+                open_.extend((inner_code, 0, inner, kind == "loop") for inner_code in reversed(instr.bodies))
                 break
     return found
 
 
-def record(around: list[Steps], x: int, divisor: int) -> None:
+def record(around: list[Steps], x: int, added: Step) -> None:
     """A local is assigned inside all these blocks."""
+    divisor = added if isinstance(added, int) else 0
     for steps in around:
-        known = steps.get(x)
-        steps[x] = divisor if known is None else (gcd(known, divisor) if known and divisor else 0)
+        known = steps.divisors.get(x)
+        if known is None:
+            steps.divisors[x] = divisor
+            steps.once[x] = added if steps is around[-1] else None
+        else:
+            steps.divisors[x] = gcd(known, divisor) if known and divisor else 0
+            steps.once[x] = None
 
 
-def step(code: Expr, index: int) -> int:
-    """What an assignment adds to its local, if it has the form `local.get x, const c, add or sub, local.set x`."""
+def step(code: Expr, index: int) -> Step:
+    """What an assignment adds to its local, if it has the form `local.get x, const c, add or sub, local.set x`, or adds
+    another local in place of c."""
     if index < 3:
-        return 0
-    get, const, operator = code[index - 3 : index]
-    if get.op.kind == "local.get" and get.immediates == code[index].immediates and const.op.kind == "const":
-        return int(const.immediates[0]) if operator.op.mnemonic.endswith((".add", ".sub")) else 0
-    return 0
+        return None
+    get, added, operator = code[index - 3 : index]
+    x = code[index].immediates
+    if added.op.kind == "local.get" and operator.op.sem is iadd:
+        if added.immediates == x:
+            get, added = added, get
+        if get.op.kind == added.op.kind and get.immediates == x != added.immediates:
+            return f"l{added.immediates[0]}"
+        return None
+    if get.op.kind != "local.get" or get.immediates != x or added.op.kind != "const":
+        return None
+    if operator.op.sem is iadd:
+        return int(added.immediates[0])
+    return isub(operator.op.params[0], 0, added.immediates[0]) if operator.op.sem is isub else None
 
 
-def first_facts(op_type_width: int, entry: tuple[int, int, int], divisor: int) -> tuple[int, int, int]:
-    """What may be expected of a local at the start of a loop that steps it so, if `entry` holds before the loop: the
-    least value and the lowest bits stay, and the greatest one where it is stepped down."""
+def first_facts(N: int, entry: tuple[int, int, int], divisor: int) -> tuple[int, int, int]:
+    """What may be expected of an iN at the start of a loop that steps it so, if `entry` holds before the loop: the lowest
+    bits stay; stepped up, it stays above where it began, and stepped down it stays below, and often above 0."""
     lo, hi, zeros = entry
-    negative = divisor > MASK[op_type_width - 1]
-    if divisor:
-        zeros = min(zeros, constant(divisor)[2])
-    return lo, hi if negative or not divisor else MASK[op_type_width], zeros
+    if not divisor:
+        return 0, MASK[N], zeros
+    zeros = min(zeros, constant(divisor)[2])
+    return (min(lo, 1), hi, zeros) if divisor > MASK[N - 1] else (lo, MASK[N], zeros)

@@ -17,9 +17,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from interp.compiled.facts import RULES, Fact, Facts, constant, implies, join, refine
+from interp.compiled.counting import Relation, derive, relation_of
 from interp.compiled.scan import assigned
 from interp.compiled.simplify import COMMUTATIVE, simplify
 from interp.compiled.tree import (
+    Definitions,
+    Last,
+    State,
     CONST,
     VAR,
     Assign,
@@ -42,7 +46,10 @@ from interp.validation.context import Context
 MAX_SIZE = 24
 """Operators of one expression; a larger one is settled, since Python nests parentheses only so deep."""
 
-MAX_PASSES = 4
+MAX_DEFINITION = 3
+"""Operators of an expression that a local is remembered to have been assigned."""
+
+MAX_PASSES = 5
 """Translations of one function, until nothing is guessed any more."""
 
 WIDTH: dict[Any, int] = {I32: 32, I64: 64}
@@ -99,6 +106,7 @@ class Label:
     params: tuple[Expr, ...] = ()
     outer_header: Block | None = None
     guesses: Facts = field(default_factory=dict)
+    relation: Relation | None = None
     start: Block | None = None
     try_: Try | None = None
     around: list[Label] = field(default_factory=list)
@@ -106,7 +114,7 @@ class Label:
 
 class Translator:
     """Translates one function. `guesses` holds what is guessed in place of guesses that were wrong, by the offset of the
-    loop and the variable; None where nothing is guessed any more."""
+    loop and the variable."""
 
     def __init__(self, context: Context, func: Func, memory_end: int = MEMORY_END) -> None:
         self.context = context
@@ -116,9 +124,11 @@ class Translator:
         closed = [context.close_valtype(t) for t in func.locals]
         self.local_types: list[ValType] = [*self.functype.params, *closed]
         self.assigned = assigned(func.body)
-        self.guesses: dict[tuple[int, str], Fact | None] = {}
+        self.guesses: dict[tuple[int, str], Fact] = {}
         self.wrong = False
         self.guessing = True
+        self.relations: dict[int, Relation | None] = {}
+        self.unsteady: set[int] = set()
         self.end = func.offset + func.size - 1
 
     def translate(self) -> Function:
@@ -126,9 +136,16 @@ class Translator:
         for _ in range(MAX_PASSES):
             self.wrong = False
             function = self.run()
+            if self.wrong:
+                continue
+            # Loops that count to a bound are recognised by their ends, which makes another translation worthwhile.
+            for offset, found in self.found.items():
+                self.relations[offset] = found[0] if all(relation == found[0] for relation in found) else None
+                self.wrong = self.wrong or self.relations[offset] is not None
             if not self.wrong:
                 return function
         self.guessing = False
+        self.relations = dict.fromkeys(self.relations)
         return self.run()
 
     def run(self) -> Function:
@@ -142,6 +159,10 @@ class Translator:
         self.stack: list[Expr] = []
         self.region = Region()
         self.facts: Facts = {}
+        self.definitions: Definitions = {}
+        self.last: Last = None
+        self.position = 0
+        self.found: dict[int, list[Relation | None]] = {}
         for x in range(n, len(self.local_types)):
             if self.local_types[x] in WIDTH:
                 self.facts[f"l{x}"] = constant(0)
@@ -160,6 +181,7 @@ class Translator:
             for instr in label.code:
                 if self.current is None:
                     break
+                self.position = instr.offset
                 handler = HANDLERS.get(instr.op.kind)
                 if handler is None:
                     self.apply(instr)
@@ -259,11 +281,23 @@ class Translator:
     def learn(self, name: str, e: Expr) -> None:
         """A variable has the value of an expression now."""
         t = e.type
+        if name[0] == "l":
+            self.define(name, e)
         if t in WIDTH:
             if (e.lo, e.hi, e.zeros) == FULL[t]:
                 self.facts.pop(name, None)
             else:
                 self.facts[name] = (e.lo, e.hi, e.zeros)
+
+    def define(self, name: str, e: Expr) -> None:
+        """A local is assigned: what was known of it, or by way of it, is not known any more."""
+        mask = 1 << int(name[1:])
+        if self.last is not None and self.last[0].reads & mask:
+            self.last = None
+        kept = {other: known for other, known in self.definitions.items() if other != name and not known.reads & mask}
+        if e.type in WIDTH and e.size <= MAX_DEFINITION and e.reads and not e.reads & mask and not e.reads_global:
+            kept[name] = e
+        self.definitions = kept
 
     def here(self) -> Block:
         """The block that is being filled."""
@@ -312,37 +346,72 @@ class Translator:
         block.outer = self.region.header
         self.region.blocks.append(block)
         self.current = block
-        if block.facts is not None:
-            self.facts = dict(block.facts)
+        state = block.state
+        if state is not None:
+            self.facts, self.definitions, self.last = dict(state.facts), state.definitions, state.last
 
-    def edge(self, target: Block, facts: Facts | None = None) -> Block:
-        """Control may go from the current block to `target`."""
+    def edge(self, target: Block, facts: Facts | None = None, last: Last = None) -> Block:
+        """Control may go from the current block to `target`, where `facts` hold, and `last` if control came from here."""
         facts = self.facts if facts is None else facts
         if target.index >= 0:
             target.back_edges += 1
-            self.check_guesses(target, facts)
+            self.check_guesses(target, facts, last)
             return target
         target.sources.append(self.here())
-        if target.facts is None:
-            target.facts = dict(facts)
+        state = target.state
+        if state is None:
+            target.state = State(dict(facts), self.definitions, last)
         else:
-            known = target.facts
-            target.facts = {name: join(fact, facts[name]) for name, fact in known.items() if name in facts}
+            state.facts = {name: join(fact, facts[name]) for name, fact in state.facts.items() if name in facts}
+            mine = self.definitions
+            state.definitions = {name: e for name, e in state.definitions.items() if mine.get(name) is e}
+            state.last = None
         return target
 
-    def check_guesses(self, header: Block, facts: Facts) -> None:
+    def fork(self, condition: Expr, then: Block, otherwise: Block) -> None:
+        """Edges to two blocks, by a condition."""
+        taken = dict(self.facts)
+        self.refine(taken, condition, True)
+        self.refine(self.facts, condition, False)
+        self.edge(then, taken, (condition, True))
+        self.edge(otherwise, self.facts, (condition, False))
+
+    def refine(self, facts: Facts, condition: Expr, holds: bool) -> None:
+        """Add to `facts` what follows from a condition: of the variables in it, and of those defined by them."""
+        refine(facts, condition, holds)
+        if condition.reads:
+            for name, e in self.definitions.items():
+                if e.reads & condition.reads:
+                    lo, hi, zeros = facts.get(name) or FULL[e.type]
+                    derived = derive(e, facts)
+                    lo, hi = max(lo, derived[0]), min(hi, derived[1])
+                    if lo <= hi:
+                        facts[name] = lo, hi, max(zeros, derived[2])
+
+    def check_guesses(self, header: Block, facts: Facts, last: Last) -> None:
         """A branch back to a loop: note the guesses that do not hold there, with what may be guessed instead."""
         label = next(label for label in reversed(self.labels) if label.start is header)
         for name, guess in label.guesses.items():
-            actual = facts.get(name) or FULL[self.types[name]]
+            full = FULL[self.types[name]]
+            actual = facts.get(name) or full
             if not implies(actual, guess):
-                key = (label.offset, name)
-                self.guesses[key] = None if key in self.guesses else join(actual, guess)
+                self.guesses[label.offset, name] = widened(actual, guess, full)
                 self.wrong = True
+        steps = self.assigned[label.offset]
+        found = relation_of(last, steps)
+        if label.relation is not None:
+            if found != label.relation:
+                self.relations[label.offset] = None
+                self.wrong = True
+            elif header.count.steady and self.position < steps.always[int(found.name[1:])]:
+                self.unsteady.add(label.offset)
+                self.wrong = True
+        elif label.offset not in self.relations:
+            self.found.setdefault(label.offset, []).append(found)
 
     def jump(self, target: Block) -> None:
         """End the block: go on at `target`."""
-        self.here().terminator = Jump(self.edge(target))
+        self.here().terminator = Jump(self.edge(target, None, self.last))
         self.current = None
 
     def goto(self, label: Label, offset: int) -> None:
@@ -390,17 +459,12 @@ class Translator:
     def branch_if(self, condition: Expr, label: Label, offset: int) -> None:
         """Branch to a label if the condition holds, else go on behind."""
         block, rest = self.here(), Block(None)
-        taken = dict(self.facts)
-        refine(taken, condition, True)
-        refine(self.facts, condition, False)
         target = self.direct(label)
         if target is not None:
-            self.edge(target, taken)
-            self.edge(rest)
+            self.fork(condition, target, rest)
         else:
             target = Block(None)
-            self.edge(target, taken)
-            self.edge(rest)
+            self.fork(condition, target, rest)
             self.place(target)
             self.goto(label, offset)
         block.terminator = Branch(condition, target, rest)
@@ -459,14 +523,14 @@ class Translator:
         for outside, facts in zip(region.exits, region.facts, strict=True):
             block = Block(None)
             block.sources.append(self.here())
-            block.facts = facts
+            block.state = State(facts, {}, None)
             try_.exits.append(block)
             self.place(block)
             self.go(outside) if outside.kind != "func" else self.goto(outside, self.end)
             self.current = origin
         for handler in try_.handlers:
             handler.target.sources.append(self.here())
-            handler.target.facts = {}
+            handler.target.state = State({}, {}, None)
             self.place(handler.target)
             outside = label.around[handler.catch.labelidx]
             self.stack.extend([self.var(name) for name in handler.names])
@@ -474,6 +538,15 @@ class Translator:
             del self.stack[label.height :]
             self.current = origin
         self.current = None
+
+
+def widened(actual: Fact, guess: Fact, full: Fact) -> Fact:
+    """What to guess in place of a guess that was wrong: an end of the range that did not hold is given up."""
+    return (
+        guess[0] if actual[0] >= guess[0] else full[0],
+        guess[1] if actual[1] <= guess[1] else full[1],
+        min(actual[2], guess[2]),
+    )
 
 
 def is_temp(e: Expr) -> bool:

@@ -5,7 +5,10 @@ Spec: exec/instructions
 
 from __future__ import annotations
 
-from interp.compiled.facts import Fact
+from interp.compiled.facts import Fact, join, refine
+from dataclasses import replace
+
+from interp.compiled.counting import counted, secondary
 from interp.compiled.scan import first_facts
 from interp.compiled.translate import FULL, WIDTH, Label, Region, Translator, is_temp, translates
 from interp.compiled.tree import (
@@ -86,10 +89,31 @@ def loop(t: Translator, instr: Instr) -> None:
     label = Label("loop", t.region, names, len(t.stack), iter(instr.immediates[1]), instr.offset, header)
     label.start, label.guesses, label.outer_header = header, guesses, t.region.header
     t.place(header)
-    header.loop = header
     t.region.header = header
-    t.facts = {name: fact for name, fact in t.facts.items() if name not in guesses}
+    entry = t.facts
+    changed = sum(1 << x for x in t.assigned[instr.offset].divisors)
+    t.definitions = {name: e for name, e in t.definitions.items() if not (e.reads | 1 << int(name[1:])) & changed}
+    t.facts = {name: fact for name, fact in entry.items() if name not in guesses}
     t.facts.update({name: fact for name, fact in guesses.items() if fact != FULL[t.types[name]]})
+    relation = t.relations.get(instr.offset)
+    count = None if relation is None else counted(t, relation, entry, header.state.last if header.state else None)
+    if count is not None:
+        steps = t.assigned[instr.offset]
+        steady = int(count.relation.name[1:]) in steps.always and instr.offset not in t.unsteady
+        count = replace(count, steady=steady)
+        label.relation = relation
+        header.count = count
+        known = {count.relation.name: count.fact}
+        for x, step in steps.once.items():
+            name = f"l{x}"
+            if steady and name not in known and isinstance(step, int):
+                N = WIDTH[t.types[name]]
+                fact = secondary(entry.get(name) or FULL[t.types[name]], step, count.turns, N)
+                if fact is not None:
+                    known[name] = fact
+        for name, fact in known.items():
+            t.facts[name] = fact
+            label.guesses.pop(name, None)
     t.labels.append(label)
     t.stack.extend([t.var(name) for name in names])
 
@@ -97,18 +121,15 @@ def loop(t: Translator, instr: Instr) -> None:
 def guess(t: Translator, offset: int) -> dict[str, Fact]:
     """What is guessed of the integers that a loop assigns."""
     guesses: dict[str, Fact] = {}
-    for x, divisor in t.assigned.get(offset, {}).items():
+    for x, divisor in t.assigned[offset].divisors.items():
         name, type_ = f"l{x}", t.local_types[x]
         if type_ not in WIDTH:
             continue
         guessed = FULL[type_]
         if t.guessing:
             entry = t.facts.get(name) or guessed
-            known = t.guesses.get((offset, name), guessed)
-            if (offset, name) not in t.guesses:
-                guessed = first_facts(WIDTH[type_], entry, divisor)
-            elif known is not None:
-                guessed = min(known[0], entry[0]), max(known[1], entry[1]), min(known[2], entry[2])
+            known = t.guesses.get((offset, name))
+            guessed = first_facts(WIDTH[type_], entry, divisor) if known is None else join(known, entry)
         guesses[name] = guessed
     return guesses
 
@@ -119,22 +140,12 @@ def if_(t: Translator, instr: Instr) -> None:
     blocktype, then, otherwise = instr.immediates
     ft = t.context.blocktype(blocktype)
     (condition,) = t.pop_n(1)
-    if not is_simple(condition) and len(t.stack):
-        t.settle_all(instr.offset)
-    else:
-        t.settle_all(instr.offset)
+    t.settle_all(instr.offset)
     params = t.pop_n(len(ft.params))
     label = Label("if", t.region, t.join_names(ft.results), len(t.stack), iter(then), instr.offset)
     label.params, label.otherwise = params, otherwise
     branch, arm, rest = t.here(), Block(None), Block(None)
-    facts = dict(t.facts)
-    from interp.compiled.facts import refine
-
-    taken = dict(facts)
-    refine(taken, condition, True)
-    refine(facts, condition, False)
-    t.edge(arm, taken)
-    t.edge(rest, facts)
+    t.fork(condition, arm, rest)
     if otherwise or params or label.names:
         label.else_block = rest
     else:
@@ -143,11 +154,6 @@ def if_(t: Translator, instr: Instr) -> None:
     t.labels.append(label)
     t.place(arm)
     t.stack.extend(params)
-
-
-def is_simple(e: Expr) -> bool:
-    """Whether an expression costs nothing."""
-    return e.op in (CONST, VAR)
 
 
 @translates("br")

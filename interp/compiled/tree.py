@@ -89,12 +89,30 @@ class Do:
 Statement = Assign | Do
 
 
+Definitions = dict[str, Expr]
+"""Local -> the expression it was assigned, as long as neither has changed."""
+
+Last = tuple[Expr, bool] | None
+"""The condition that was decided last, and how, as long as nothing in it has changed."""
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """What is known at the start of a block: facts of integers (lo, hi, zeros) by variable, definitions, and the last
+    condition."""
+
+    facts: dict[str, tuple[int, int, int]]
+    definitions: Definitions
+    last: Last
+
+
 class Block:
     """A basic block: statements, then the one terminator. `preds` counts the forward edges that lead here, `sources`
-    are the blocks they come from; `loop` is the header of the innermost loop around it in the text (itself if it is
-    one), `back_edges` counts the branches back to it; `facts` is what is known of the variables at its start."""
+    are the blocks they come from; `outer` is the header of the innermost loop around it in the text, `back_edges` counts
+    the branches back to it; `state` is what is known at its start, `count` how a loop
+    counts that it heads (see `interp.compiled.counting`)."""
 
-    __slots__ = ("back_edges", "facts", "index", "loop", "outer", "sources", "statements", "terminator")
+    __slots__ = ("back_edges", "count", "index", "outer", "sources", "state", "statements", "terminator")
 
     def __init__(self, outer: Block | None) -> None:
         self.index = -1
@@ -102,9 +120,9 @@ class Block:
         self.terminator: Terminator = END
         self.sources: list[Block] = []
         self.outer = outer
-        self.loop: Block | None = None
         self.back_edges = 0
-        self.facts: dict[str, tuple[int, int, int]] | None = None
+        self.state: State | None = None
+        self.count: Any = None
 
     def __repr__(self) -> str:
         return f"block {self.index}"

@@ -1,0 +1,221 @@
+"""Loops that count: a local that is stepped in one place and compared with a bound before each branch back.
+
+If a local v starts at v0, is only ever changed by adding c, and every branch back is taken only while v differs from a
+bound b that does not change, then v stays between v0 and b - c, provided that v0 + c <= b and that b - v0 is a multiple
+of c. So neither v nor v + c wraps around, which no fact about v alone can say.
+
+Spec: exec/instructions#exec-loop
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from interp.compiled.facts import MIRRORED, NEGATED, RULES, Fact, Facts, constant
+from interp.compiled.scan import Steps
+from interp.compiled.tree import CONST, VAR, Expr, Last
+from interp.execution.values import MASK, SIGN
+from interp.syntax.types import I32, I64
+
+if TYPE_CHECKING:
+    from interp.compiled.translate import Translator
+
+WIDTH: dict[Any, int] = {I32: 32, I64: 64}
+
+
+DIFFERS, BELOW, BELOW_SIGNED = "ine", "ilt_u", "ilt_s"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Every branch back is taken only while the variable `name`, stepped by `step` (an iN, or a variable that does not
+    change), differs from the bound, or is below it: the variable `bound`, or if there is none, `constant`; or where
+    `negated`, `constant` less the variable `bound`."""
+
+    name: str
+    kind: str
+    step: int | str
+    bound: str | None
+    constant: int
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A fact in place of an expression."""
+
+    lo: int
+    hi: int
+    zeros: int
+
+
+def known(e: Expr, facts: Facts) -> Known:
+    """What follows of an expression from facts."""
+    if e.op == VAR and e.imm in facts:
+        return Known(*facts[e.imm])
+    if e.args and e.op in RULES:
+        return Known(*RULES[e.op](*e.params, *[known(arg, facts) for arg in e.args]))
+    return Known(e.lo, e.hi, e.zeros)
+
+
+def derive(e: Expr, facts: Facts) -> Fact:
+    """The fact of an expression, from facts of its variables."""
+    found = known(e, facts)
+    return found.lo, found.hi, found.zeros
+
+
+def relation_of(last: Last, steps: Steps) -> Relation | None:
+    """The relation that a condition establishes, if it is one between a local that is stepped in one place of the loop
+    and a bound that the loop does not change."""
+    if last is None:
+        return None
+    condition, holds = last
+    while condition.op == "ieqz":
+        condition, holds = condition.args[0], not holds
+    if condition.op == VAR:
+        return relation(condition, DIFFERS, None, 0, False, steps) if holds else None
+    if len(condition.args) != 2:
+        return None
+    a, b = condition.args
+    kind = condition.op if holds else NEGATED.get(condition.op, "")
+    if kind == DIFFERS and a.op == "iadd" and b.op == CONST:
+        v, w = a.args
+        found = relation(v, DIFFERS, w, b.imm, True, steps)
+        return found or relation(w, DIFFERS, v, b.imm, True, steps)
+    for v, w, way in ((a, b, kind), (b, a, MIRRORED.get(kind, ""))):
+        if way in (DIFFERS, BELOW, BELOW_SIGNED):
+            found = relation(v, way, w, 0, False, steps)
+            if found is not None:
+                return found
+    return None
+
+
+def relation(v: Expr, kind: str, w: Expr | None, value: int, negated: bool, steps: Steps) -> Relation | None:
+    """A relation of v to the bound w, or to a constant."""
+    if v.op != VAR or v.imm[0] != "l":
+        return None
+    step = steps.once.get(int(v.imm[1:]))
+    if step is None or (isinstance(step, str) and int(step[1:]) in steps.divisors):
+        return None
+    if w is None:
+        return Relation(v.imm, kind, step, None, value, negated)
+    if w.op == CONST and not negated:
+        return Relation(v.imm, kind, step, None, w.imm, negated)
+    if w.op != VAR or w.imm[0] != "l" or int(w.imm[1:]) in steps.divisors:
+        return None
+    return Relation(v.imm, kind, step, w.imm, value, negated)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A counted loop: its relation, the signed step as a number or a name, the bound less than 2**N or equal to it as
+    (constant, variable, -1, 0 or 1: how often the variable is added), and what holds of the variable at its start.
+
+    `entered` says that the relation holds before the first turn too. Where the variable is stepped in every turn
+    (`steady`), there are at most `turns` turns after the first one.
+    """
+
+    relation: Relation
+    step: int | str
+    bound: tuple[int, str | None, int]
+    fact: Fact
+    turns: int
+    entered: bool
+    steady: bool = False
+
+
+def bound_of(relation: Relation, entry: Facts, full: Fact) -> tuple[Fact, tuple[int, str | None, int]] | None:
+    """What is known of the bound, and how to compute it."""
+    if relation.bound is None:
+        return constant(relation.constant), (relation.constant, None, 0)
+    b = entry.get(relation.bound) or full
+    if not relation.negated:
+        return b, (0, relation.bound, 1)
+    lo, hi, value = relation.constant - b[1], relation.constant - b[0], relation.constant
+    if hi < 0:
+        lo, hi, value = lo + full[1] + 1, hi + full[1] + 1, value + full[1] + 1
+    return None if lo < 0 else ((lo, hi, b[2]), (value, relation.bound, -1))
+
+
+def counted(t: Translator, relation: Relation, entry: Facts, last: Last) -> Count | None:
+    """What follows for a loop from its relation, if `entry` and `last` hold before the loop; or None."""
+    N = WIDTH[t.types[relation.name]]
+    full = (0, MASK[N], 0)
+    v0 = entry.get(relation.name) or full
+    found = bound_of(relation, entry, full)
+    if found is None:
+        return None
+    b, how = found
+    step = relation.step
+    if relation.kind != DIFFERS:
+        return below(t, relation, v0, b, how, entry, last)
+    if isinstance(step, str):
+        return None
+    if step < SIGN[N]:
+        if b == constant(0):
+            b, how = (MASK[N] + 1, MASK[N] + 1, 64), (MASK[N] + 1, None, 0)
+        if v0[1] + step > b[0] or not multiple(v0, b, step, relation):
+            return None
+        fact = v0[0], b[1] - step, min(v0[2], constant(step)[2])
+        return Count(relation, step, how, fact, (fact[1] - fact[0]) // step, True)
+    step = MASK[N] + 1 - step
+    if v0[0] - step < b[1] or not multiple(v0, b, step, relation):
+        return None
+    fact = b[0] + step, v0[1], min(v0[2], constant(step)[2])
+    return Count(relation, -step, how, fact, (fact[1] - fact[0]) // step, True)
+
+
+def below(
+    t: Translator, relation: Relation, v0: Fact, b: Fact, how: tuple[int, str | None, int], entry: Facts, last: Last
+) -> Count | None:
+    """A loop that goes on while the local is below a bound. It may be entered although it is not below."""
+    N = WIDTH[t.types[relation.name]]
+    step: Fact
+    if isinstance(relation.step, str):
+        step = entry.get(relation.step) or (0, MASK[N], 0)
+    else:
+        step = constant(relation.step)
+    end = MASK[N]
+    if relation.kind == BELOW_SIGNED:
+        end = MASK[N - 1]
+        if v0[1] >= end:
+            return None
+        b = min(b[0], end), min(b[1], end), b[2]
+    if step[0] < 1 or max(b[1] - 1, v0[1]) + step[1] > end:
+        return None
+    fact = v0[0], max(v0[1], b[1] - 1), min(v0[2], step[2])
+    entered = v0[1] < b[0] or holds_before(relation, last)
+    return Count(relation, relation.step, how, fact, (fact[1] - fact[0]) // step[0] + 1, entered)
+
+
+def holds_before(relation: Relation, last: Last) -> bool:
+    """Whether the last condition before a loop was that of its relation."""
+    steps = Steps({int(relation.name[1:]): 0}, {int(relation.name[1:]): relation.step})
+    found = relation_of(last, steps)
+    return found == relation
+
+
+def secondary(entry: Fact, step: int, turns: int, N: int) -> Fact | None:
+    """What holds at the start of a loop of a local that is stepped at most once a turn, if there are at most so many
+    turns after the first one; or None."""
+    if step < SIGN[N]:
+        hi = entry[1] + step * turns
+        return (entry[0], hi, min(entry[2], constant(step)[2])) if hi <= MASK[N] else None
+    step = MASK[N] + 1 - step
+    lo = entry[0] - step * turns
+    return (lo, entry[1], min(entry[2], constant(step)[2])) if lo >= 0 else None
+
+
+def multiple(v0: Fact, b: Fact, step: int, relation: Relation) -> bool:
+    """Whether the difference of start and bound is a multiple of the step."""
+    if step == 1:
+        return True
+    if v0[0] == v0[1] and b[0] == b[1]:
+        return (b[0] - v0[0]) % step == 0
+    if step & (step - 1):
+        return False
+    k = step.bit_length() - 1
+    if relation.negated:
+        return v0[0] == v0[1] and (relation.constant - v0[0]) % step == 0 and b[2] >= k
+    return v0[2] >= k and b[2] >= k
