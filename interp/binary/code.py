@@ -1,7 +1,7 @@
 """Code of functions: bytes at first, instructions when somebody asks for them.
 
-Of code in tokens that the grammar knows (`interp.binary.tokens`) it is told that it is well-formed without reading it,
-and it is read token by token, each different one once in a module. All other code is read by the rows of the table.
+The grammar of tokens (`interp.binary.tokens`) says of most code that it is well-formed, so that it need not be read for
+that; when it is, each different token is read once in a module. All other code is read instruction by instruction.
 
 Spec: binary/modules#code-section
 """

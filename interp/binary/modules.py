@@ -5,12 +5,12 @@ Spec: binary/modules
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from interp.binary.code import CodeReader, FuncCode
 from interp.binary.instructions import InstrReader
-from interp.binary.reader import LONG, MAX_FUNCTION_LOCALS, MAX_MODULE_LOCALS, NUMTYPES, NUMTYPES_OF_1_0
+from interp.binary.reader import LONG, MAX_FUNCTION_LOCALS, MAX_MODULE_LOCALS, NUMTYPE_CODES, NUMTYPES
 from interp.binary.tokens import Grammar, is_expression
 from interp.syntax import features as f
 from interp.syntax import modules as m
@@ -246,23 +246,26 @@ class ModuleReader(InstrReader):
     def read_locals(self) -> tuple[ValType, ...]:
         """locals: runs of one type; their sum is checked before they are spread out."""
         start = self.pos
-        runs = [self.read_run() for _ in range(self.read_uint())]
-        count = sum([count for count, _ in runs])
+        counts, types = self.read_runs(self.read_uint())
+        count = sum(counts)
         self.local_count += count
         if count > MAX_FUNCTION_LOCALS or self.local_count > MAX_MODULE_LOCALS:
             raise self.malformed("too many locals", start)
-        types: list[ValType] = []
-        for count, valtype in runs:
-            types += [valtype] * count
-        return tuple(types)
+        spread: list[ValType] = []
+        for length, valtype in zip(counts, types, strict=True):
+            spread += [valtype] * length
+        return tuple(spread)
 
-    def read_run(self) -> tuple[int, ValType]:
-        """The number of locals of one type, and the type; most of the time a byte each."""
-        start, stop, data = self.pos, self.pos + 2, self.data
-        if stop <= self.end and data[start] < LONG and data[start + 1] in NUMTYPES_OF_1_0:
-            self.pos = stop
-            return data[start], NUMTYPES[data[start + 1]]
-        return self.read_uint(), self.read_valtype()
+    def read_runs(self, number: int) -> tuple[Sequence[int], Sequence[ValType]]:
+        """So many runs of locals, each a count and a type, which most of the time are two bytes."""
+        start, stop = self.pos, self.pos + 2 * number
+        if number and stop <= self.end:
+            counts, codes = self.data[start:stop:2], self.data[start + 1 : stop : 2]
+            if max(counts) < LONG and not codes.translate(None, NUMTYPE_CODES):
+                self.pos = stop
+                return counts, [NUMTYPES[code] for code in codes]
+        runs = [(self.read_uint(), self.read_valtype()) for _ in range(number)]
+        return [count for count, _ in runs], [valtype for _, valtype in runs]
 
     def read_data_section(self) -> tuple[m.Data, ...]:
         """datasec.  Spec: binary/modules#data-section"""

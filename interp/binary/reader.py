@@ -69,7 +69,8 @@ VALTYPE_FEATURES = {
 LONG = 0x80
 """The first byte of an integer from which on another byte follows."""
 
-NUMTYPES_OF_1_0 = frozenset(code for code in NUMTYPES if VALTYPE_FEATURES[code] == f.CORE)
+NUMTYPE_CODES = bytes([code for code in NUMTYPES if VALTYPE_FEATURES[code] == f.CORE])
+"""Codes of types that need no feature."""
 
 MAX_FUNCTION_LOCALS, MAX_MODULE_LOCALS = 50_000, 5_000_000
 """Locals of one function, as other engines limit them, and of all functions of a module together: two bytes can declare

@@ -93,8 +93,8 @@ class Func:
         self.locals = locals
         self.offset = offset
         self.size = size
-        self.code = None if isinstance(body, tuple) else body
         self._body = body
+        self.code = None if isinstance(body, tuple) else body
 
     @property
     def body(self) -> Expr:

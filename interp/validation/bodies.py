@@ -63,7 +63,7 @@ class BodyValidator(Validator):
         return frame
 
 
-def rule(v: Validator, y: None, z: None, instr: Instr) -> None:
+def by_rule(v: Validator, y: None, z: None, instr: Instr) -> None:
     """Any instruction, as its rule says."""
     type_instr(v, instr)
 
@@ -197,14 +197,14 @@ class Cases(dict[bytes, Case]):
             return LOCALS[kind], instr.immediates[0], None, None, instr
         if kind in BLOCK_HANDLERS:
             ft = self._context.blocktype(instr.immediates[0])
-            return OTHER, rule if ft.params else BLOCK_HANDLERS[kind], ft, None, instr
+            return OTHER, by_rule if ft.params else BLOCK_HANDLERS[kind], ft, None, instr
         if kind in LABEL_HANDLERS:
             return OTHER, LABEL_HANDLERS[kind], instr.immediates[0], None, instr
         if kind in CONTEXTUAL or instr.op.type is not None:
             self._recorder.operands.clear()
             _, params, results = recorded(self._recorder, instr)
             return self._typed(instr, params, results)
-        return OTHER, HANDLERS.get(kind, rule), None, None, instr
+        return OTHER, HANDLERS.get(kind, by_rule), None, None, instr
 
     def _typed(self, instr: Instr, params: ResultType, results: ResultType) -> Case:
         params, results = self.same(params), self.same(results)
