@@ -125,6 +125,7 @@ class LinkedInstance:
             "__builtins__": {}, UNIT: self, "meter": machine.store.meter, "Thrown": Thrown, "Tail": Tail,
             "F": memoryview(floats), "D": memoryview(doubles), "DQ": memoryview(doubles).cast("B").cast("Q"),
             "unreachable": partial(Trap, TrapKind.UNREACHABLE), "thrown": thrown, "non_null": non_null,
+            "memory_out_of_bounds": partial(Trap, TrapKind.MEMORY_OUT_OF_BOUNDS),
             "null_reference": partial(Trap, TrapKind.NULL_REFERENCE),
             "cast_failure": partial(Trap, TrapKind.CAST_FAILURE),
             "call_stack": partial(Exhaustion, ExhaustionKind.CALL_STACK),
@@ -248,7 +249,7 @@ def non_null(func: FuncInst | None) -> FuncInst:
     return func
 
 
-ATTRIBUTES = frozenset({"value", "fields", "prepared", "tag", "exn", "depth", "entered", "bit_length", "bit_count"})
+ATTRIBUTES = frozenset({"value", "fields", "prepared", "tag", "exn", "depth", "entered", "bit_length", "bit_count", "bulk"})
 """Names in generated code that are attributes."""
 
 Finder = Callable[[LinkedInstance, str, int, int, str], Any]

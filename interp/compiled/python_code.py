@@ -108,7 +108,7 @@ class CodeWriter(DataWriter):
     """Writes one function."""
 
     def __init__(self, context: Context, function: Function, options: Options) -> None:
-        super().__init__(context, options.native)
+        super().__init__(context, options.native, options.time)
         self.translated = function
         self.options = options
         self.types = function.types
@@ -323,7 +323,7 @@ class CodeWriter(DataWriter):
             t = self.number(e)
             self.assign_integer(name, t, WIDTHS[e.type])
             return
-        text, _ = self.value(e)
+        text, _ = self.operand(e)
         self.line(f"{name} = {text}")
         if self.dirty(e) and name not in self.any_nans:
             self.line(f"if {name} != {name}: {name} = k_f64_7ff8000000000000")

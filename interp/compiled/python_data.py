@@ -42,11 +42,13 @@ PACKED = {PackType.I8: 8, PackType.I16: 16}
 
 
 class DataWriter(ValueWriter):
-    """Writes the statements of one function. `native` says that views are little-endian, as memory is."""
+    """Writes the statements of one function. `native` says that views are little-endian, as memory is; `timed` that a deadline
+    is to be kept."""
 
-    def __init__(self, context: Context, native: bool) -> None:
+    def __init__(self, context: Context, native: bool, timed: bool) -> None:
         self.context = context
         self.native = native
+        self.timed = timed
         self.types: dict[str, Any] = {}
         self.indexed: dict[tuple[str, int], int] = {}
         self.shared: dict[str, tuple[str, str]] = {}
@@ -319,6 +321,27 @@ class DataWriter(ValueWriter):
         """memory.size"""
         self.line(f"{do.results[0]} = len(m{do.instr.immediates[0]}) >> 16")
 
+    def memory_fill(self, do: Do) -> None:
+        """memory.fill"""
+        memory = do.instr.immediates[0]
+        i, n = self.atom(do.args[0]), self.atom(do.args[2])
+        value = do.args[1]
+        made = f"bytes({n})" if value.op == CONST and not value.imm & 255 else f"bytes(({self.low(value, 8)},)) * {n}"
+        self.move(memory, i, n, made, "")
+
+    def memory_copy(self, do: Do) -> None:
+        """memory.copy"""
+        to, source = do.instr.immediates
+        i1, i2, n = map(self.atom, do.args)
+        self.move(to, i1, n, f"m{source}[{i2}:{i2} + {n}]", f" or {i2} + {n} > len(m{source})")
+
+    def move(self, memory: int, i: str, n: str, text: str, more: str) -> None:
+        """Overwrite a range of a memory, if it fits."""
+        self.line(f"if {i} + {n} > len(m{memory}){more}: raise memory_out_of_bounds()")
+        if self.timed:
+            self.line(f"meter.bulk({n})")
+        self.line(f"m{memory}[{i}:{i} + {n}] = {text}")
+
     # ---- What functions of the instance do.
 
     def by_function(self, do: Do) -> None:
@@ -536,7 +559,8 @@ Statement = Callable[[Any, Do], None]
 STATEMENTS: dict[str, Statement] = {
     "load": DataWriter.load, "store": DataWriter.store, "vload": DataWriter.vector_load,
     "vstore": DataWriter.vector_store, "vload_lane": DataWriter.lane_load, "vstore_lane": DataWriter.lane_store,
-    "memory.size": DataWriter.memory_size, "global.set": DataWriter.global_set, "call": DataWriter.call_function,
+    "memory.size": DataWriter.memory_size, "memory.fill": DataWriter.memory_fill,
+    "memory.copy": DataWriter.memory_copy, "global.set": DataWriter.global_set, "call": DataWriter.call_function,
     "call_indirect": DataWriter.call_indirect, "call_ref": DataWriter.call_ref, "binop": DataWriter.partial_operator,
     "cvtop": DataWriter.partial_operator, "ref.as_non_null": DataWriter.non_null, "ref.cast": DataWriter.cast,
     "i31.get": DataWriter.i31_get, "struct.new": DataWriter.struct_new, "struct.get": DataWriter.struct_get,

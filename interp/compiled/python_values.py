@@ -45,6 +45,15 @@ BITWISE = {"iand": ("&", AND), "ior": ("|", OR), "ixor": ("^", XOR)}
 INTEGRAL = "4503599627370496.0"
 """2.0**52: every double of at least this magnitude is integral."""
 
+ROUNDED = "F[0]"
+"""The one element of native floats that an f32 is written to and read from again."""
+
+
+def is_simple(e: Expr) -> bool:
+    """Whether nothing is rounded to get a value."""
+    return e.op in (CONST, VAR, GLOBAL)
+
+
 CANONICAL = {F32: "k_f32_7fc00000", F64: "k_f64_7ff8000000000000"}
 
 
@@ -138,10 +147,26 @@ class ValueWriter(IntegerWriter):
 
     def float_operator(self, e: Expr) -> tuple[str, int]:
         """fadd, fsub, fmul"""
+        if e.type is F32:
+            return self.hoist(self.single(e)), ATOM
         sign, prec = SIGNS[e.op]
         (x, px), (y, py) = map(self.value, e.args)
-        text = f"{paren(x, px, prec)} {sign} {paren(y, py, prec + 1)}"
-        return self.rounded(text, e) if e.type is F32 else (text, prec)
+        return f"{paren(x, px, prec)} {sign} {paren(y, py, prec + 1)}", prec
+
+    def single(self, e: Expr) -> str:
+        """Write the rounded sum, difference or product of two f32; where it can be read before the next one is rounded."""
+        sign, prec = SIGNS[e.op]
+        a, b = e.args
+        x, px = self.operand(a)
+        if x == ROUNDED and not is_simple(b):
+            x, px = self.hoist(x), ATOM
+        y, py = self.operand(b)
+        self.line(f"{ROUNDED} = {paren(x, px, prec)} {sign} {paren(y, py, prec + 1)}")
+        return ROUNDED
+
+    def operand(self, e: Expr) -> tuple[str, int]:
+        """An operand that is read at once."""
+        return (self.single(e), POSTFIX) if e.type is F32 and e.op in SIGNS else self.value(e)
 
     def quotient(self, e: Expr) -> tuple[str, int]:
         """fdiv: Python divides by no zero"""

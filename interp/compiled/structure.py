@@ -15,6 +15,7 @@ from interp.compiled.tree import (
     Block,
     Branch,
     Do,
+    End,
     Exit,
     Expr,
     Jump,
@@ -85,6 +86,7 @@ class Structure:
     """Structures the blocks of one region."""
 
     def __init__(self, blocks: list[Block]) -> None:
+        thread_jumps(blocks)
         self.blocks = blocks
         self.placed: set[Block] = set()
         self.open: set[Block] = set()
@@ -97,6 +99,8 @@ class Structure:
         idom: dict[Block, Block] = {}
         for block in self.blocks[1:]:
             sources = block.sources
+            if not sources:
+                continue
             dominator = sources[0]
             for other in sources[1:]:
                 while dominator is not other:
@@ -110,7 +114,7 @@ class Structure:
             while loop is not None and not inside(block, loop):
                 last = loop
                 loop = around(loop)
-            if last is not None:
+            if last is not None and not (len(sources) == 1 and is_leaf(block)):
                 self.after.setdefault(last, []).append(block)
                 self.placed.add(block)
             elif len(sources) > 1:
@@ -207,6 +211,45 @@ class Structure:
         for handler, nodes in zip(try_.handlers, handlers, strict=True):
             self.arm(handler.target, nodes)
         return Guarded(Structure(try_.body).region(), exits, handlers, try_)
+
+
+MAX_LEAF = 4
+"""Statements of a block that ends the function, up to which it stands inside of a loop that only leads to it."""
+
+
+def is_leaf(block: Block) -> bool:
+    """Whether a block is short and ends the function."""
+    return len(block.statements) <= MAX_LEAF and isinstance(block.terminator, Return | End)
+
+
+def thread_jumps(blocks: list[Block]) -> None:
+    """Let edges to blocks that do nothing but jump lead to where those jump."""
+    for block in reversed(blocks):
+        terminator = block.terminator
+        if not isinstance(terminator, Jump) or block.statements or block.back_edges or block.index == 0:
+            continue
+        target = terminator.target
+        if target.index <= block.index or any(isinstance(source.terminator, Try) for source in block.sources):
+            continue
+        target.sources.remove(block)
+        for source in block.sources:
+            redirect(source, block, target)
+            target.sources.append(source)
+        block.sources = []
+
+
+def redirect(source: Block, block: Block, target: Block) -> None:
+    """Let an edge lead elsewhere."""
+    terminator = source.terminator
+    if isinstance(terminator, Jump):
+        terminator.target = target
+    elif isinstance(terminator, Branch):
+        if terminator.then is block:
+            terminator.then = target
+        else:
+            terminator.otherwise = target
+    elif isinstance(terminator, Switch):
+        terminator.targets = tuple([target if t is block else t for t in terminator.targets])
 
 
 def innermost(block: Block) -> Block | None:

@@ -110,6 +110,7 @@ class Label:
     start: Block | None = None
     try_: Try | None = None
     around: list[Label] = field(default_factory=list)
+    set: int = 0
 
 
 class Translator:
@@ -161,6 +162,8 @@ class Translator:
         self.facts: Facts = {}
         self.definitions: Definitions = {}
         self.last: Last = None
+        self.set = (1 << n) - 1
+        self.unset: set[int] = set()
         self.position = 0
         self.found: dict[int, list[Relation | None]] = {}
         for x in range(n, len(self.local_types)):
@@ -171,7 +174,7 @@ class Translator:
         self.place(Block(None))
         self.walk()
         self.function.blocks = self.region.blocks
-        self.function.defaults = [f"l{x}" for x in range(n, len(self.local_types))]
+        self.function.defaults = [f"l{x}" for x in sorted(self.unset)]
         return self.function
 
     def walk(self) -> None:
@@ -292,6 +295,7 @@ class Translator:
     def define(self, name: str, e: Expr) -> None:
         """A local is assigned: what was known of it, or by way of it, is not known any more."""
         mask = 1 << int(name[1:])
+        self.set |= mask
         if self.last is not None and self.last[0].reads & mask:
             self.last = None
         kept = {other: known for other, known in self.definitions.items() if other != name and not known.reads & mask}
@@ -349,6 +353,7 @@ class Translator:
         state = block.state
         if state is not None:
             self.facts, self.definitions, self.last = dict(state.facts), state.definitions, state.last
+            self.set = state.set
 
     def edge(self, target: Block, facts: Facts | None = None, last: Last = None) -> Block:
         """Control may go from the current block to `target`, where `facts` hold, and `last` if control came from here."""
@@ -360,12 +365,13 @@ class Translator:
         target.sources.append(self.here())
         state = target.state
         if state is None:
-            target.state = State(dict(facts), self.definitions, last)
+            target.state = State(dict(facts), self.definitions, last, self.set)
         else:
             state.facts = {name: join(fact, facts[name]) for name, fact in state.facts.items() if name in facts}
             mine = self.definitions
             state.definitions = {name: e for name, e in state.definitions.items() if mine.get(name) is e}
             state.last = None
+            state.set &= self.set
         return target
 
     def fork(self, condition: Expr, then: Block, otherwise: Block) -> None:
@@ -523,14 +529,14 @@ class Translator:
         for outside, facts in zip(region.exits, region.facts, strict=True):
             block = Block(None)
             block.sources.append(self.here())
-            block.state = State(facts, {}, None)
+            block.state = State(facts, {}, None, label.set)
             try_.exits.append(block)
             self.place(block)
             self.go(outside) if outside.kind != "func" else self.goto(outside, self.end)
             self.current = origin
         for handler in try_.handlers:
             handler.target.sources.append(self.here())
-            handler.target.state = State({}, {}, None)
+            handler.target.state = State({}, {}, None, label.set)
             self.place(handler.target)
             outside = label.around[handler.catch.labelidx]
             self.stack.extend([self.var(name) for name in handler.names])

@@ -243,7 +243,7 @@ def try_table(t: Translator, instr: Instr) -> None:
     region = Region()
     try_ = Try(region.blocks, [], tuple(handlers), instr)
     label = Label("try_table", t.region, t.join_names(ft.results), len(t.stack), iter(body), instr.offset)
-    label.start, label.try_, label.around = t.here(), try_, t.labels[::-1]
+    label.start, label.try_, label.around, label.set = t.here(), try_, t.labels[::-1], t.set
     t.here().terminator = try_
     t.labels.append(label)
     t.region = region

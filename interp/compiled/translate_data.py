@@ -32,6 +32,8 @@ def local_get(t: Translator, instr: Instr) -> None:
     e = t.var(name)
     if e.lo == e.hi and e.type in WIDTH:
         e = t.const(e.type, e.lo)
+    elif not t.set >> instr.immediates[0] & 1:
+        t.unset.add(instr.immediates[0])
     t.stack.append(e)
 
 

@@ -98,12 +98,13 @@ Last = tuple[Expr, bool] | None
 
 @dataclass(slots=True, eq=False)
 class State:
-    """What is known at the start of a block: facts of integers (lo, hi, zeros) by variable, definitions, and the last
-    condition."""
+    """What is known at the start of a block: facts of integers (lo, hi, zeros) by variable, definitions, the last
+    condition, and a bit for each local that has been assigned."""
 
     facts: dict[str, tuple[int, int, int]]
     definitions: Definitions
     last: Last
+    set: int
 
 
 class Block:
