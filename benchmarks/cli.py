@@ -79,7 +79,9 @@ def bench(
     engines: EnginesOption = None,
     peers: PeersOption = None,
     kernels: KernelsOption = None,
-    quick: Annotated[bool, typer.Option("--quick", help="About two minutes, and wide intervals.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first look: two minutes, six kernels, wide intervals.")
+    ] = False,
     rounds: RoundsOption = None,
     seconds: SecondsOption = None,
     module: ModuleOption = None,
@@ -102,6 +104,7 @@ def bench(
         ALL_PEERS,
         DEFAULT_ROUNDS,
         DEFAULT_SECONDS,
+        QUICK_KERNELS,
         QUICK_ROUNDS,
         QUICK_SECONDS,
         Plan,
@@ -116,11 +119,12 @@ def bench(
         raise typer.BadParameter("--fail-on-slower needs --compare")
     _check_target(output, "a report", (".json", ".html"))
     _check_target(plot, "a plot", (".svg", ".png"))
+    names = tuple(kernel.name for kernel in ALL_KERNELS)
     plan = Plan(
         benchmarks=tuple(each.value for each in only or BenchmarkName),
         engines=_names("engine", engines, tuple(ENGINES)),
         peers=_names("peer", peers, ALL_PEERS),
-        kernels=_names("kernel", kernels, tuple(kernel.name for kernel in ALL_KERNELS)),
+        kernels=QUICK_KERNELS if quick and kernels is None else _names("kernel", kernels, names),
         rounds=rounds or (QUICK_ROUNDS if quick else DEFAULT_ROUNDS),
         seconds=seconds or (QUICK_SECONDS if quick else DEFAULT_SECONDS),
         quick=quick,

@@ -1,8 +1,9 @@
 """What has changed from one report to another, beyond noise.
 
-Two runs are not interleaved: the machine may be slower in one of them. So the subjects that cannot have changed, Python
-by hand and peers of the same version, are the control. What they have changed by is taken out of every other change,
-and what they differ among each other is noise: a smaller change is none, nor is one whose intervals overlap.
+Two runs are not interleaved: the machine may be slower in one of them, or for a while. So the subjects that cannot have
+changed, Python by hand and peers of the same version, are the control of those benchmarks in which they take part, and
+all together of the others. What they have changed by is taken out of every other change, and what they differ among
+each other is noise: a smaller change is none, nor is one whose intervals overlap.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class Control:
     noise: float
 
 
+NO_CONTROL = Control(0, 1.0, UNCONTROLLED_NOISE)
+"""Where nothing is known to be unchanged, and for memory, which does not depend on how busy the machine is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A quantity that takes `ratio` times as long, or as much memory, as before; drift is taken out."""
@@ -51,10 +56,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All changes beyond noise, the greatest first; how many rows have not changed, are new, or are gone; and how the
-    machines differ, empty if they do not."""
+    """All changes beyond noise, the greatest first; how many rows have not changed, are new, or are gone; how the
+    machines differ, empty if they do not; and the controls, by benchmark, with the one for all others at the end."""
 
-    control: Control
+    controls: Mapping[str, Control]
     faster: tuple[Change, ...]
     slower: tuple[Change, ...]
     unchanged: int
@@ -63,39 +68,63 @@ class Changes:
     machines: str
 
 
+OTHERS = "others"
+"""The name of the control of those benchmarks that have none of their own."""
+
+
 def compare(old: Report, new: Report) -> Changes:
     """What has changed from the old report to the new one."""
     before, after = _costs(old), _costs(new)
     common = [key for key in after if key in before]
     constant = _constant(old, new)
     found = {key: _change(key, before[key], after[key]) for key in common}
-    control = control_of([change.ratio for key, change in found.items() if key[3] in constant])
+    timed = {key for key in common if after[key].unit is not Unit.BYTES}
+    controls = _controls({key: found[key].ratio for key in timed if _subject(key) in constant})
     faster: list[Change] = []
     slower: list[Change] = []
-    for key, change in found.items():
-        if key[3] in constant:
-            continue
-        corrected = Change(key, *(value / control.drift for value in (change.ratio, change.low, change.high)))
-        if corrected.high < 1 and corrected.ratio < 1 / control.noise:
-            faster.append(corrected)
-        elif corrected.low > 1 and corrected.ratio > control.noise:
-            slower.append(corrected)
-    compared = sum(key[3] not in constant for key in common)
+    compared = [key for key in common if _subject(key) not in constant]
+    for key in compared:
+        control = controls.get(key[0].value, controls[OTHERS]) if key in timed else NO_CONTROL
+        change = _without_drift(found[key], control)
+        if change.high < 1 and change.ratio < 1 / control.noise:
+            faster.append(change)
+        elif change.low > 1 and change.ratio > control.noise:
+            slower.append(change)
     return Changes(
-        control,
+        controls,
         tuple(sorted(faster, key=lambda change: change.ratio)),
         tuple(sorted(slower, key=lambda change: -change.ratio)),
-        compared - len(faster) - len(slower),
+        len(compared) - len(faster) - len(slower),
         len(after) - len(common),
         len(before) - len(common),
         _machines(old, new),
     )
 
 
+def _subject(key: Key) -> str:
+    """The subject of a row, without what makes it a variant."""
+    return key[3].partition(",")[0]
+
+
+def _without_drift(change: Change, control: Control) -> Change:
+    return Change(change.key, *(value / control.drift for value in (change.ratio, change.low, change.high)))
+
+
+def _controls(ratios: Mapping[Key, float]) -> dict[str, Control]:
+    """The control of each benchmark that has enough of it, and the one of the others."""
+    controls: dict[str, Control] = {}
+    for name in Name:
+        of_benchmark = [ratio for key, ratio in ratios.items() if key[0] is name]
+        if len(of_benchmark) >= MIN_CONTROLS:
+            controls[name.value] = control_of(of_benchmark)
+    controls[OTHERS] = control_of(list(ratios.values()))
+    return controls
+
+
 def control_of(ratios: Sequence[float]) -> Control:
     """Drift and noise, as the ratios of what cannot have changed show them."""
     if len(ratios) < MIN_CONTROLS:
-        return Control(len(ratios), 1.0, UNCONTROLLED_NOISE)
+        return NO_CONTROL
     logarithms = [math.log(ratio) for ratio in ratios]
     drift = median(logarithms)
     spread = percentile([abs(each - drift) for each in logarithms], NOISE_SHARE)

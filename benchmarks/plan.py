@@ -27,6 +27,9 @@ PWASM, PWASM_COMPILE = "pwasm", "pwasm, mode compile"
 
 DEFAULT_ROUNDS, QUICK_ROUNDS = 15, 3
 DEFAULT_SECONDS, QUICK_SECONDS = 600.0, 20.0
+QUICK_KERNELS = ("fib", "sha256", "bulk", "quicksort", "nbody", "dot")
+"""The kernels of a first look: calls, i32, bulk copies, memory, f64 and SIMD."""
+
 QUICK_WORK_SECONDS = 0.2
 """How long a long call is where everything is quick."""
 

@@ -68,14 +68,15 @@ def show_changes(changes: Changes, console: Console) -> None:
         if found:
             console.print(title, style="bold")
             console.print(_table(found))
-    control = changes.control
-    if control.count:
-        console.print(
-            f"What cannot have changed took {number(control.drift)}× as long ({control.count} rows of Python by hand "
-            f"and peers), which is taken out; up to {number(control.noise)}× is noise."
-        )
-    else:
-        console.print(f"Nothing tells the machine's drift; up to {number(control.noise)}× is taken for noise.")
+    for name, control in changes.controls.items():
+        if control.count:
+            console.print(
+                f"{name}: what cannot have changed ({control.count} rows of Python by hand and peers) took "
+                f"{number(control.drift)}× as long, which is taken out; up to {number(control.noise)}× is noise",
+                markup=False,
+            )
+        else:
+            console.print(f"{name}: nothing tells the machine's drift; up to {number(control.noise)}× is noise")
     parts = [
         f"{len(changes.faster)} faster", f"{len(changes.slower)} slower", f"{changes.unchanged} unchanged",
         *([f"{changes.new} new"] if changes.new else []),

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.compare import MIN_CONTROLS, MIN_NOISE, UNCONTROLLED_NOISE, Changes, compare, control_of
+from benchmarks.compare import MIN_CONTROLS, MIN_NOISE, UNCONTROLLED_NOISE, Changes, Control, compare, control_of
 from benchmarks.fingerprint import Fingerprint
 from benchmarks.report import Report
 from benchmarks.results import BusResult, CallsResult, Comparison, KernelResult, KernelsResult, Series
+from benchmarks.start_results import ProgramStart, Start, StartResult
 from benchmarks.subjects.registry import BY_HAND
 
 MACHINE = Fingerprint(
@@ -51,7 +52,7 @@ def test_a_report_has_not_changed_from_itself() -> None:
     changes = compare(report(), report())
     assert ours(changes) == ([], [])
     assert (changes.unchanged, changes.new, changes.gone, changes.machines) == (10, 0, 0, "")
-    assert (changes.control.count, changes.control.drift, changes.control.noise) == (20, 1.0, MIN_NOISE)
+    assert changes.controls == {"kernels": Control(20, 1.0, MIN_NOISE), "others": Control(20, 1.0, MIN_NOISE)}
 
 
 def test_what_is_faster_and_slower_is_named_with_its_ratio_the_greatest_first() -> None:
@@ -66,7 +67,7 @@ def test_what_is_faster_and_slower_is_named_with_its_ratio_the_greatest_first() 
 def test_a_slower_machine_is_not_a_slower_engine() -> None:
     changes = compare(report(), report({"kernel1": 2.0}, machine=1.5))
     assert ours(changes) == ([], ["kernel1(1)"])
-    assert changes.control.drift == pytest.approx(1.5)
+    assert changes.controls["kernels"].drift == pytest.approx(1.5)
     assert changes.slower[0].ratio == pytest.approx(2)
     # An engine that became slower is found out on a machine that became faster.
     assert ours(compare(report(), report(dict.fromkeys(NAMES, 1.5), machine=1 / 1.5)))[1] != []
@@ -74,7 +75,7 @@ def test_a_slower_machine_is_not_a_slower_engine() -> None:
 
 def test_what_the_controls_differ_by_is_noise() -> None:
     noisy = report({"kernel1": 1.15}, by_hand=1.2)
-    assert compare(report(), noisy).control.noise > 1.05
+    assert compare(report(), noisy).controls["kernels"].noise > 1.05
     assert ours(compare(report(), noisy)) == ([], [])
 
 
@@ -95,7 +96,40 @@ def test_rates_are_better_when_they_are_higher() -> None:
 
     changes = compare(calls(1.0), calls(0.5))
     assert ours(changes) == (["HandleRequest"], [])
-    assert changes.control.noise == UNCONTROLLED_NOISE
+    assert changes.controls == {"others": Control(0, 1.0, UNCONTROLLED_NOISE)}
+
+
+def test_each_benchmark_has_its_own_drift() -> None:
+    def with_start(load: float, machine: float) -> Report:
+        subjects = [("reference", load), ("pwasm", 1.0), ("pwasm, cached", 1.0), ("wasmtime", 1.0)]
+        starts = tuple(
+            Start(name, (machine * seconds,) * 6, (0.0,) * 6, ((),) * 6, (1,) * 6, (2 * 2**20,) * 6)
+            for name, seconds in subjects
+        )
+        result = StartResult(
+            (ProgramStart("it", 1, starts), ProgramStart("other", 1, starts)), Comparison("import", ())
+        )
+        return replace(report(), start=result)
+
+    changes = compare(with_start(1.0, 1.0), with_start(1.0, 4.0))
+    assert (changes.faster, changes.slower) == ((), ())
+    assert changes.controls["start"].drift == pytest.approx(4)
+    assert changes.controls["kernels"].drift == 1
+    changes = compare(with_start(1.0, 1.0), with_start(0.5, 4.0))
+    assert {change.key[3] for change in changes.faster} == {"reference"}
+
+
+def test_memory_does_not_drift() -> None:
+    def with_memory(growth: int, machine: float) -> Report:
+        start = Start("reference", (1.0,) * 6, (0.0,) * 6, ((),) * 6, (2**20,) * 6, (2**20 + growth,) * 6)
+        result = StartResult((ProgramStart("it", 1, (start,)),), Comparison("import", ()))
+        return replace(report(machine=machine), start=result)
+
+    changes = compare(with_memory(1000, 1.0), with_memory(1000, 2.0))
+    assert not [change for change in (*changes.faster, *changes.slower) if change.key[1] == "memory"]
+    changes = compare(with_memory(1000, 1.0), with_memory(1500, 2.0))
+    (change,) = [change for change in changes.slower if change.key[1] == "memory"]
+    assert change.ratio == 1.5
 
 
 def test_rows_that_only_one_report_has_are_counted() -> None:
@@ -106,11 +140,11 @@ def test_rows_that_only_one_report_has_are_counted() -> None:
 
 def test_a_peer_of_another_version_is_no_control() -> None:
     changes = compare(report(), report(pwasm="0.3"))
-    assert changes.control.count == 10
+    assert changes.controls["kernels"].count == 10
     assert changes.unchanged == 20
     other = replace(report(), fingerprint=replace(MACHINE, python="CPython 3.14.0", cpu="Slide rule"))
     changes = compare(report(), other)
-    assert changes.control.count == 0
+    assert changes.controls["others"].count == 0
     assert changes.machines == "Abacus 9000 then, Slide rule now; CPython 3.11.0 then, CPython 3.14.0 now"
 
 
