@@ -13,7 +13,7 @@ from dataclasses import replace
 from conformance.fuzz.determinism import VARYING, instructions
 from conformance.lockstep.grammar.constants import const
 from conformance.lockstep.grammar.plan import ins
-from conformance.lockstep.grammar.values import mnemonic, width
+from conformance.lockstep.grammar.rows import mnemonic, width
 from conformance.lockstep.rewriting import Locals, rewrite, with_code
 from interp.execution import numerics
 from interp.execution.values import canonical_nan, fbits

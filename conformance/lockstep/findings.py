@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.lockstep.compare import Difference, Schedule
+from conformance.lockstep.compare import LIMITS, Difference, Schedule
 from conformance.lockstep.run import Call
 from conformance.tools import ToolFailedError, ToolMissingError
 from interp.engine import Limits
@@ -66,6 +66,8 @@ class Finding:
             lines.append(f"  call {number}: {call.name!r} with arguments of the seed {call.seed!r}")
         if found.call is None:
             lines.append("  at instantiation")
+        if found.schedule.limits != LIMITS:
+            lines.append(f"  {found.schedule.limits}")
         lines += [
             f"  {engine}: {gave[:MAX_DETAIL]}"
             for engine, gave in zip(found.engines, (found.left, found.right), strict=True)

@@ -252,7 +252,7 @@ def describe_difference(
         (x for x, (a, b) in enumerate(zip(left, right, strict=False)) if a.site != b.site or not a.what.equals(b.what)),
         min(len(left), len(right)),
     )
-    if at == len(left) == len(right):
+    if at == len(left) == len(right) and all(a.equals(b) for a, b in zip(*outcomes, strict=False)):
         return None
     lines = [f"  {traced.sites[each.site]} -> {each.what}" for each in left[max(0, at - SHOWN_BEFORE) : at]]
     lines = ["before that, on both:", *lines] if lines else []

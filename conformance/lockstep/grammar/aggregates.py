@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from conformance.lockstep.grammar.body import REFERENCES, Body, Code, statement, value
 from conformance.lockstep.grammar.references import nullable
-from conformance.lockstep.grammar.values import mnemonic
+from conformance.lockstep.grammar.rows import mnemonic
 from interp.execution import numerics
 from interp.syntax.types import (
     I32,

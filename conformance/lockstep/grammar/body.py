@@ -14,6 +14,7 @@ from typing import Any
 
 from conformance.lockstep.choices import Choices
 from conformance.lockstep.grammar.constants import const, constant
+from conformance.lockstep.grammar.notes import note, summary
 from conformance.lockstep.grammar.plan import Plan, ins
 from interp.syntax import modules as m
 from interp.syntax.instructions import BY_MNEMONIC, BlockType, Instr
@@ -229,7 +230,7 @@ class Body:
             if found and self.c.chance(50):
                 code.append(self.ins("local.set", self.c.pick(found)))
             elif self.plan.checksum is not None and not isinstance(t, RefType) and self.c.chance(25):
-                code += NOTES[0](self, t)
+                code += note(self, t)
             else:
                 code.append(self.ins("drop"))
         return code
@@ -240,7 +241,7 @@ class Body:
         code += self.statements(most)
         label = self.labels[-1]
         if len(self.labels) == 1:
-            code += NOTES_AT_END[0](self)
+            code += summary(self)
             if self.c.chance(70):
                 return code + self.discard(waiting) + [instr for t in ft.results for instr in self.latest(t)]
         if label.ends and self.c.chance(12):
@@ -276,10 +277,6 @@ class Body:
         self.ticks = ticks
         return code
 
-
-NOTES: list[Callable[[Body, ValType], Code]] = []
-NOTES_AT_END: list[Callable[[Body], Code]] = []
-"""How a number on the stack is noted, and what is noted at the end of a function."""
 
 Value = Callable[[Body, ValType], Code | None]
 Statement = Callable[[Body], Code | None]

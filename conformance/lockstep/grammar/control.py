@@ -8,7 +8,8 @@ Spec: syntax/instructions#control-instructions
 from __future__ import annotations
 
 from conformance.lockstep.grammar.body import MAX_REPEATS, UNREACHABLE, Body, Code, Label, statement, value
-from conformance.lockstep.grammar.values import comparison, mnemonic, width
+from conformance.lockstep.grammar.rows import mnemonic, width
+from conformance.lockstep.grammar.values import comparison
 from interp.execution import numerics
 from interp.syntax.instructions import Catch
 from interp.syntax.types import EXNREF, I32, I64, AbsHeapType, FuncType, RefType, ResultType, ValType

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from conformance.lockstep.grammar.body import Body, Code, statement, value
 from conformance.lockstep.grammar.constants import integer
-from conformance.lockstep.grammar.values import mnemonic, width
+from conformance.lockstep.grammar.rows import mnemonic, width
 from interp.engine import PAGE
 from interp.execution import numerics
 from interp.syntax import modules as m

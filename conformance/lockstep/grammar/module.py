@@ -10,7 +10,8 @@ from conformance.lockstep.grammar.body import Body, Code, Label, finish
 from conformance.lockstep.grammar.constants import constant
 from conformance.lockstep.grammar.patterns import deep, long_run
 from conformance.lockstep.grammar.plan import HOST_MODULE, Plan, plan
-from conformance.lockstep.grammar.values import mnemonic, work
+from conformance.lockstep.grammar.rows import mnemonic
+from conformance.lockstep.grammar.values import work
 from interp.execution import numerics
 from interp.syntax import modules as m
 from interp.syntax.types import I32, FuncType, NumType, RecType, TypeIdx, VecType

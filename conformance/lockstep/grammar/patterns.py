@@ -8,7 +8,8 @@ from conformance.lockstep.grammar.body import Body, Code, Label, statement, valu
 from conformance.lockstep.grammar.constants import integer
 from conformance.lockstep.grammar.control import condition, counted_loop
 from conformance.lockstep.grammar.memories import LOADS, STORES, index_type, some_memory
-from conformance.lockstep.grammar.values import BY_RESULT, CHAINED, COMPARISONS, mnemonic, usable, width
+from conformance.lockstep.grammar.rows import BY_RESULT, CHAINED, COMPARISONS, mnemonic, width
+from conformance.lockstep.grammar.values import usable
 from interp.execution import numerics
 from interp.syntax.instructions import Instr, MemArg
 from interp.syntax.types import I32, I64, V128, FuncType, NumType, ValType

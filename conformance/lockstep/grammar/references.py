@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from conformance.lockstep.grammar.body import REFERENCES, Body, Code, Label, statement, value
 from conformance.lockstep.grammar.control import condition
-from conformance.lockstep.grammar.values import mnemonic, width
+from conformance.lockstep.grammar.rows import mnemonic, width
 from interp.execution import numerics
 from interp.syntax.types import (
     EQREF,

@@ -5,82 +5,26 @@ Spec: syntax/instructions#numeric-instructions, syntax/instructions#vector-instr
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
-from typing import Any
-
-from conformance.lockstep.grammar.body import MAX_NEAR, NOTES, NOTES_AT_END, UNREACHABLE, Body, Code, statement, value
+from conformance.lockstep.grammar.body import MAX_NEAR, UNREACHABLE, Body, Code, statement, value
 from conformance.lockstep.grammar.constants import constant, integer
+from conformance.lockstep.grammar.notes import note
+from conformance.lockstep.grammar.rows import (
+    BY_RESULT,
+    CHAINED,
+    COMPARISONS,
+    CONVERSIONS,
+    DIVISIONS,
+    LANES,
+    STEPS,
+    TRUNCATIONS,
+    TRUTHS,
+    mnemonic,
+    width,
+)
 from interp.execution import numerics
 from interp.syntax.features import RELAXED_SIMD
-from interp.syntax.instructions import OPS, Op
-from interp.syntax.shapes import I64X2
-from interp.syntax.types import F32, F64, I32, I64, V128, NumType, RefType, ValType, VecType
-
-BY_RESULT: dict[ValType, list[Op]] = defaultdict(list)
-"""Type -> the rows with a type of their own that leave one value of it and take some."""
-
-STEPS: dict[ValType, list[Op]] = defaultdict(list)
-"""Type -> the rows whose first operand is of it."""
-
-LANES: dict[str, list[Op]] = defaultdict(list)
-"""Kind -> rows of instructions on single lanes."""
-
-for _op in OPS:
-    if _op.type is not None and _op.type.params:
-        BY_RESULT[_op.type.results[0]].append(_op)
-        if _op.sem not in (numerics.trunc_u, numerics.trunc_s):
-            STEPS[_op.type.params[0]].append(_op)
-    elif _op.kind in ("vextract_lane", "vreplace_lane", "vshuffle"):
-        LANES[_op.kind].append(_op)
-
-
-def row_of(sem: Callable[..., Any], *params: Any) -> Op:
-    """The row whose meaning is a numerics function with these leading arguments.  Raises KeyError."""
-    for op in OPS:
-        if op.sem is sem and op.params[: len(params)] == params:
-            return op
-    raise KeyError((sem.__name__, params))
-
-
-def mnemonic(sem: Callable[..., Any], *params: Any) -> str:
-    """Its mnemonic."""
-    return row_of(sem, *params).mnemonic
-
-
-def width(t: ValType) -> int:
-    """The width of a number type in bits.  Raises TypeError."""
-    if not isinstance(t, NumType):
-        raise TypeError(f"{t} is no number type")
-    return int(t.value[1:])
-
-
-CHAINED: dict[ValType, list[Op]] = {
-    t: [
-        row_of(sem, width(t))
-        for sem in (
-            numerics.iadd, numerics.isub, numerics.ixor, numerics.iadd, numerics.isub, numerics.ixor, numerics.iand,
-            numerics.ior, numerics.ishl, numerics.ishr_u, numerics.ishr_s, numerics.imul, numerics.irotl,
-            numerics.irotr,
-        )
-    ]
-    for t in (I32, I64)
-}  # fmt: skip
-"""The operators of arithmetic on integers that programs are made of; those that lose nothing come more often."""
-
-COMPARISONS: dict[ValType, list[Op]] = {
-    t: [op for op in BY_RESULT[I32] if op.type is not None and op.type.params == (t, t) and op.kind == "relop"]
-    for t in (I32, I64)
-}
-MAX_NOTED = 8
-"""Locals that are noted at the end of a function."""
-
-TRUTHS = ("relop", "testop")
-"""Kinds of operators that leave one bit of what they were given."""
-
-DIVISIONS = (numerics.idiv_u, numerics.idiv_s, numerics.irem_u, numerics.irem_s)
-TRUNCATIONS = (numerics.trunc_u, numerics.trunc_s)
-CONVERSIONS: dict[ValType, Op] = {F32: row_of(numerics.convert_s, 32, 32), F64: row_of(numerics.convert_s, 32, 64)}
+from interp.syntax.instructions import Op
+from interp.syntax.types import I32, I64, V128, NumType, RefType, ValType, VecType
 
 
 def usable(body: Body, op: Op) -> bool:
@@ -250,41 +194,6 @@ def steps(body: Body, t: ValType) -> list[list[Op]]:
     binary = [op for op in keeping if op.type is not None and len(op.type.params) > 1 and op.kind not in TRUTHS]
     leaving = [op for op in found if op not in keeping]
     return [each for each in (binary, binary, keeping, CHAINED.get(t, []), leaving) if each]
-
-
-def as_i64(body: Body, t: ValType) -> Code:
-    """An i64 that depends on the bits of the number or vector on the stack.  Raises TypeError for other types."""
-    if t == V128:
-        x = body.new_local(V128)
-        lane = mnemonic(numerics.ivextract_lane_u, I64X2)
-        code = [body.ins("local.tee", x), body.ins(lane, 0), body.ins("local.get", x), body.ins(lane, 1)]
-        return [*code, body.ins(mnemonic(numerics.iadd, 64))]
-    N = width(t)
-    code = [body.ins(mnemonic(numerics.reinterpret, str(t), f"i{N}"))] if t in (F32, F64) else []
-    return [*code, body.ins(mnemonic(numerics.extend_u, 32, 64))] if N == 32 else code
-
-
-def note(body: Body, t: ValType) -> Code:
-    """checksum := rotl(checksum) xor the number or vector on the stack.  Raises TypeError for other types."""
-    sum_ = body.plan.checksum or 0
-    turned = [body.ins("global.get", sum_), body.const(I64, 9), body.ins(mnemonic(numerics.irotl, 64))]
-    return [*as_i64(body, t), *turned, body.ins(mnemonic(numerics.ixor, 64)), body.ins("global.set", sum_)]
-
-
-def summary(body: Body) -> Code:
-    """Note the values of some locals."""
-    if body.plan.checksum is None:
-        return []
-    sum_ = body.plan.checksum
-    code = [body.ins("global.get", sum_), body.const(I64, 9), body.ins(mnemonic(numerics.irotl, 64))]
-    numbers = [x for x, t in enumerate(body.locals) if isinstance(t, NumType | VecType)]
-    for x in numbers[-MAX_NOTED:]:
-        code += [body.ins("local.get", x), *as_i64(body, body.locals[x]), body.ins(mnemonic(numerics.isub, 64))]
-    return [*code, body.ins("global.set", sum_)]
-
-
-NOTES.append(note)
-NOTES_AT_END.append(summary)
 
 
 @statement(3)
