@@ -102,7 +102,7 @@ def functions(count: int) -> list[Function]:
     found = []
     for index in range(count):
         # The product of numbers that are equally probable is small more often than it is great.
-        size = 20 + dice.below(105) * (1 + dice.below(12)) * (1 + dice.below(6)) // 6
+        size = 20 + dice.below(91) * (1 + dice.below(12)) * (1 + dice.below(6)) // 6
         kind = KINDS[0] if index % 25 == 0 else dice.pick(KINDS)
         found.append(Function(f"{dice.pick(PARTS)}_{dice.pick(PARTS)}_{index}", kind, size))
     return found

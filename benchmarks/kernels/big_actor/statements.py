@@ -59,7 +59,8 @@ class Body:
             *[self._assignment] * 9,
             *[self._wide_assignment] * 4,
             *[self._float_assignment] * 3,
-            *[self._field] * 7,
+            *[self._field] * 14,
+            *[self._record] * 8,
             *[self._call] * 8,
             *[self._check] * 5,
             *[self._if] * 6,
@@ -125,6 +126,8 @@ class Body:
             (
                 f"AT({left} & {LEAST_LENGTH - 1}u)",
                 f"(uint32_t)record->{dice.pick(STATE_FIELDS)}",
+                f"(uint32_t)record->{dice.pick(STATE_FIELDS)}",
+                f"context->records[{left} % RECORDS].{dice.pick(STATE_FIELDS)}",
                 f"{dice.pick(self._tables)}[{left} & 63u]",
                 f"(uint32_t)({dice.pick('mk')} >> {dice.below(40)})",
                 f"rotl32({left}, {1 + dice.below(31)}u)",
@@ -221,6 +224,28 @@ class Body:
                  ("state", "uint8_t"), ("offset", "int16_t"))
             )  # fmt: skip
             self._line(f"record->{field} = ({type_}){self._narrow()};")
+
+    def _record(self) -> None:
+        """Several fields of a record at once: it is set, copied, or compared."""
+        dice = self.dice
+        other = f"context->records[{self._narrow(0)} % RECORDS]"
+        kind = dice.below(4)
+        if kind == 0:
+            self._line(f"record->id = {other}.id + {self._narrow(0)};")
+            self._line("record->name_length = (record->flags ^ record->id) & 15u;")
+            self._line("record->name = data + record->name_length;")
+        elif kind == 1:
+            self._line(f"{other} = *record;")
+        elif kind == 2:
+            name = self._name()
+            self._line(f"struct record *{name} = &{other};")
+            self._line(f"if ({name}->{dice.pick(STATE_FIELDS)} < record->{dice.pick(STATE_FIELDS)}) {{")
+            self._line(f"    {name}->flags = record->flags + {name}->id;")
+            self._line(f"    {name}->stamp ^= record->stamp;")
+            self._line("}")
+        else:
+            self._line(f"context->errors += record->{dice.pick(STATE_FIELDS)} == {self._narrow(0)};")
+            self._line("context->written += record->name_length & 3u;")
 
     def _call(self) -> None:
         self._line(self._calls())
