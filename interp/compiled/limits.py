@@ -19,23 +19,27 @@ SLACK = 200
 
 
 class Ticks:
-    """Ticks as an iterator: each element that is taken is a unit of fuel. The elements of a slice come from `repeat`,
-    and only between slices the meter is asked."""
+    """Ticks as an iterator without end: each element that is taken is a unit of fuel. The elements of a slice come from
+    `repeat`, and only between slices the meter is asked.
+
+    Taking one raises Exhaustion(FUEL | DEADLINE) where that is due, and may be tried again, for a host function may have
+    caught the error.
+    """
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
         self.namespaces: list[dict[str, Any]] = []
+        self.ticks: Iterator[None] = chain.from_iterable(self)
 
     def attach(self, namespace: dict[str, Any]) -> None:
-        """Give code the iterator, which is a new one for each outermost call, and what to raise when it has ended."""
-        namespace["ticks_ended"] = self.ended
+        """Give code the iterator, which is a new one for each outermost call."""
         namespace["next_pc"] = self.next_pc
+        namespace["T"] = self.ticks
         self.namespaces.append(namespace)
-        self.begin()
 
     def begin(self) -> None:
         """An outermost call begins."""
-        self.ticks: Iterator[None] = chain.from_iterable(self)
+        self.ticks = chain.from_iterable(self)
         for namespace in self.namespaces:
             namespace["T"] = self.ticks
 
@@ -43,29 +47,38 @@ class Ticks:
         return self
 
     def __next__(self) -> Iterator[None]:
-        """The next slice.  Raises Exhaustion(FUEL | DEADLINE)."""
+        """The next slice. It never raises, since `chain` would drop what raises here."""
+        try:
+            return repeat(None, self.refill())
+        except Exhaustion:
+            return Refused(self)
+
+    def refill(self) -> int:
+        """How many ticks there are in the next slice.  Raises Exhaustion(FUEL | DEADLINE)."""
         meter = self.meter
         if meter.fuel is not None:
             meter.fuel += meter.entered
         meter.entered = 0
         meter.refill()
-        return repeat(None, meter.budget)
-
-    def ended(self) -> Exhaustion:
-        """What to raise where the iterator has ended: it did so by an error, which a host function has caught."""
-        try:
-            self.meter.refill()
-        except Exhaustion as error:
-            return error
-        return Exhaustion(ExhaustionKind.FUEL)
+        return meter.budget
 
     def next_pc(self, pc: int) -> int:
         """Take a tick on the way to a block of a state machine."""
-        try:
-            next(self.ticks)
-        except StopIteration:
-            raise self.ended() from None
+        next(self.ticks)
         return pc
+
+
+class Refused(Iterator[None]):
+    """A slice that there is none of; every tick asks again."""
+
+    def __init__(self, ticks: Ticks) -> None:
+        self.ticks = ticks
+        self.left = 0
+
+    def __next__(self) -> None:
+        if self.left == 0:
+            self.left = self.ticks.refill()
+        self.left -= 1
 
 
 class Stack:

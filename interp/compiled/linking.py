@@ -55,7 +55,10 @@ def trampoline(inner: Callable[..., Any], n: int) -> Callable[..., Any]:
 def call_tail(tail: Tail) -> Any:
     """Make one call that a function ended in. Written so that Python calls code from code without using C's stack, as
     far as possible."""
-    function, args = tail.func.tail or tail.func.prepared, tail.args
+    func, args = tail.func, tail.args
+    if hasattr(func.prepared, "places"):
+        func.prepared.link()
+    function = func.tail or func.prepared
     match len(args):
         case 0:
             return function()
@@ -86,6 +89,46 @@ def make(link):
 """
 
 
+def lazy_of_none(link: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """What LAZY makes for no parameters; like those for some more, it is here because that takes no time."""
+
+    def lazy() -> Any:
+        return link()()
+
+    return lazy
+
+
+def lazy_of_one(link: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """For one."""
+
+    def lazy(a0: Any) -> Any:
+        return link()(a0)
+
+    return lazy
+
+
+def lazy_of_two(link: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """For two."""
+
+    def lazy(a0: Any, a1: Any) -> Any:
+        return link()(a0, a1)
+
+    return lazy
+
+
+def lazy_of_three(link: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """For three."""
+
+    def lazy(a0: Any, a1: Any, a2: Any) -> Any:
+        return link()(a0, a1, a2)
+
+    return lazy
+
+
+LAZIES = (lazy_of_none, lazy_of_one, lazy_of_two, lazy_of_three)
+"""By number of parameters."""
+
+
 @cache
 def template(source: str, n: int) -> Callable[..., Any]:
     """The function `make` of a source, with n parameters filled in."""
@@ -106,8 +149,9 @@ def lazy_function(instance: LinkedInstance, func: FuncInst) -> Callable[..., Any
         prepared: Callable[..., Any] = func.prepared
         return prepared
 
-    lazy: Any = template(LAZY, len(func.type.params))(link)
-    lazy.places = []
+    n = len(func.type.params)
+    lazy: Any = (LAZIES[n] if n < len(LAZIES) else template(LAZY, n))(link)
+    lazy.places, lazy.link = [], link
     function: Callable[..., Any] = lazy
     return function
 
@@ -188,7 +232,7 @@ class LinkedInstance:
         return prepared
 
     def funcinst(self, name: str, x: int, _: int, __: str) -> FuncInst:
-        """r: a function as a reference."""
+        """ref: a function as a reference."""
         return self.moduleinst.funcs[x]
 
     def globalinst(self, name: str, x: int, _: int, __: str) -> Any:
@@ -256,7 +300,7 @@ Finder = Callable[[LinkedInstance, str, int, int, str], Any]
 
 
 FINDERS: dict[str, Finder] = {
-    "f": LinkedInstance.function, "r": LinkedInstance.funcinst, "g": LinkedInstance.globalinst,
+    "f": LinkedInstance.function, "ref": LinkedInstance.funcinst, "g": LinkedInstance.globalinst,
     "m": LinkedInstance.memory, "c": LinkedInstance.calls, "callee": LinkedInstance.callee,
     "ld": LinkedInstance.loader, "st": LinkedInstance.storer, "tag": LinkedInstance.tag,
     "type": LinkedInstance.deftype, "rt_": LinkedInstance.reftype,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from interp.compiled.cache import PENDING
@@ -14,15 +15,16 @@ from interp.compiled.limits import SLACK, STACK, Ticks
 from interp.compiled.linking import LinkedInstance
 from interp.compiled.names import f32_nan
 from interp.compiled.python_code import Options
-from interp.compiled.traps import Thrown, backtrace, innermost, trap_of
+from interp.compiled.traps import Thrown, backtrace, of_engine, trap_of
 from interp.compiled.units import Units
 from interp.errors import ExecutionError, Exhaustion, ExhaustionKind, UncaughtException
 from interp.execution.constants import evaluate, initialise
 from interp.execution.meter import has_headroom
 from interp.execution.runtime import ExnInst, FuncInst, ModuleInst, Store
 from interp.syntax.instructions import Expr
-from interp.syntax.types import F32
+from interp.syntax.types import F32, AddrType
 from interp.validation.modules import ValidModule
+from interp.validation.types import MAX_PAGES
 
 PYTHON_DEPTH = 10_000
 """From this limit of nested calls on, Python's own limit is used: it costs nothing, but is exact to some frames only."""
@@ -49,8 +51,10 @@ class CompiledMachine:
         store.adopt = self.adopt
 
     def options_of(self, moduleinst: ModuleInst) -> Options:
-        """What the code of an instance counts and relies on."""
-        return self.options
+        """What the code of an instance counts and relies on. A memory that does not begin with 4 GiB never has them."""
+        full = MAX_PAGES[AddrType.I32]
+        whole = any(mem.type.addrtype is AddrType.I32 and mem.limit == full for mem in moduleinst.mems)
+        return replace(self.options, whole=True) if whole else self.options
 
     def adopt(self, func: FuncInst) -> None:
         """Make a host function something that code can call."""
@@ -136,7 +140,7 @@ class CompiledMachine:
         if isinstance(error, Thrown):
             return UncaughtException(exception=error.exn, backtrace=backtrace(error.__traceback__))
         if isinstance(error, RecursionError):
-            if innermost(error.__traceback__) is None and has_headroom():
+            if not of_engine(error.__traceback__) and has_headroom():
                 return error
             return Exhaustion(ExhaustionKind.CALL_STACK, backtrace(error.__traceback__))
         if isinstance(error, IndexError | ZeroDivisionError | AttributeError):

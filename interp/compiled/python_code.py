@@ -32,6 +32,7 @@ from interp.compiled.tree import (
     Exit,
     Expr,
     Function,
+    Handler,
     Jump,
     Return,
     Switch,
@@ -122,7 +123,8 @@ class CodeWriter(DataWriter):
         self.left_early: set[Block] = set()
         self.numbers: dict[Block, int] = {}
         self.tries = 0
-        self.machines = 0
+        self.pcs: dict[Block, int] = {}
+        self.tries_around: dict[Block, tuple[Try, ...]] = {}
         self.exits: tuple[str, Block] = ("", Block(None))
 
     # ---- Lines.
@@ -164,15 +166,14 @@ class CodeWriter(DataWriter):
         self.offset = -1
         self.line(f"def {name}({', '.join(self.translated.params)}):")
         self.indent = 1
-        for text in prologue:
-            self.line(text)
         shift = 0
         if self.options.metered:
             self.line("for _ in T:")
+            self.indent = 2
             shift = 1
+        for text in prologue:
+            self.line(text)
         self.lines += [(indent + shift, text, offset) for indent, text, offset in body]
-        if self.options.metered:
-            self.line("raise ticks_ended()")
         text = "\n".join(["    " * indent + text for indent, text, _ in self.lines]) + "\n"
         return Source(name, text, tuple([offset for _, _, offset in self.lines]), self.translated.tail_calls)
 
@@ -457,8 +458,6 @@ class CodeWriter(DataWriter):
             lines.append((self.indent + 1, "pass", -1))
         if self.options.fuel:
             self.line("meter.entered += 1")
-        if self.options.metered:
-            lines.append((self.indent, "else: raise ticks_ended()", -1))
         self.leave_loop(around, lines, "for _ in T:" if self.options.metered else "while True:")
         return self.behind_loop(node, follow)
 
@@ -588,47 +587,89 @@ class CodeWriter(DataWriter):
         self.line("exn = thrown_.exn")
         if self.options.depth:
             self.line("meter.depth = depth")
-        catches_all = False
-        for number, handler in enumerate(try_.handlers):
+        self.clauses(try_.handlers, [f"{ex} = {exits + number}" for number in range(len(try_.handlers))])
+        self.indent -= 1
+
+    def clauses(self, handlers: Sequence[Handler], texts: list[str]) -> None:
+        """Catch clauses, each with a line that says where to go on; what none of them catches is thrown on."""
+        for number, (handler, text) in enumerate(zip(handlers, texts, strict=True)):
             catch = handler.catch
-            catches_all = catch.tagidx is None
-            test = "True" if catches_all else f"exn.tag is tag{catch.tagidx}"
+            test = "True" if catch.tagidx is None else f"exn.tag is tag{catch.tagidx}"
             self.block_of(f"{'el' if number else ''}if {test}:")
             names = list(handler.names)
             if catch.takes_ref:
                 self.line(f"{names.pop()} = exn")
             if names:
                 self.line(f"{', '.join(names)}, = exn.fields")
-            self.line(f"{ex} = {exits + number}")
+            self.line(text)
             self.indent -= 1
-            if catches_all:
-                break
-        if not catches_all:
-            self.line("else: raise")
-        self.indent -= 1
+            if catch.tagidx is None:
+                return
+        self.line("else: raise" if handlers else "raise")
 
     # ---- The state machine.
 
     def machine(self, blocks: list[Block]) -> None:
-        """All blocks of a region in one loop, found by a binary search for the number of the current one."""
-        self.machines += 1
-        pc = f"pc{self.machines}"
-        self.line(f"{pc} = 0")
+        """All blocks in one loop, found by a binary search for the number of the current one; those in the bodies of tries
+        too, whose handlers are found by that number."""
+        self.number_blocks(blocks, ())
+        guarded = any(tries for tries in self.tries_around.values())
+        self.line("pc = 0")
         self.block_of("while True:")
-        chains = [block for block in blocks if not follows(block)]
+        if guarded:
+            self.block_of("try:")
+            self.block_of("while True:")
+        chains = [block for block in self.pcs if not follows(block)]
         arms = []
         for block in chains:
             outer, self.lines = self.lines, []
             self.indent += 1
             self.shared = {}
-            self.chain(block, pc)
+            self.chain(block)
             self.indent -= 1
             arms.append((self.lines, False))
             self.lines = outer
-        self.search(pc, [(block.index, number) for number, block in enumerate(chains)], arms, 0)
+        self.search("pc", [(self.pcs[block], number) for number, block in enumerate(chains)], arms, 0)
+        if guarded:
+            self.indent -= 2
+            self.machine_handlers()
         self.indent -= 1
 
-    def chain(self, block: Block, pc: str) -> None:
+    def number_blocks(self, blocks: list[Block], tries: tuple[Try, ...]) -> None:
+        """Number the blocks, those of inner regions too; `tries` are around them, the innermost first."""
+        waiting = [(blocks, tries)]
+        while waiting:
+            blocks, tries = waiting.pop()
+            for block in blocks:
+                if block.index > 0 and not block.sources:
+                    continue
+                self.pcs[block] = len(self.pcs)
+                self.tries_around[block] = tries
+                if isinstance(block.terminator, Try):
+                    waiting.append((block.terminator.body, (block.terminator, *tries)))
+
+    def machine_handlers(self) -> None:
+        """What catches in a state machine: the clauses of the tries around the block that threw."""
+        self.block_of("except Thrown as thrown_:")
+        self.line("exn = thrown_.exn")
+        if self.options.depth:
+            self.line("meter.depth = depth")
+        regions: dict[tuple[Try, ...], int] = {}
+        numbers = [regions.setdefault(self.tries_around[block], len(regions)) for block in self.pcs]
+        self.line(f"region = ({''.join([f'{number}, ' for number in numbers])})[pc]")
+        arms = []
+        for tries in regions:
+            outer, self.lines = self.lines, []
+            self.indent += 1
+            handlers = [handler for try_ in tries for handler in try_.handlers]
+            self.clauses(handlers, [f"pc = {self.pcs[handler.target]}" for handler in handlers])
+            self.indent -= 1
+            arms.append((self.lines, False))
+            self.lines = outer
+        self.search("region", [(number, number) for number in range(len(arms))], arms, 0)
+        self.indent -= 1
+
+    def chain(self, block: Block) -> None:
         """A block, and those that can only follow it."""
         while True:
             self.count_indices(block.statements)
@@ -641,58 +682,47 @@ class CodeWriter(DataWriter):
             if not isinstance(terminator, Jump) or not follows(terminator.target):
                 break
             block = terminator.target
-        self.transition(terminator, block, pc)
+        self.transition(terminator, block)
 
-    def transition(self, terminator: Terminator, block: Block, pc: str) -> None:
+    def transition(self, terminator: Terminator, block: Block) -> None:
         """The number of the next block."""
         if isinstance(terminator, Jump):
-            self.line(f"{pc} = {self.next(terminator.target, block)}")
+            self.line(f"pc = {self.next(terminator.target, block)}")
         elif isinstance(terminator, Branch):
             text, prec = self.condition(terminator.condition)
             then, otherwise = self.next(terminator.then, block), self.next(terminator.otherwise, block)
-            self.line(f"{pc} = {then} if {paren(text, prec, LOGICAL_OR)} else {otherwise}")
+            self.line(f"pc = {then} if {paren(text, prec, LOGICAL_OR)} else {otherwise}")
         elif isinstance(terminator, Switch):
-            name = self.hoist(self.exact(terminator.index).text)
-            targets = [self.next(target, block) for target in terminator.targets]
-            if any("next" in target for target in targets):
-                targets = [str(target.index) for target in terminator.targets]
-                self.tick()
-            numbers = "".join([f"{target}, " for target in targets[:-1]])
-            self.line(f"{pc} = ({numbers})[{name}] if {name} < {len(targets) - 1} else {targets[-1]}")
+            self.switch(terminator, block)
         elif isinstance(terminator, Return):
             self.return_(terminator)
         elif isinstance(terminator, TailCall):
             self.offset = terminator.instr.offset
             self.leave(self.tail_call(terminator.instr, terminator.args))
         elif isinstance(terminator, Exit):
-            self.line(f"{self.exits[0]} = {terminator.number}")
-            self.line("break")
+            self.line(f"pc = {self.pcs[self.tries_around[block][0].exits[terminator.number]]}")
         elif isinstance(terminator, Try):
-            self.guarded_machine(terminator, pc)
+            self.line(f"pc = {self.pcs[terminator.body[0]]}")
+
+    def switch(self, terminator: Switch, block: Block) -> None:
+        """The number of one of many blocks; those that lead back are numbered from the end, so that they take a tick."""
+        name = self.hoist(self.exact(terminator.index).text)
+        targets = terminator.targets
+        numbers = [self.pcs[target] for target in targets]
+        table = "".join([f"{number}, " for number in numbers[:-1]])
+        self.line(f"pc = ({table})[{name}] if {name} < {len(targets) - 1} else {numbers[-1]}")
+        back = sorted({self.pcs[target] for target in targets if self.is_back(target, block)})
+        if back and self.options.metered:
+            self.line(f"if pc in ({''.join([f'{number}, ' for number in back])}): next_pc(pc)")
+
+    def is_back(self, target: Block, block: Block) -> bool:
+        """Whether an edge leads back to a loop."""
+        return bool(target.back_edges) and self.pcs[target] <= self.pcs[block]
 
     def next(self, target: Block, block: Block) -> str:
         """The number of a block, after a tick if the way there leads back."""
-        back = target.back_edges and target.index <= block.index
-        return f"next_pc({target.index})" if back and self.options.metered else str(target.index)
-
-    def tick(self) -> None:
-        """One unit of fuel."""
-        if self.options.metered:
-            self.line("next_pc(0)")
-
-    def guarded_machine(self, try_: Try, pc: str) -> None:
-        """A try, whose body is a state machine of its own."""
-        self.tries += 1
-        ex = f"ex{self.tries}"
-        self.block_of("try:")
-        outer, self.exits = self.exits, (ex, Block(None))
-        self.machine(try_.body)
-        self.exits = outer
-        self.indent -= 1
-        self.handlers(try_, len(try_.exits), ex)
-        targets = [*try_.exits, *(handler.target for handler in try_.handlers)]
-        if targets:
-            self.line(f"{pc} = ({''.join([f'{target.index}, ' for target in targets])})[{ex}]")
+        number = self.pcs[target]
+        return f"next_pc({number})" if self.options.metered and self.is_back(target, block) else str(number)
 
 
 def follows(block: Block) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from interp.compiled.python_expr import ADD, AND, ATOM, MUL, POSTFIX, SHIFT, Text, paren
+from interp.compiled.python_expr import SMALL, ADD, AND, ATOM, MUL, POSTFIX, SHIFT, Text, paren
 from interp.compiled.python_values import ValueWriter, function_name
 from interp.compiled.tree import CONST, VAR, Do, Expr
 from interp.execution.values import MASK, MODULUS, SIGN
@@ -34,9 +34,6 @@ from interp.validation.context import Context
 FORMATS = {(8, False): "B", (8, True): "b", (16, False): "H", (16, True): "h", (32, False): "I", (32, True): "i",
            (64, False): "Q", (64, True): "q"}  # fmt: skip
 """Width in bits and signedness of an access -> the format of the view."""
-
-SMALL = (1 << 30) - 1
-"""Python compares and adds integers up to this faster."""
 
 PACKED = {PackType.I8: 8, PackType.I16: 16}
 
@@ -219,7 +216,13 @@ class DataWriter(ValueWriter):
             return f"ld{memory}{letter}({self.byte_index(base, offset)})"
         name, quotient, offset = self.tested(base, offset, shift)
         slow = f"{name} + {offset}" if offset else name
-        return f"m{memory}{letter}[{quotient}] if not {name} & {MASK[shift]} else ld{memory}{letter}({slow})"
+        rest = self.rest(base, name, shift)
+        return f"m{memory}{letter}[{quotient}] if not {rest} else ld{memory}{letter}({slow})"
+
+    def rest(self, base: Expr, name: str, shift: int) -> str:
+        """What is left of an address divided by the width; a name where it is asked for again."""
+        text = f"{name} & {MASK[shift]}"
+        return self.share(text, name) if base.op == VAR and self.indexed.get((name, shift), 0) > 1 else text
 
     def tested(self, base: Expr, offset: int, shift: int) -> tuple[str, str, int]:
         """For an address that may be no multiple of the width: what to test, the index if it is one, and what is to be
@@ -259,7 +262,7 @@ class DataWriter(ValueWriter):
                 text = self.hoist(text)
             name, quotient, offset = self.tested(base, offset, shift)
             slow = f"{name} + {offset}" if offset else name
-            self.line(f"if {name} & {MASK[shift]}: st{memory}{letter}({slow}, {text})")
+            self.line(f"if {self.rest(base, name, shift)}: st{memory}{letter}({slow}, {text})")
             self.line(f"else: m{memory}{letter}[{quotient}] = {text}")
 
     def store_f32(self, e: Expr, base: Expr, memarg: MemArg) -> None:
@@ -383,7 +386,7 @@ class DataWriter(ValueWriter):
         """What a function gives that leaves with a call: the function and its arguments, for whoever called it."""
         kind = instr.op.kind
         if kind == "return_call":
-            return f"Tail(r{instr.immediates[0]}, ({''.join([self.clean(e)[0] + ', ' for e in args])}))"
+            return f"Tail(ref{instr.immediates[0]}, ({''.join([self.clean(e)[0] + ', ' for e in args])}))"
         values = f"({''.join([self.clean(e)[0] + ', ' for e in args[:-1]])})"
         if kind == "return_call_ref":
             return f"Tail(non_null({self.value(args[-1])[0]}), {values})"

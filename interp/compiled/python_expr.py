@@ -37,6 +37,9 @@ class Text(NamedTuple):
 WIDEST = {32: 1 << 89, 64: 1 << 149}
 """Beyond this the digits of a Python integer cost more than a mask."""
 
+SMALL = (1 << 30) - 1
+"""Python compares and adds integers up to this faster."""
+
 WIDTHS: dict[Any, int] = {I32: 32, I64: 64}
 MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 UNSIGNED = {"ilt_u": "<", "ile_u": "<=", "igt_u": ">", "ige_u": ">="}
@@ -61,9 +64,9 @@ class IntegerWriter:
         """The text of any expression as a value of its type, and its precedence."""
         raise NotImplementedError
 
-    def helper(self, name: str) -> str:
-        """The name of something that the namespace of the instance provides."""
-        return name
+    def function(self, op: str, params: tuple[Any, ...]) -> str:
+        """The name of a numerics function with these first arguments."""
+        raise NotImplementedError(op)
 
     # ---- Names and masks.
 
@@ -95,7 +98,20 @@ class IntegerWriter:
 
     def exact(self, e: Expr) -> Text:
         """The value itself, 0 <= value < 2**N."""
-        return self.masked(self.number(e), WIDTHS[e.type], e)
+        t, N = self.number(e), WIDTHS[e.type]
+        if e.op == "iadd" and e.args[0].op == VAR and e.args[1].op == CONST and t.lo >> N != t.hi >> N:
+            return self.stepped(e.args[0].imm, e.args[1].imm, N, e)
+        return self.masked(t, N, e)
+
+    def stepped(self, x: str, c: int, N: int, e: Expr) -> Text:
+        """The sum of a variable and a constant, tested rather than masked."""
+        if c < SIGN[N]:
+            test = SMALL if c <= SMALL else MODULUS[N] - c - 1
+            text = f"{x} + {c} if {x} <= {test} else {x} + {c} & {MASK[N]}"
+        else:
+            d = MODULUS[N] - c
+            text = f"{x} - {d} if {f'{x} >= {d}' if d > 1 else x} else {x} + {c}"
+        return Text(text, CONDITIONAL, e.lo, e.hi)
 
     def masked(self, t: Text, N: int, e: Expr | None = None) -> Text:
         """An integer made exact."""
@@ -171,6 +187,8 @@ class IntegerWriter:
 
     def conjunction(self, e: Expr) -> Text:
         """iand: one exact operand makes the result exact."""
+        if e.args[0].op in CONDITIONS and e.args[1].op in CONDITIONS:
+            return Text(f"1 if {self.condition(e)[0]} else 0", CONDITIONAL, 0, 1)
         x, y = map(self.bounded, e.args)
         N = WIDTHS[e.type]
         text = f"{paren(x.text, x.prec, AND)} & {paren(y.text, y.prec, SHIFT)}"
@@ -178,7 +196,7 @@ class IntegerWriter:
         if limits:
             hi = min(limits)
             return Text(text, AND, 0, min(hi, e.hi) if hi <= MASK[N] else hi)
-        wide = MODULUS[max(abs(v).bit_length() for v in (x.lo, x.hi, y.lo, y.hi))]
+        wide = 1 << max(abs(v).bit_length() for v in (x.lo, x.hi, y.lo, y.hi))
         return Text(text, AND, -wide, wide)
 
     def disjunction(self, e: Expr) -> Text:
@@ -186,8 +204,8 @@ class IntegerWriter:
         x, y = map(self.bounded, e.args)
         sign, prec = ("|", OR) if e.op == "ior" else ("^", XOR)
         text = f"{paren(x.text, x.prec, prec)} {sign} {paren(y.text, y.prec, prec + 1)}"
-        bits = max(abs(v).bit_length() for v in (x.lo, x.hi, y.lo, y.hi))
-        return Text(text, prec, 0 if x.lo >= 0 and y.lo >= 0 else -MODULUS[bits], MASK[bits])
+        wide = 1 << max(abs(v).bit_length() for v in (x.lo, x.hi, y.lo, y.hi))
+        return Text(text, prec, 0 if x.lo >= 0 and y.lo >= 0 else -wide, wide - 1)
 
     def count(self, e: Expr, N: int) -> tuple[str, int, int]:
         """A shift count modulo N: its text, and its least and greatest value."""
@@ -299,8 +317,7 @@ class IntegerWriter:
             if e.op == "idiv_s":
                 return Text(f"{x} // {c} if {x} >= 0 else -(-{x} // {c})", CONDITIONAL, -most, most)
             return Text(f"{x} % {c} if {x} >= 0 else -(-{x} % {c})", CONDITIONAL, -c, c)
-        name = self.helper(f"n_{e.op}_{N}")
-        return Text(f"{name}({self.exact(a).text}, {self.exact(b).text})", POSTFIX, 0, MASK[N])
+        return Text(f"{self.function(e.op, e.params)}({self.exact(a).text}, {self.exact(b).text})", POSTFIX, 0, MASK[N])
 
     def choice(self, e: Expr) -> Text:
         """select"""
@@ -317,6 +334,8 @@ class IntegerWriter:
         op = e.op
         if op == "ieqz":
             return self.condition(e.args[0], not negated)
+        if op in ("iand", "ior") and e.args[0].op in CONDITIONS and e.args[1].op in CONDITIONS:
+            return self.connected([self.condition(arg, negated) for arg in e.args], (op == "iand") is not negated)
         write = CONDITIONS.get(op)
         if write is not None:
             return write(self, e, negated)
@@ -327,6 +346,11 @@ class IntegerWriter:
         if negated:
             return f"not {paren(t.text, t.prec, COMPARE)}", NOT
         return t.text, t.prec
+
+    def connected(self, parts: list[tuple[str, int]], conjunction: bool) -> tuple[str, int]:
+        """Two conditions connected by `and` or `or`."""
+        word, prec = ("and", LOGICAL_AND) if conjunction else ("or", LOGICAL_OR)
+        return f" {word} ".join([paren(text, p, prec) for text, p in parts]), prec
 
     def compared(self, a: str, sign: str, b: str) -> tuple[str, int]:
         """A comparison of two texts that bind tighter."""
@@ -437,7 +461,7 @@ class IntegerWriter:
     def type_test(self, e: Expr, negated: bool) -> tuple[str, int]:
         """ref.test"""
         null, heaptype = e.params
-        text = f"{self.helper('match_ref')}({self.value(e.args[0])[0]}, {self.reftype(null, heaptype)})"
+        text = f"match_ref({self.value(e.args[0])[0]}, {self.reftype(null, heaptype)})"
         return (f"not {text}", NOT) if negated else (text, POSTFIX)
 
     def reftype(self, null: bool, heaptype: Any) -> str:

@@ -291,9 +291,13 @@ class ValueWriter(IntegerWriter):
         t = self.number(e.args[0])
         return f"I31({paren(t.text, t.prec, AND)} & {MASK[31]})", POSTFIX
 
-    def function(self, e: Expr) -> tuple[str, int]:
+    def func_reference(self, e: Expr) -> tuple[str, int]:
         """ref.func"""
-        return f"r{e.imm}", ATOM
+        return f"ref{e.imm}", ATOM
+
+    def function(self, op: str, params: tuple[Any, ...]) -> str:
+        """The name of a numerics function with these first arguments."""
+        return function_name(op, params)
 
 
 Write = Callable[[Any, Expr], tuple[str, int]]
@@ -304,7 +308,7 @@ FLOATS: dict[str, Write] = {
     "fmax": ValueWriter.extreme, "fneg": ValueWriter.negation, "fabs": ValueWriter.magnitude,
     "ffloor": ValueWriter.floor, "fceil": ValueWriter.floor, "convert_u": ValueWriter.from_integer,
     "convert_s": ValueWriter.from_integer, "promote": ValueWriter.promotion, "demote": ValueWriter.demotion,
-    "reinterpret": ValueWriter.float_of_bits, "ref.i31": ValueWriter.i31, "ref.func": ValueWriter.function,
+    "reinterpret": ValueWriter.float_of_bits, "ref.i31": ValueWriter.i31, "ref.func": ValueWriter.func_reference,
 }  # fmt: skip
 """How the functions that give floats, and the operators that give references, are written."""
 

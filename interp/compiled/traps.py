@@ -69,6 +69,21 @@ def innermost(traceback: TracebackType | None) -> TracebackType | None:
     return last if last is not None and UNIT in last.tb_frame.f_globals else None
 
 
+ENGINE = __name__.rpartition(".")[0]
+
+
+def of_engine(traceback: TracebackType | None) -> bool:
+    """Whether the innermost frame is one of generated code, or of the engine that calls it."""
+    last = traceback
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None:
+        return False
+    names = last.tb_frame.f_globals
+    file = last.tb_frame.f_code.co_filename
+    return UNIT in names or str(names.get("__name__", "")).startswith(ENGINE) or file == "<wasm call>"
+
+
 def position(frame: TracebackType) -> tuple[ModuleInst, int, int | None]:
     """The instance, the function index, and the byte offset of the instruction that a frame was at."""
     unit = frame.tb_frame.f_globals[UNIT]

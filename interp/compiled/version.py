@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from functools import cache
-from hashlib import blake2b
+from hashlib import sha256
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
@@ -20,9 +20,9 @@ CHAPTERS = ("binary", "compiled", "execution", "syntax", "validation")
 
 @cache
 def engine_version() -> bytes | None:
-    """16 bytes that are others when the engine, its decoder or the version of Python are; None if that cannot be told:
+    """32 bytes that are others when the engine, its decoder or the version of Python are; None if that cannot be told:
     the sources are not there, or were changed while this process runs."""
-    digest = blake2b(digest_size=16)
+    digest = sha256()
     python = f"{sys.implementation.cache_tag or sys.version}\0{MAGIC_NUMBER.hex()}\0ppci {ppci.__version__}"
     digest.update(python.encode())
     root = Path(__file__).parents[1]

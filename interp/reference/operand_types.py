@@ -104,7 +104,7 @@ class OperandTypes:
         """C of a module."""
         found = self.contexts.get(moduleinst)
         if found is None:
-            found = self.contexts[moduleinst] = validate(moduleinst.module).context
+            found = self.contexts[moduleinst] = validate(moduleinst.module, lazy=True).context
         return found
 
     def locals_of(self, frame: Frame) -> ResultType:
