@@ -1,4 +1,4 @@
-"""The kernels: right on every engine, as long as they should be, and what their sources give."""
+"""The kernels: right on every engine, as long as they should be, what their sources give, and what they are there for."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from benchmarks.interpreters import MACHINE
 from benchmarks.kernels import FOLDER, KERNELS, PROGRAMS, RUN, Kernel
 from benchmarks.kernels import build as building
 from benchmarks.machine import count_instructions
+from interp.binary.modules import decode
 from interp.engine import ENGINES, load_engine
 from interp.errors import Trap
+from interp.syntax.row import Expr
 
 MODULES = (*KERNELS, *PROGRAMS)
 each_module = pytest.mark.parametrize("kernel", MODULES, ids=lambda kernel: kernel.name)
@@ -47,7 +49,7 @@ def test_kernels_are_about_as_long_as_they_should_be(kernel: Kernel) -> None:
 
 
 @each_module
-def test_kernels_import_nothing_and_run_once_with_the_memory_they_have(kernel: Kernel) -> None:
+def test_kernels_import_nothing_and_export_their_function_and_memory(kernel: Kernel) -> None:
     module = load_engine(MACHINE, kernel.needs).compile(kernel.wasm())
     assert module.imports == ()
     assert {export.name for export in module.exports} == {RUN, "memory"}
@@ -71,6 +73,46 @@ def test_most_kernels_are_of_version_1() -> None:
     assert [kernel.name for kernel in KERNELS if kernel.needs == "bulk-memory"] == ["bulk"]
     assert [kernel.name for kernel in KERNELS if kernel.needs == "simd"] == ["dot", "count", "julia"]
     assert sum(kernel.needs == "1.0" for kernel in KERNELS) >= 14
+
+
+STRESSED = {
+    "fib": {"call"},
+    "tak": {"call"},
+    "dispatch": {"call_indirect", "i32.popcnt", "i32.clz", "i32.rotl", "select"},
+    "interpreter": {"br_table", "i32.rem_u", "i32.load8_u"},
+    "collatz": {"i64.mul", "i64.shr_u"},
+    "xorshift": {"i64.xor", "i64.shl", "i64.mul"},
+    "gcd": {"i64.rem_u"},
+    "crc32": {"i32.load8_u", "i32.shr_u", "i32.xor"},
+    "murmur": {"i32.rotl", "i32.mul", "i32.load"},
+    "sha256": {"i32.rotl", "i32.load", "i32.xor"},
+    "sha512": {"i64.rotl", "i64.load", "i64.xor"},
+    "sieve": {"i32.load8_u", "i32.store8"},
+    "copy": {"i32.load8_u", "i32.store8"},
+    "bulk": {"memory.copy", "memory.fill"},
+    "quicksort": {"call", "i32.load", "i32.store", "i32.lt_s"},
+    "hashtable": {"i32.load", "i32.store", "i32.mul"},
+    "trees": {"call", "memory.grow", "global.get"},
+    "levenshtein": {"i32.load16_u", "i32.store16", "i32.load8_u", "select"},
+    "matrix": {"f32.mul", "f32.add", "f32.load", "f64.promote_f32"},
+    "nbody": {"f64.sqrt", "f64.div", "f64.load", "f64.store"},
+    "mandelbrot": {"f64.mul", "f64.gt"},
+    "dot": {"v128.load", "i32x4.dot_i16x8_s", "i32x4.add"},
+    "count": {"v128.load", "i8x16.ne", "i8x16.bitmask"},
+    "julia": {"f32x4.mul", "f32x4.le", "v128.any_true"},
+    "deflate": {"call", "memory.grow", "br_table", "i32.load16_u", "i32.store8"},
+}
+
+
+def mnemonics(expr: Expr) -> set[str]:
+    found = {instr.op.mnemonic for instr in expr}
+    return found.union(*(mnemonics(body) for instr in expr for body in instr.bodies))
+
+
+@each_module
+def test_the_compiler_leaves_in_a_kernel_what_it_is_there_for(kernel: Kernel) -> None:
+    found = set().union(*(mnemonics(func.body) for func in decode(kernel.wasm()).funcs))
+    assert STRESSED[kernel.name] <= found
 
 
 def test_a_kernel_that_cannot_be_read_is_refused() -> None:
