@@ -1,4 +1,4 @@
-"""The kernels: right on every engine, as long as they should be, what their sources give, and what they are there for."""
+"""The kernels: right on every engine, as long as they should be, what their sources give, and still to the point."""
 
 from __future__ import annotations
 
