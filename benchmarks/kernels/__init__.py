@@ -68,9 +68,9 @@ KERNELS = (
     Kernel("sieve", 2800, 300, tables.sieve, 700_000),
     Kernel("copy", 2300, 230, tables.copy, 400_000),
     Kernel("bulk", 1400, 140, tables.bulk, 75_000, frozenset({BULK_MEMORY})),
-    Kernel("quicksort", 400, 50, tables.quicksort, 70_000),
+    Kernel("quicksort", 400, 50, tables.quicksort, 55_000),
     Kernel("hashtable", 1000, 110, tables.hashtable, 150_000),
-    Kernel("trees", 490, 65, tables.trees, 50_000),
+    Kernel("trees", 490, 65, tables.trees, 35_000),
     Kernel("levenshtein", 47, 15, tables.levenshtein, 1000),
     Kernel("matrix", 16, 7, floats.matrix, 90),
     Kernel("nbody", 69, 6, floats.nbody, 18_000),
@@ -80,5 +80,5 @@ KERNELS = (
     Kernel("julia", 20, 4, vectors.julia, 120, frozenset({SIMD})),
 )
 
-PROGRAMS = (Kernel("deflate", 1000, 100, deflate, 15_000),)
+PROGRAMS = (Kernel("deflate", 1000, 100, deflate, 25_000),)
 """Larger programs of several files, in the same form: even their short runs take some 400,000 instructions."""
