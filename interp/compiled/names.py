@@ -13,6 +13,7 @@ from math import sqrt
 from typing import Any
 
 from interp.execution import numerics
+from interp.execution.numerics_vector import inv_flanes, inv_ilanes
 from interp.execution.references import match_ref
 from interp.execution.runtime import I31, ArrayInst, ExnInst, StructInst
 from interp.execution.values import F32NaN, canonical_nan, inv_fbits
@@ -57,7 +58,23 @@ def constant(name: str) -> float:
     return inv_fbits(int(t[1:]), int(bits, 16))
 
 
+def join_f32x4(*lanes: float) -> int:
+    """The vector of four f32 as code has them."""
+    return inv_flanes(32, [f32_nan(z) for z in lanes])
+
+
+def join_f64x2(*lanes: float) -> int:
+    """The vector of two f64."""
+    return inv_flanes(64, lanes)
+
+
+def join_i32x4(*lanes: int) -> int:
+    """The vector of four i32."""
+    return inv_ilanes(32, lanes)
+
+
 FIXED: dict[str, Any] = {
+    "join_f32x4": join_f32x4, "join_f64x2": join_f64x2, "join_i32x4": join_i32x4,
     "I31": I31, "ArrayInst": ArrayInst, "ExnInst": ExnInst, "StructInst": StructInst, "f32_nan": f32_nan,
     "match_ref": match_ref, "sqrt": sqrt, "int": int, "range": range, "bytes": bytes, "abs": abs, "len": len, "from_bytes": int.from_bytes,
 }  # fmt: skip

@@ -32,6 +32,7 @@ from interp.compiled.python_expr import (
     IntegerWriter,
     paren,
 )
+from interp.compiled.scalarize import JOIN
 from interp.compiled.tree import CONST, GLOBAL, SELECT, VAR, Expr
 from interp.execution.numerics_vector import ONES
 from interp.execution.values import MASK, fbits
@@ -277,6 +278,11 @@ class ValueWriter(IntegerWriter):
             text = f"({paren(t.text, t.prec, AND)} & {MASK[N]})"
         return f"{text} * {ONES[N]}", MUL
 
+    def join(self, e: Expr) -> tuple[str, int]:
+        """A vector of its lanes"""
+        lanes = ", ".join([self.clean(arg)[0] for arg in e.args])
+        return f"join_{e.params[0]}({lanes})", POSTFIX
+
     def lane(self, e: Expr) -> tuple[str, int]:
         """ivextract_lane_u"""
         sh, i = e.params
@@ -315,7 +321,7 @@ FLOATS: dict[str, Write] = {
 VECTORS: dict[str, Write] = {
     "iand": ValueWriter.bitwise, "ior": ValueWriter.bitwise, "ixor": ValueWriter.bitwise,
     "iandnot": ValueWriter.and_not, "inot": ValueWriter.complement, "ibitselect": ValueWriter.bit_select,
-    "ivsplat": ValueWriter.splat,
+    "ivsplat": ValueWriter.splat, JOIN: ValueWriter.join,
 }  # fmt: skip
 """How the functions that give vectors are written; the others are called."""
 

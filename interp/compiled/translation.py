@@ -6,6 +6,7 @@ Spec: exec/instructions
 from __future__ import annotations
 
 from interp.compiled import translate_control, translate_data
+from interp.compiled.scalarize import scalarize
 from interp.compiled.translate import MEMORY_END, Translator
 from interp.compiled.tree import Function
 from interp.syntax.modules import Func
@@ -18,4 +19,6 @@ CHAPTERS = (translate_control, translate_data)
 def translate(context: Context, func: Func, memory_end: int = MEMORY_END) -> Function:
     """A function of a valid module, whose context it is, as basic blocks. No memory of i32 addresses has more than
     `memory_end` bytes while it runs."""
-    return Translator(context, func, memory_end).translate()
+    function = Translator(context, func, memory_end).translate()
+    scalarize(function)
+    return function
