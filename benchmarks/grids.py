@@ -108,7 +108,7 @@ def ratio_line(label: str, found: Sequence[Row]) -> tuple[Cell, ...]:
     """The line of one ratio."""
     each = sorted((row for row in found if row.quantity != MEAN), key=lambda row: row.estimate.median)
     mean = next((_whole(value_cell(row)) for row in found if row.quantity == MEAN), EMPTY)
-    ends = [_named(row) for row in (each[0], each[-1])] if each else [EMPTY, EMPTY]
+    ends = [_named(row) for row in (each[0], each[-1])] if len(each) > 1 else [EMPTY, EMPTY]
     return (name_cell(label), mean, Cell(str(len(each)), str(len(each)), len(each)), *ends)
 
 

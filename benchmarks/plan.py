@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.kernels import KERNELS, PROGRAMS, Kernel
-from benchmarks.subjects.registry import HAND_WRITTEN, PEERS, Subject, cached_name
+from benchmarks.subjects.registry import HAND_WRITTEN, PEERS, Subject, cached_name, lazy_name
 from benchmarks.summary import Name
 from benchmarks.timing import Effort
 
@@ -122,7 +122,7 @@ class Subjects:
         main = self.main.name
         cached = cached_name(main)
         ratios = [(main, each.name) for each in self.starting()[1:]]
-        return [*ratios, (cached, PWASM), (cached, cached_name(PWASM)), (cached, main)]
+        return [*ratios, (cached, PWASM), (cached, cached_name(PWASM)), (cached, main), (lazy_name(main), PWASM)]
 
     def break_even(self) -> list[tuple[str, str]]:
         """Who loads longer and runs faster than whom."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from benchmarks.actor import COUNTER
 from benchmarks.bus import measure_bus
 from benchmarks.calls import measure_calls
 from benchmarks.engines import load_engines
@@ -18,14 +19,12 @@ from benchmarks.limited import measure_limits
 from benchmarks.load import measure_load
 from benchmarks.long_calls import WORK_SECONDS, measure_long_calls
 from benchmarks.modules import Program, counter_program, program_of
+from benchmarks.new_processes import measure_start
 from benchmarks.plan import BY_HAND_OPTION, QUICK_WORK_SECONDS, Plan, Subjects
-from benchmarks.recording import counter_programs
 from benchmarks.report import Report, Skipped
 from benchmarks.serving import measure_http
-from benchmarks.start_results import StartResult
-from benchmarks.starting import measure_imports, measure_starts
-from benchmarks.steady import kernel_program, measure_kernels
-from benchmarks.subjects.registry import find_engines, find_peers
+from benchmarks.steady import measure_kernels
+from benchmarks.subjects.registry import CACHE_OFF, find_engines, find_peers
 from benchmarks.summary import Name
 from benchmarks.timing import Effort, Progress
 from interp.engine import Engine
@@ -46,11 +45,36 @@ class _Parts:
 
 
 def run(plan: Plan, steps: Steps = lambda _, __: None) -> Report:
-    """Carry out a plan; what cannot be measured here is left out, with the reason.
+    """Carry out a plan; what cannot be measured here is left out, with the reason. No engine uses its disk cache but
+    where that is what is measured.
 
     Raises BenchmarkError (no engine, no module, a wrong output), and what is wrong with the module of the plan:
     ArgumentError, CommandError, OSError, WapcError, WasmError.
     """
+    with _environment(CACHE_OFF):
+        return _run(plan, steps)
+
+
+@contextmanager
+def _environment(changed: Mapping[str, str | None]) -> Iterator[None]:
+    """Variables of the environment, for a while and for processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in changed}
+
+    def put(values: Mapping[str, str | None]) -> None:
+        for name, value in values.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    put(changed)
+    try:
+        yield
+    finally:
+        put(before)
+
+
+def _run(plan: Plan, steps: Steps) -> Report:
     fingerprint = take_fingerprint()
     engines, no_engines = load_engines(plan.engines)
     if not engines:
@@ -141,7 +165,8 @@ def _measure_subjects(name: Name, parts: _Parts, report: Report, progress: Progr
         steady, skipped = measure_kernels(subjects.steady(), effort, progress, kernels, ratios)
         return _with(replace(report, kernels=steady), skipped)
     if name is Name.START:
-        started, skipped = _measure_start(parts, effort, progress)
+        engine = next(iter(parts.engines.values()))
+        started, skipped = measure_start(subjects, kernels, engine, effort, progress, quick=parts.plan.quick)
         return _with(replace(report, start=started), skipped)
     if name is Name.LONG:
         seconds = QUICK_WORK_SECONDS if parts.plan.quick else WORK_SECONDS
@@ -153,17 +178,3 @@ def _measure_subjects(name: Name, parts: _Parts, report: Report, progress: Progr
 
 def _with(report: Report, skipped: Sequence[Skipped]) -> Report:
     return replace(report, skipped=(*report.skipped, *skipped))
-
-
-def _measure_start(parts: _Parts, effort: Effort, progress: Progress) -> tuple[StartResult, tuple[Skipped, ...]]:
-    """Kernels, and the counter actor where it is, started by everyone."""
-    programs = [kernel_program(kernel, kernel.argument) for kernel in parts.kernels]
-    if COUNTER.exists():
-        programs += counter_programs(next(iter(parts.engines.values())))
-    subjects = parts.subjects.starting()
-    ready = measure_imports(subjects, effort.rounds)
-    started, skipped = measure_starts(subjects, programs, effort, progress)
-    found = {start.subject for program in started for start in program.starts}
-    ratios = tuple(pair for pair in parts.subjects.start_ratios() if set(pair) <= found)
-    break_even = tuple(pair for pair in parts.subjects.break_even() if set(pair) <= found)
-    return StartResult(started, ready, ratios, break_even), skipped

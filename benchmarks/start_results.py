@@ -57,11 +57,12 @@ Part = Callable[[Start], Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class ProgramStart:
-    """A program of `size` bytes, started by each subject that can."""
+    """A program of `size` bytes, started by each subject that can. One that stands `apart` is in no mean."""
 
     program: str
     size: int
     starts: tuple[Start, ...]
+    apart: bool = False
 
     def of(self, subject: str) -> Start | None:
         """The starts of one subject."""

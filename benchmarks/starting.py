@@ -154,7 +154,7 @@ def _fill_caches(subjects: Sequence[Subject], program: Program, folder: Path) ->
     found: list[Subject] = []
     for subject in subjects:
         place = folder / subject.name
-        place.mkdir(exist_ok=True)
+        place.mkdir(mode=0o700, exist_ok=True)
         cached = subject.cached(str(place))
         if cached is None:
             continue

@@ -169,10 +169,13 @@ def start_rows(result: StartResult) -> Iterator[Row]:
         for program in result.programs:
             for series in program.comparison(part).series:
                 yield Row(Name.START, group, program.program, series.subject, unit, series.estimate)
-    cold = {program.program: program.comparison(parts[COLD][0]) for program in result.programs if program.called}
-    yield from ratio_rows(Name.START, f"{COLD}: {RATIOS}", cold, result.ratios)
-    loaded = {each.program: each.comparison(parts[LOADED][0]) for each in result.programs if not each.called}
-    yield from ratio_rows(Name.START, f"{LOADED}: {RATIOS}", loaded, result.ratios)
+    cold = {each.program: each.comparison(parts[COLD][0]) for each in result.programs}
+    ordinary = {each.program: cold[each.program] for each in result.programs if not each.apart}
+    yield from ratio_rows(Name.START, f"{COLD}: {RATIOS}", ordinary, result.ratios)
+    for program in result.programs:
+        if program.apart:
+            group = f"{program.program}: {RATIOS}"
+            yield from ratio_rows(Name.START, group, {program.program: cold[program.program]}, result.ratios)
     for program in result.programs:
         for fast, slow in result.break_even:
             calls = program.break_even(fast, slow)

@@ -19,10 +19,13 @@ CACHE_OFF: Mapping[str, str | None] = {"WASCC_CACHE": "off", "PWASM_CACHE_DIR": 
 """The environment in which no subject keeps what it has translated from one process to the next."""
 
 CACHES: Mapping[str, Callable[[str], Mapping[str, str | None]]] = {
-    "compiled": lambda folder: {"WASCC_CACHE": None, "WASCC_CACHE_DIR": folder},
+    "compiled": lambda folder: {"WASCC_CACHE": "on", "WASCC_CACHE_DIR": folder},
     "pwasm": lambda folder: {"PWASM_CACHE_DIR": folder},
 }
 """The subjects that can keep it in a folder, and the environment in which they do."""
+
+LAZY: Mapping[str, Mapping[str, str | None]] = {"compiled": {"WASCC_LAZY_VALIDATION": "on"}}
+"""The subjects that can put off validating a function to its first call, and the environment in which they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,15 @@ class Subject:
     def cached(self, folder: str) -> Subject | None:
         """The same with a cache in an existing folder; None if it has none."""
         cache = CACHES.get(self.name)
-        if cache is None:
-            return None
-        return replace(self, name=cached_name(self.name), environment={**self.environment, **cache(folder)})
+        return None if cache is None else self._in(cached_name(self.name), cache(folder))
+
+    def lazy(self) -> Subject | None:
+        """The same when it validates functions at their first call; None if it cannot."""
+        environment = LAZY.get(self.name)
+        return None if environment is None else self._in(lazy_name(self.name), environment)
+
+    def _in(self, name: str, environment: Mapping[str, str | None]) -> Subject:
+        return replace(self, name=name, environment={**self.environment, **environment})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,11 @@ class Peer:
 def cached_name(name: str) -> str:
     """`pwasm, cached`."""
     return f"{name}, cached"
+
+
+def lazy_name(name: str) -> str:
+    """`compiled, lazy validation`."""
+    return f"{name}, lazy validation"
 
 
 class PeerMissingError(BenchmarkError):

@@ -15,7 +15,8 @@ from benchmarks.gaps import Gaps
 from benchmarks.kernels import Kernel
 from benchmarks.limited import ALL, LIMITS, UNLIMITED, measure_limits
 from benchmarks.long_calls import measure_long_calls
-from benchmarks.plan import ALL_KERNELS
+from benchmarks.new_processes import measure_start
+from benchmarks.plan import ALL_KERNELS, Subjects
 from benchmarks.recording import CALLS, Recorder, counter_programs, record
 from benchmarks.report import Skipped
 from benchmarks.start_results import ProgramStart, Start
@@ -284,6 +285,77 @@ def test_starts_in_new_processes() -> None:
         )
     assert (fib.called, loaded.called) == (True, False)
     assert loaded.comparison(lambda start: start.first_seconds).series == ()
+
+
+@pytest.fixture
+def big(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where a big actor is that is not big."""
+    path = tmp_path / "big.wasm"
+
+    def build() -> bytes:
+        path.write_bytes(parse(RUN.format("(i32.mul (local.get 0) (i32.const 7))")))
+        return path.read_bytes()
+
+    monkeypatch.setattr("benchmarks.new_processes.big_actor", build)
+    monkeypatch.setattr("benchmarks.new_processes.kept_as", lambda: path)
+    return path
+
+
+def test_new_processes_of_everything(big: Path) -> None:
+    subjects = Subjects(find_engines(["reference", "compiled"])[0], (PWASM,), by_hand=True)
+    few = [replace(kernel("fib"), argument=5)]
+    result, skipped = measure_start(subjects, few, load_engine(DEFAULT_ENGINE), TINY)
+    assert skipped == ()
+    counter = ["counter: HandleRequest", "counter: HealthRequest"]
+    assert [each.program for each in result.programs] == ["fib(5)", *counter, "big actor, only loaded", "big actor"]
+    fib, *_, loaded, called = result.programs
+    ordinary = [
+        *("compiled", "pwasm", "pwasm, mode compile", "reference"),
+        *("compiled, cached", "pwasm, cached"),
+    ]
+    assert [start.subject for start in fib.starts] == ordinary
+    assert {start.subject for start in loaded.starts} == {*ordinary, "compiled, lazy validation"}
+    assert [each.apart for each in result.programs] == [False, False, False, True, True]
+    assert (loaded.called, called.called) == (False, True)
+    assert ("compiled, lazy validation", "pwasm") in result.ratios
+    assert ("compiled", "wasmtime") not in result.ratios
+    assert result.break_even == (("compiled", "pwasm"), ("compiled", "reference"))
+    assert [series.subject for series in result.ready.series] == ordinary[:4]
+
+
+def test_the_big_actor_is_not_built_in_a_hurry(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subjects = Subjects((REFERENCE,), (), by_hand=False)
+    engine = load_engine(DEFAULT_ENGINE)
+    _, (skipped,) = measure_start(subjects, [], engine, TINY, quick=True)
+    assert (skipped.what, "has not been built" in skipped.reason) == ("start of the big actor", True)
+    assert not big.exists()
+
+    def fail() -> bytes:
+        raise BenchmarkError("no compiler")
+
+    monkeypatch.setattr("benchmarks.new_processes.big_actor", fail)
+    assert measure_start(subjects, [], engine, TINY)[1] == (Skipped("start of the big actor", "no compiler"),)
+
+
+def test_a_cache_is_warm_and_off_without_its_name(tmp_path: Path) -> None:
+    compiled = engine_subject("compiled")
+    cached = compiled.cached(str(tmp_path))
+    assert cached is not None
+    assert cached.name == "compiled, cached"
+    assert REFERENCE.cached(str(tmp_path)) is None
+    measure_starts([compiled], [kernel_program(kernel("fib"), 5)], TINY)
+    with working([replace(compiled, environment={**compiled.environment, **cached.environment})]) as running:
+        running["compiled"].prepare(kernel_program(kernel("fib"), 5))
+        running["compiled"].ask("start", calls=5)
+        running["compiled"].finish()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()]
+    other = tmp_path / "other"
+    off = {"WASCC_CACHE_DIR": str(other), **compiled.environment}
+    with working([replace(compiled, environment=off)]) as running:
+        running["compiled"].prepare(kernel_program(kernel("fib"), 5))
+        running["compiled"].ask("start", calls=5)
+        running["compiled"].finish()
+    assert not other.exists()
 
 
 def test_memory_is_what_the_program_takes() -> None:
