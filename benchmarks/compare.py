@@ -15,7 +15,7 @@ from statistics import median
 
 from benchmarks.estimates import percentile
 from benchmarks.report import Report
-from benchmarks.subjects.registry import BY_HAND, PEERS
+from benchmarks.subjects.registry import BY_HAND, PEERS, family
 from benchmarks.summary import Name, Row, Unit, rows
 
 Key = tuple[Name, str, str, str]
@@ -79,10 +79,10 @@ def compare(old: Report, new: Report) -> Changes:
     constant = _constant(old, new)
     found = {key: _change(key, before[key], after[key]) for key in common}
     timed = {key for key in common if after[key].unit is not Unit.BYTES}
-    controls = _controls({key: found[key].ratio for key in timed if _subject(key) in constant})
+    controls = _controls({key: found[key].ratio for key in timed if family(key[3]) in constant})
     faster: list[Change] = []
     slower: list[Change] = []
-    compared = [key for key in common if _subject(key) not in constant]
+    compared = [key for key in common if family(key[3]) not in constant]
     for key in compared:
         control = controls.get(key[0].value, controls[OTHERS]) if key in timed else NO_CONTROL
         change = _without_drift(found[key], control)
@@ -99,11 +99,6 @@ def compare(old: Report, new: Report) -> Changes:
         len(before) - len(common),
         _machines(old, new),
     )
-
-
-def _subject(key: Key) -> str:
-    """The subject of a row, without what makes it a variant."""
-    return key[3].partition(",")[0]
 
 
 def _without_drift(change: Change, control: Control) -> Change:

@@ -19,7 +19,9 @@ class Gaps:
         """Note that a subject could not do it. Raises BenchmarkError if it is one that has to."""
         if subject.required:
             raise BenchmarkError(f"{what} on {subject.name}: {error}") from error
-        self.found.setdefault((subject.name, str(error)), []).append(what)
+        of_subject = self.found.setdefault((subject.family, str(error)), [])
+        if what not in of_subject:
+            of_subject.append(what)
 
     def skipped(self) -> tuple[Skipped, ...]:
         """For the report; those who could not do the same things for the same reason are named together."""

@@ -30,7 +30,7 @@ def markdown(report: Report) -> str:
         _ratios_table(report),
         _kernels_table(report),
         _engines_table(report),
-        _interpreters_table(report),
+        _interpreters_sentence(report),
         _bus_sentence(report),
         "\n".join(f"- Left out: {skipped.what}: {skipped.reason}." for skipped in report.skipped),
         f"{measured} {fingerprint.packages_line()}.",
@@ -72,16 +72,11 @@ def _engines_table(report: Report) -> str:
     return _table(["", *engines], lines) if lines else ""
 
 
-def _interpreters_table(report: Report) -> str:
-    """Instructions per second, and the geometric means of their ratios with intervals; empty if not measured."""
-    found = [row for row in rows(report) if row.benchmark is Name.INTERPRETERS]
-    if not found:
-        return ""
-    made = grid("", [row for row in found if row.quantity != MEAN])
-    subjects = made.header[1:]
-    means = {row.subject: cell(row.estimate, row.unit) for row in found if row.quantity == MEAN}
-    last = [f"{MEAN} [{CONFIDENCE:.0%} interval]", *[means.get(subject, NO_CELL) for subject in subjects]]
-    return _table([f"{TITLES[Name.INTERPRETERS]}, {SPEEDS}", *subjects], [*made.texts(interval=False), last])
+def _interpreters_sentence(report: Report) -> str:
+    """The geometric means of the ratios of interpreters' speeds; empty if not measured."""
+    found = [row for row in rows(report) if row.benchmark is Name.INTERPRETERS and row.quantity == MEAN]
+    texts = [f"{row.subject} {cell(row.estimate, row.unit)}" for row in found]
+    return f"{TITLES[Name.INTERPRETERS]}, {SPEEDS}, {MEAN}s: {', '.join(texts)}." if texts else ""
 
 
 def _bus_sentence(report: Report) -> str:

@@ -17,7 +17,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.report import Report
 from benchmarks.results import Comparison
 from benchmarks.start_results import ProgramStart
-from benchmarks.subjects.registry import BY_HAND, cached_name
+from benchmarks.subjects.registry import BY_HAND, cached_name, family
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,7 +206,8 @@ def _dots(title: str, lines: Mapping[str, Mapping[str, float]], subjects: Sequen
 
 def _style(subject: str, index: int) -> dict[str, Any]:
     """The looks of a subject; a variant of one (`pwasm, cached`) has the same colour without filling."""
-    name, _, variant = subject.partition(",")
+    name = family(subject)
+    variant = subject != name
     color = COLORS.get(name, "#7f7f7f")
     looks = {"color": color, "marker": MARKERS[index % len(MARKERS)]}
     dashes = "-" if not variant else "--" if cached_name(name) == subject else ":"

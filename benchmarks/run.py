@@ -177,4 +177,4 @@ def _measure_subjects(name: Name, parts: _Parts, report: Report, progress: Progr
 
 
 def _with(report: Report, skipped: Sequence[Skipped]) -> Report:
-    return replace(report, skipped=(*report.skipped, *skipped))
+    return replace(report, skipped=tuple(dict.fromkeys((*report.skipped, *skipped))))

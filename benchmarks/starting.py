@@ -136,7 +136,7 @@ def _one_round(
                 ready.append((subject, workers[subject.name]))
             except SubjectFailedError as error:
                 taken[program.name, subject.name].failed = True
-                gaps.add(subject, program.name, error)
+                gaps.add(subject, program.title, error)
         for subject, worker in ready:
             samples = taken[program.name, subject.name]
             begin = perf_counter()
@@ -145,7 +145,7 @@ def _one_round(
                 samples.seconds = perf_counter() - begin
             except SubjectFailedError as error:
                 samples.failed = True
-                gaps.add(subject, program.name, error)
+                gaps.add(subject, program.title, error)
 
 
 def _fill_caches(subjects: Sequence[Subject], program: Program, folder: Path) -> list[Subject]:

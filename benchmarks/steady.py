@@ -95,7 +95,7 @@ def _open_all(
                 call: float = worker.ask("open", name=kernel)["seconds"]
                 loops: int = worker.ask("calibrate", name=kernel, seconds=seconds)["loops"]
             except SubjectFailedError as error:
-                gaps.add(subject, f"kernel {kernel}", error)
+                gaps.add(subject, program.title, error)
             else:
                 found[kernel, subject.name] = _Sampled(partial(_time, worker, kernel, loops), loops, call)
     return found

@@ -75,6 +75,11 @@ class Program:
     patience: float = 0.05
 
     @property
+    def title(self) -> str:
+        """What it is called where its arguments do not matter."""
+        return f"kernel {self.kernel}" if self.kernel else self.name
+
+    @property
     def most_calls(self) -> int | None:
         """How many calls there are answers for; None if there is no end."""
         if self.guest is not None:

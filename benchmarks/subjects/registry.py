@@ -41,6 +41,11 @@ class Subject:
     options: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str | None] = field(default_factory=lambda: CACHE_OFF)
 
+    @property
+    def family(self) -> str:
+        """The name without what makes it a variant."""
+        return family(self.name)
+
     def variant(self, name: str, **options: Any) -> Subject:
         """The same under another name and with more options."""
         return replace(self, name=name, options={**self.options, **options})
@@ -89,6 +94,11 @@ class Peer:
             raise PeerMissingError(f"it is not installed: {self.install}")
         if self.version and found != self.version:
             raise PeerMissingError(f"{found} is installed instead: {self.install}")
+
+
+def family(name: str) -> str:
+    """The name of a subject without what makes it a variant: `pwasm` for `pwasm, cached`."""
+    return name.partition(",")[0]
 
 
 def cached_name(name: str) -> str:

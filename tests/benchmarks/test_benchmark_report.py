@@ -311,7 +311,7 @@ def test_what_never_pays_is_infinite_on_screen_and_null_in_json() -> None:
 
 def test_markdown_is_a_table_and_the_machine() -> None:
     text = markdown(REPORT)
-    ratios, kernels, table, second, *paragraphs = text.split("\n\n")
+    ratios, kernels, table, *paragraphs = text.split("\n\n")
     notes = "\n".join(paragraphs)
     lines = ratios.split("\n")
     assert lines[0] == "| times | geometric mean [95% interval] | of | lowest | highest |"
@@ -323,12 +323,7 @@ def test_markdown_is_a_table_and_the_machine() -> None:
     assert {line.count("|") for line in lines} == {4}
     assert "| counter actor: HandleRequest | 250/s | 20.0 k/s |" in lines
     assert "| HTTP, memory, 1 connection: requests | – | 2.00/s |" in lines
-    lines = second.split("\n")
-    subjects = "| reference | recorded | pywasm 2.2.3 | records as text |"
-    assert lines[0].endswith(f"{subjects} reference / pywasm 2.2.3 | recorded / reference |")
-    assert {line.count("|") for line in lines} == {8}
-    assert "| fib(14) | 1.10 M/s | 275 k/s | 220 k/s | 20.0 k/s | 5.00× | 0.250× |" in lines
-    assert lines[-1].endswith("| – | – | – | – | 10.0× [10.0–10.0] | 0.250× [0.250–0.250] |")
+    assert "instructions per second, geometric means: reference / pywasm 2.2.3 10.0× [10.0–10.0], recorded / " in notes
     assert "Left out: engine abacus: it needs [beads]." in notes
     assert "A call of a provider takes longer than its handler by 25.0 µs (bus)." in notes
     assert "Medians of up to 6 rounds, measured on Abacus | 9000" in notes

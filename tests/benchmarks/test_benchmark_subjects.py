@@ -276,7 +276,7 @@ def test_starts_in_new_processes() -> None:
     names = ["reference", "pwasm", cached_name("pwasm")]
     assert [start.subject for start in fib.starts] == names == [start.subject for start in loaded.starts]
     assert [start.subject for start in dot.starts] == ["reference"]
-    assert {(each.what, each.reason[:11]) for each in skipped} == {("dot(5) on pwasm and pwasm, cached", "DecodeError")}
+    assert {(each.what, each.reason[:11]) for each in skipped} == {("kernel dot on pwasm", "DecodeError")}
     for start in fib.starts:
         assert [len(calls) for calls in start.call_seconds] == [3, 3]
         assert len(start.load_seconds) == len(start.peak_bytes) == 2
