@@ -79,11 +79,15 @@ class Cache:
 
     def read(self, name: str, identity: bytes) -> Contents:
         """The contents of a file; none if it is missing, damaged, or not surely the user's."""
-        if self._key is None or not self.usable:
+        if not self.usable:
             return Contents()
         try:
             with OpenFolder(self.folder) as folder:
-                return self._read(folder, name, identity, self._key)
+                if self._key is None:
+                    self._key = self._read_key(folder)
+                return Contents() if self._key is None else self._read(folder, name, identity, self._key)
+        except FileNotFoundError:
+            pass  # there is no folder yet
         except (OSError, UntrustedError) as error:
             self.give_up(error)
         return Contents()

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 from interp.compiled.python_data import NEVER_RETURNS, STATEMENTS, DataWriter
 from interp.compiled.python_expr import LOGICAL_OR, paren
+from interp.compiled.python_inline import inlined
 from interp.compiled.python_nans import any_nans
 from interp.compiled.structure import count_exits, Choice, Goto, Guarded, If, Loop, Node, Scope, Structure
 from interp.compiled.tree import (
@@ -262,6 +263,9 @@ class CodeWriter(DataWriter):
             if isinstance(node, Assign):
                 self.assign(node)
             elif isinstance(node, Do):
+                if inlined(nodes, number, self.translated.reused):
+                    self.put_off(node)
+                    continue
                 self.do(node)
                 if node.instr.op.kind in NEVER_RETURNS:
                     return False
@@ -299,6 +303,11 @@ class CodeWriter(DataWriter):
                 counts[key] = counts.get(key, 0) + 1
         self.indexed = counts
 
+    def put_off(self, node: Do) -> None:
+        """A load whose value is written where it is used."""
+        self.offset = node.instr.offset
+        self.inline[node.results[0]] = self.load_text(node)
+
     def do(self, node: Do) -> None:
         """A statement with effects."""
         self.offset = node.instr.offset
@@ -308,13 +317,15 @@ class CodeWriter(DataWriter):
 
     def assign(self, node: Assign) -> None:
         """An assignment; several that need each other's old values at once."""
-        self.offset = node.offset
+        if not self.inline:
+            self.offset = node.offset
         if len(node.names) > 1 and any(reads_any(e, node.names) for e in node.exprs):
             values = [self.clean(e)[0] for e in node.exprs]
             self.line(f"{', '.join(node.names)} = {', '.join(values)}")
         else:
             for name, e in zip(node.names, node.exprs, strict=True):
                 self.assign_one(name, e)
+        self.inline.clear()
         for name in node.names:
             self.forget(name)
 
@@ -365,25 +376,19 @@ class CodeWriter(DataWriter):
 
     def condition_and_rest(self, node: If, rest: list[Node], follow: Block | None) -> bool | None:
         """A condition; None if what follows it stands at the same depth, otherwise it is written too."""
+        inline, self.inline, offset = self.inline, {}, self.offset
         arm, falls = self.captured(node.arm, follow)
-        if arm and not falls:
-            text, _ = self.condition(node.condition, node.negated)
+        self.inline, self.offset = inline, offset
+        text, _ = self.condition(node.condition, node.negated is bool(arm))
+        self.inline = {}
+        if arm:
             self.line(f"if {text}:")
             self.lines += arm
-            return None
-        if not arm:
-            text, _ = self.condition(node.condition, not node.negated)
-            other, other_falls = self.captured(rest, follow)
-            if other:
-                self.line(f"if {text}:")
-                self.lines += other
-            return True
-        text, _ = self.condition(node.condition, node.negated)
-        self.line(f"if {text}:")
-        self.lines += arm
+            if not falls:
+                return None
         other, _ = self.captured(rest, follow)
         if other:
-            self.line("else:")
+            self.line("else:") if arm else self.lines.append((self.indent, f"if {text}:", offset))
             self.lines += other
         return True
 
@@ -491,6 +496,7 @@ class CodeWriter(DataWriter):
     def arms(self, node: Choice, follow: Block | None) -> bool:
         """One of several arms."""
         index = self.exact(node.index)
+        self.inline = {}
         numbers = node.numbers
         runs = [(0, numbers[0])]
         for i, number in enumerate(numbers):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from interp.compiled.python_expr import SMALL, ADD, AND, ATOM, MUL, POSTFIX, SHIFT, Text, paren
+from interp.compiled.python_expr import CONDITIONAL, SMALL, ADD, AND, ATOM, MUL, POSTFIX, SHIFT, Text, paren
 from interp.compiled.python_values import ValueWriter, function_name
 from interp.compiled.tree import CONST, VAR, Do, Expr
 from interp.execution.values import MASK, MODULUS, SIGN
@@ -49,6 +49,7 @@ class DataWriter(ValueWriter):
         self.types: dict[str, Any] = {}
         self.indexed: dict[tuple[str, int], int] = {}
         self.shared: dict[str, tuple[str, str]] = {}
+        self.inline: dict[str, Text] = {}
 
     def share(self, text: str, variable: str) -> str:
         """A name for the value of a text that reads one variable, the same as long as that does not change."""
@@ -178,30 +179,36 @@ class DataWriter(ValueWriter):
         """Whether an address is known to be a multiple of the width."""
         return base.zeros >= shift and not offset & MASK[shift]
 
-    def load(self, do: Do) -> None:
-        """A load; floats of 32 bits that are NaNs are read as integers, since views would quiet them."""
+    def load_text(self, do: Do) -> Text:
+        """The text that reads a value."""
         t, width, signed = do.instr.op.params
         memarg: MemArg = do.instr.immediates[0]
-        (name,), (base,) = do.results, do.args
-        memory = f"m{memarg.memidx}"
+        (base,) = do.args
         letter = {F32: "f", F64: "d"}.get(t) or FORMATS[width, signed]
         if width == 8:
-            view = memory if letter == "B" else memory + letter
+            view = f"m{memarg.memidx}" if letter == "B" else f"m{memarg.memidx}b"
             text = f"{view}[{self.byte_index(base, memarg.offset)}]"
         else:
-            shift = (width >> 3).bit_length() - 1
-            text = self.access(base, memarg, shift, letter)
+            text = self.access(base, memarg, (width >> 3).bit_length() - 1, letter)
+        prec = POSTFIX if text.endswith("]") else CONDITIONAL
+        return Text(text, prec, *((-SIGN[width], SIGN[width] - 1) if signed else (0, MASK[width])))
+
+    def load(self, do: Do) -> None:
+        """A load; floats of 32 bits that are NaNs are read as integers, since views would quiet them."""
+        t = do.instr.op.params[0]
+        memarg: MemArg = do.instr.immediates[0]
+        (name,), (base,) = do.results, do.args
+        text = self.load_text(do)
         if t is F64:
-            self.line(f"{name} = {text}")
+            self.line(f"{name} = {text.text}")
         elif t is F32:
             address = self.slow_address(base, memarg.offset)
             if name in variables(base):
                 address = self.hoist(address)
-            self.line(f"{name} = {text}")
+            self.line(f"{name} = {text.text}")
             self.line(f"if {name} != {name}: {name} = ld{memarg.memidx}f({address})")
         else:
-            lo, hi = (-SIGN[width], SIGN[width] - 1) if signed else (0, MASK[width])
-            self.assign_integer(name, Text(text, POSTFIX, lo, hi), int(t.value[1:]))
+            self.assign_integer(name, text, int(t.value[1:]))
 
     def byte_index(self, base: Expr, offset: int) -> str:
         """The index of a byte."""

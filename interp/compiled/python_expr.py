@@ -56,6 +56,9 @@ def paren(text: str, prec: int, least: int) -> str:
 class IntegerWriter:
     """Writes integers, and conditions. Subclasses write the other types and keep the lines."""
 
+    inline: dict[str, Text]
+    """Temporaries in whose place a text is written."""
+
     def hoist(self, text: str) -> str:
         """A name that holds the value of the text from now on."""
         raise NotImplementedError
@@ -80,7 +83,8 @@ class IntegerWriter:
         if e.op == CONST:
             return Text(str(e.imm), ATOM, e.imm, e.imm)
         if e.op == VAR:
-            return Text(e.imm, ATOM, e.lo, e.hi)
+            put_off = self.inline.get(e.imm)
+            return put_off if put_off is not None else Text(e.imm, ATOM, e.lo, e.hi)
         if e.op == GLOBAL:
             return Text(f"g{e.imm}.value", POSTFIX, e.lo, e.hi)
         write = NUMBERS.get(e.op)
@@ -99,7 +103,7 @@ class IntegerWriter:
     def exact(self, e: Expr) -> Text:
         """The value itself, 0 <= value < 2**N."""
         t, N = self.number(e), WIDTHS[e.type]
-        if e.op == "iadd" and e.args[0].op == VAR and e.args[1].op == CONST and t.lo >> N != t.hi >> N:
+        if e.op == "iadd" and e.args[0].op == VAR and e.args[0].imm not in self.inline and e.args[1].op == CONST and t.lo >> N != t.hi >> N:
             return self.stepped(e.args[0].imm, e.args[1].imm, N, e)
         return self.masked(t, N, e)
 

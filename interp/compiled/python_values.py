@@ -80,12 +80,14 @@ class ValueWriter(IntegerWriter):
         if e.op == CONST:
             return self.constant(e)
         if e.op == VAR:
-            return e.imm, ATOM
+            put_off = self.inline.get(e.imm)
+            return (e.imm, ATOM) if put_off is None else (put_off.text, put_off.prec)
         if e.op == GLOBAL:
             return f"g{e.imm}.value", POSTFIX
         if e.op == SELECT:
             test, prec = self.condition(e.args[0])
-            (a, pa), (b, _) = self.value(e.args[1]), self.value(e.args[2])
+            # One may be a NaN whose bits matter while the other is not.
+            (a, pa), (b, _) = self.clean(e.args[1]), self.clean(e.args[2])
             return f"{paren(a, pa, LOGICAL_OR)} if {paren(test, prec, LOGICAL_OR)} else {b}", CONDITIONAL
         write = VECTORS.get(e.op) if e.type is V128 else FLOATS.get(e.op)
         if write is not None:
@@ -121,8 +123,6 @@ class ValueWriter(IntegerWriter):
             return False
         if e.op == VAR:
             return e.imm in self.any_nans
-        if e.op == SELECT:
-            return self.dirty(e.args[1]) or self.dirty(e.args[2])
         return e.op in ARITHMETIC
 
     def clean(self, e: Expr) -> tuple[str, int]:

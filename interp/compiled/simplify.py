@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from interp.compiled.tree import CONST, SELECT, Expr
 from interp.execution import numerics
 from interp.execution.values import MASK
-from interp.syntax.types import ValType
+from interp.syntax.types import NumType, ValType
 
 if TYPE_CHECKING:
     from interp.compiled.translate import Translator
@@ -38,7 +38,7 @@ def simplify(t: Translator, op: str, type_: ValType, args: tuple[Expr, ...], par
 
 def simplify_binary(t: Translator, op: str, a: Expr, b: Expr, params: tuple[Any, ...]) -> Expr | None:
     """A simpler form of an operator of two operands."""
-    if op not in OF_INTEGERS or b.op != CONST:
+    if op not in OF_INTEGERS or b.op != CONST or not isinstance(a.type, NumType):
         return None
     N, c = params[0], b.imm
     if op == "isub":

@@ -336,10 +336,8 @@ class Translator:
             return simple
         e = Expr(op, t, args, params)
         rule = RULES.get(op)
-        if rule is not None:
-            e.lo, e.hi, e.zeros = rule(*params, *args)
-        elif t in WIDTH:
-            e.hi = MASK[WIDTH[t]]
+        if t in WIDTH:
+            e.lo, e.hi, e.zeros = FULL[t] if rule is None else rule(*params, *args)
         return e
 
     # ---- Blocks and edges.
@@ -465,6 +463,7 @@ class Translator:
     def branch_if(self, condition: Expr, label: Label, offset: int) -> None:
         """Branch to a label if the condition holds, else go on behind."""
         block, rest = self.here(), Block(None)
+        self.function.reused.update([e.imm for e in self.values(label) if is_temp(e)])
         target = self.direct(label)
         if target is not None:
             self.fork(condition, target, rest)

@@ -47,8 +47,10 @@ def nop(t: Translator, instr: Instr) -> None:
 
 @translates("drop")
 def drop(t: Translator, instr: Instr) -> None:
-    """Forget an expression."""
-    t.stack.pop()
+    """Forget an expression; an object that nothing else refers to is reclaimed at once."""
+    e = t.stack.pop()
+    if is_temp(e) and isinstance(e.type, RefType):
+        t.assign((e.imm,), (t.const(e.type, None),), instr.offset)
 
 
 @translates("select")
@@ -183,6 +185,7 @@ def br_table(t: Translator, instr: Instr) -> None:
     waiting: list[tuple[Block, Label]] = []
     for l in dict.fromkeys((*labels, default)):  # noqa: E741
         label = t.label(l)
+        t.function.reused.update([e.imm for e in t.values(label) if is_temp(e)])
         target = t.direct(label)
         if target is None:
             target = Block(None)

@@ -209,7 +209,8 @@ END = End()
 class Function:
     """A translated function: names of its parameters, types of all its variables, and its blocks, the entry first, each
     behind the blocks that lead to it forward. `defaults` are the locals behind the parameters that may be read before
-    they are set, `tail_calls` says whether it leaves by a TailCall."""
+    they are set, `tail_calls` says whether it leaves by a TailCall,
+    `reused` are the temporaries that are used more than once."""
 
     params: tuple[str, ...]
     results: tuple[ValType, ...]
@@ -217,6 +218,7 @@ class Function:
     blocks: list[Block]
     defaults: list[str] = field(default_factory=list)
     tail_calls: bool = False
+    reused: set[str] = field(default_factory=set)
 
 
 def successors(terminator: Terminator) -> Iterable[Block]:
