@@ -11,12 +11,12 @@ from pathlib import Path
 
 from conformance.lockstep.cases import Source, case_name, make_case
 from conformance.lockstep.compare import Lockstep
+from conformance.lockstep.engines import load
 from conformance.lockstep.findings import COMMAND, Finding
 from conformance.lockstep.narrow import narrowed
 from conformance.lockstep.pool import Pool
 from conformance.lockstep.suite import script_difference
 from conformance.tools import ToolFailedError, ToolMissingError
-from interp.engine import load_engine
 
 CASE_SECONDS = 180.0
 """What one case may take, narrowing down included."""
@@ -73,7 +73,7 @@ class Worker:
     def __init__(self, campaign: Campaign, scratch: Path) -> None:
         self._campaign = campaign
         self._scratch = scratch
-        self._lockstep = Lockstep([load_engine(name) for name in campaign.engines])
+        self._lockstep = Lockstep([load(name) for name in campaign.engines])
         self._left = campaign.narrow
 
     def __call__(self, index: int) -> Finding | None:

@@ -26,6 +26,7 @@ from rich.progress import (
 from conformance.lockstep.campaign import DEFAULT_MEMORY, Campaign, Report, Worker, run
 from conformance.lockstep.cases import Source
 from conformance.lockstep.compare import Lockstep, binaries_of
+from conformance.lockstep.engines import DEFAULT_ENGINES, load, named
 from conformance.lockstep.findings import Finding, ReplayError, load_replay
 from conformance.lockstep.pool import PoolError
 from conformance.schedule import rank
@@ -34,11 +35,10 @@ from conformance.selection import SelectionError, select
 from conformance.tools import ToolFailedError, ToolMissingError, wasm_tools_path
 from host.cli import INTERRUPTED
 from interp.binary.modules import decode
-from interp.engine import ENGINES, EngineUnavailable, load_engine
+from interp.engine import EngineUnavailable
 from interp.errors import Rejected
 from interp.validation.modules import validate
 
-DEFAULT_ENGINES = ",".join(name for name in ("reference", "compiled", "wasmtime") if name in ENGINES)
 DEFAULT_MODULES = 1000
 DEFAULT_FOLDER = Path("build/lockstep")
 MAX_SHOWN = 10
@@ -57,16 +57,6 @@ def _fail(error: Exception | str, code: int = 2) -> typer.Exit:
     """One line on stderr, and the exit that goes with it."""
     typer.echo(f"lockstep: {' '.join(str(error).split())}", err=True)
     return typer.Exit(code)
-
-
-def _engines(text: str) -> tuple[str, ...]:
-    """The names of at least two engines that can be loaded.  Raises EngineUnavailable."""
-    names = tuple(filter(None, text.split(",")))
-    if len(set(names)) < 2:
-        raise EngineUnavailable(f"lock step needs two engines or more; there are {', '.join(ENGINES)}")
-    for name in names:
-        load_engine(name)
-    return tuple(dict.fromkeys(names))
 
 
 def _slow_first(scripts: Mapping[Path, str]) -> list[Path]:
@@ -125,7 +115,7 @@ def _report(report: Report, folder: Path, *, as_json: bool) -> None:
 def _replay(path: Path) -> None:
     """Run what a finding left.  Raises what REFUSALS says."""
     wasm, names, schedule = load_replay(path)
-    lockstep = Lockstep([load_engine(name) for name in names])
+    lockstep = Lockstep([load(name) for name in names])
     found = lockstep.compare(binaries_of(validate(decode(wasm)), wasm, lockstep.engines), schedule)
     typer.echo(f"{path}: {found or 'no difference'}")
     if found is not None:
@@ -155,7 +145,7 @@ def lockstep(
     source: Annotated[Source, typer.Option(help="Where modules come from.")] = Source.BOTH,
     engines: Annotated[
         str, typer.Option(metavar="A,B,…", help="Engines; the others are compared with the first.")
-    ] = DEFAULT_ENGINES,
+    ] = ",".join(DEFAULT_ENGINES),
     suite: Annotated[
         Path | None, typer.Option(envvar="WASM_TESTSUITE", help="The test suite's folder, or one script of it.")
     ] = None,
@@ -174,7 +164,7 @@ def lockstep(
             return None
         wasm_tools_path()
         scripts = tuple(_slow_first(select([], suite))) if source is Source.SUITE else ()
-        names = _engines(engines)
+        names = named(engines)
         campaign = Campaign(names, source, seed, modules, jobs, narrow, seconds, DEFAULT_MEMORY, scripts)
         if case is not None:
             return _one(campaign, case, output)

@@ -15,10 +15,11 @@ from conformance.fuzz.differences import WASMTIME_REFUSES, known
 from conformance.lockstep.canonical import canonicalise, has_relaxed
 from conformance.lockstep.choices import Choices
 from conformance.lockstep.encode import encode
+from conformance.lockstep.engines import is_exact
+from conformance.lockstep.host import HostCall
 from conformance.lockstep.run import Call, Outcome, Run, State, callable_exports
 from interp.binary.modules import decode
 from interp.engine import Engine, Limits
-from interp.engines.embedding import PureEngine
 from interp.errors import TrapKind
 from interp.validation.modules import ValidModule, validate
 
@@ -51,10 +52,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What is called, within which limits."""
+    """What is called, within which limits; whether there is a second instance of the module."""
 
     calls: tuple[Call, ...]
     limits: Limits = LIMITS
+    twins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +80,15 @@ class Difference:
         return f"{place}: {self.what}: {self.engines[0]} {self.left}; {self.engines[1]} {self.right}"
 
 
-def is_exact(engine: Engine) -> bool:
-    """Whether an engine gives the same bits and the same fuel as the reference machine."""
-    return isinstance(engine, PureEngine)
-
-
 def full_schedule(valid: ValidModule, seed: str) -> Schedule:
     """What is run of a module: all its functions several times, in an order and with arguments that follow from the
-    seed."""
+    seed; now and then on two instances by turns."""
     c = Choices.seeded(seed, "calls")
     names = callable_exports(valid.exports)
     order = names * 2 + [c.pick(names) for _ in range(MAX_CALLS - 2 * len(names))] if names else []
-    return Schedule(tuple([Call(name, f"{seed}:{k}") for k, name in enumerate(order[:MAX_CALLS])]))
+    twins = c.chance(15)
+    calls = [Call(name, f"{seed}:{k}", twins and c.chance(50)) for k, name in enumerate(order[:MAX_CALLS])]
+    return Schedule(tuple(calls), twins=twins)
 
 
 def tight_schedules(full: Schedule, used: Sequence[int], seed: str) -> Iterator[Schedule]:
@@ -101,7 +100,7 @@ def tight_schedules(full: Schedule, used: Sequence[int], seed: str) -> Iterator[
         at = c.pick([x for x, fuel in enumerate(used) if fuel > max(used[:x], default=-1)])
         for fuel in (used[at], used[at] - 1):
             if fuel >= 0:
-                yield Schedule(full.calls[: at + 1], replace(full.limits, fuel=fuel))
+                yield Schedule(full.calls[: at + 1], replace(full.limits, fuel=fuel), full.twins)
     few = Limits(
         fuel=c.pick((1, 2, 3, 5, 8, 13, 21, 34)), deadline_seconds=DEADLINE_SECONDS, max_memory_pages=2,
         max_table_elements=8, max_heap_fields=LIMITS.max_heap_fields, max_call_depth=c.pick((1, 2, 3, 5, 100)),
@@ -138,7 +137,8 @@ class Lockstep:
         first. `used` gets the fuel that each call took on that one."""
         limits = {True: schedule.limits, False: replace(schedule.limits, fuel=None)}
         runs = {
-            name: Run(self.engines[name], wasm, limits[is_exact(self.engines[name])]) for name, wasm in binaries.items()
+            name: Run(self.engines[name], wasm, limits[is_exact(self.engines[name])], twins=schedule.twins)
+            for name, wasm in binaries.items()
         }
         first, *others = runs
         for step in range(-1, len(schedule.calls)):
@@ -188,15 +188,16 @@ def differing(left: Run, right: Run, one: Outcome, two: Outcome, state: State) -
     """What differs after a call: in what, and what each engine gave. `state` is that of the first."""
     if not one.equals(two) and not (not is_exact(right.engine) and {one.detail, two.detail} == EITHER_TRAP):
         return "outcome", str(one), str(two)
-    for k, (mine, theirs) in enumerate(zip(left.host.calls, right.host.calls, strict=False)):
+    calls, others = left.host_calls(), right.host_calls()
+    for k, (mine, theirs) in enumerate(zip(calls, others, strict=False)):
         if mine[0] != theirs[0] or not all(a.equals(b) for a, b in zip(mine[1], theirs[1], strict=True)):
             return f"host call {k}", show_host_call(mine), show_host_call(theirs)
-    if len(left.host.calls) != len(right.host.calls):
-        return "host calls", str(len(left.host.calls)), str(len(right.host.calls))
+    if len(calls) != len(others):
+        return "host calls", str(len(calls)), str(len(others))
     return differing_state(state, right.state())
 
 
-def show_host_call(call: tuple[str, tuple[object, ...]]) -> str:
+def show_host_call(call: HostCall) -> str:
     """A call of a host function as text."""
     return f"{call[0]}({', '.join(map(str, call[1]))})"
 

@@ -63,7 +63,8 @@ class Finding:
         found = self.difference
         lines = [f"{self.case}: {found.what} differs"]
         for number, call in enumerate(found.schedule.calls[: found.step + 1]):
-            lines.append(f"  call {number}: {call.name!r} with arguments of the seed {call.seed!r}")
+            where = " on the second instance" if call.twin else ""
+            lines.append(f"  call {number}: {call.name!r}{where} with arguments of the seed {call.seed!r}")
         if found.call is None:
             lines.append("  at instantiation")
         if found.schedule.limits != LIMITS:
@@ -100,7 +101,8 @@ def replay_text(wasm: bytes, difference: Difference) -> str:
     schedule = difference.schedule
     data = {
         "engines": list(difference.engines),
-        "calls": [[call.name, call.seed] for call in schedule.calls[: difference.step + 1]],
+        "calls": [[call.name, call.seed, call.twin] for call in schedule.calls[: difference.step + 1]],
+        "twins": schedule.twins,
         "limits": asdict(schedule.limits),
         "module": wasm.hex(),
     }
@@ -118,9 +120,10 @@ def load_replay(path: Path) -> tuple[bytes, tuple[str, ...], Schedule]:
     """
     try:
         data = json.loads(path.read_bytes())
-        calls = tuple([Call(str(name), str(seed)) for name, seed in data["calls"]])
+        calls = tuple([Call(str(name), str(seed), bool(twin)) for name, seed, twin in data["calls"]])
         engines = tuple(map(str, data["engines"]))
-        return bytes.fromhex(data["module"]), engines, Schedule(calls, Limits(**data["limits"]))
+        schedule = Schedule(calls, Limits(**data["limits"]), bool(data["twins"]))
+        return bytes.fromhex(data["module"]), engines, schedule
     except (ValueError, KeyError, TypeError) as error:
         raise ReplayError(f"{path} does not say what to run again: {error}") from error
 

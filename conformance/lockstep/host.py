@@ -35,6 +35,9 @@ class HostObject:
     number: int
 
 
+HostCall = tuple[str, tuple[Shown, ...]]
+"""A call of a host function: its name, and its arguments as they are shown."""
+
 OBJECTS = (HostObject(1), HostObject(2))
 
 
@@ -60,7 +63,7 @@ class Host:
     """What a module of one instance imports. `calls` notes each call: name and arguments, as `show` gives them."""
 
     def __init__(self, show_value: Callable[[ValType, Any], Shown]) -> None:
-        self.calls: list[tuple[str, tuple[Shown, ...]]] = []
+        self.calls: list[HostCall] = []
         self.exports: Mapping[str, Extern] = {}
         self._show = show_value
         self._nested = 0

@@ -44,13 +44,19 @@ class Narrowing:
 
     def fewer_calls(self, wasm: bytes, difference: Difference) -> Difference:
         """The difference with as few calls as are needed before it."""
-        schedule = difference.schedule
-        calls = schedule.calls[: difference.step + 1]
-        for candidate in (calls[-1:], calls):
-            found = self.again(wasm, replace(schedule, calls=candidate))
+        calls = difference.schedule.calls[: difference.step + 1]
+        alone = replace(difference.schedule, calls=tuple([replace(call, twin=False) for call in calls]), twins=False)
+        for candidate in (
+            replace(alone, calls=alone.calls[-1:]),
+            alone,
+            replace(difference.schedule, calls=calls[-1:]),
+            replace(difference.schedule, calls=calls),
+        ):
+            found = self.again(wasm, candidate)
             if found is not None:
                 difference = found
                 break
+        schedule = difference.schedule
         at = 0
         while at < difference.step:
             kept = difference.schedule.calls[: difference.step + 1]

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.fuzz.execution import UnsuppliedError, supply
 from conformance.lockstep.choices import Choices
-from conformance.lockstep.host import Host, HostFailureError, argument
+from conformance.lockstep.engines import is_exact
+from conformance.lockstep.host import Host, HostCall, HostFailureError, argument
 from conformance.lockstep.values import Shown, show
 from conformance.runner import describe
-from interp.engine import Engine, Extern, Func, Global, Limits, Memory, Store, Table
+from interp.engine import Engine, Extern, Func, Global, Limits, Memory, Module, Store, Table
 from interp.engines.embedding import PureStore
-from interp.errors import Exhaustion, Rejected, Trap, UncaughtException, Unlinkable
+from interp.errors import ExecutionError, Exhaustion, Rejected, Trap, UncaughtException, Unlinkable
 from interp.syntax.types import EXNREF, ExportType, FuncType, RefType, ValType
 
 ShowValue = Callable[[ValType, Any], Shown]
 """How values of an instance are shown."""
+
+MAX_FRAMES = 12
+"""Functions of a backtrace that are compared."""
 
 MAX_ELEMENTS = 50
 """Elements of each table that are looked at."""
@@ -25,10 +29,12 @@ MAX_ELEMENTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of an export: its name, and the seed that its arguments follow from."""
+    """A call of an export: its name, the seed that its arguments follow from, and whether the second instance of the
+    module is meant."""
 
     name: str
     seed: str
+    twin: bool = False
 
     def arguments(self, types: Sequence[ValType], exports: Mapping[str, Extern]) -> list[Any]:
         """The arguments, the same for every engine."""
@@ -39,19 +45,25 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How something ended: `kind` is values, trap, exhaustion, exception, host exception, refused, unsupplied, or
-    error (which no engine may end with)."""
+    error (which no engine may end with). `backtrace` is where a trap or exception came from, None where engines need
+    not agree."""
 
     kind: str
     detail: str = ""
     values: tuple[Shown, ...] = ()
+    backtrace: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         values = ", ".join(map(str, self.values)) or "no values"
-        return values if self.kind == "values" else f"{self.kind}: {self.detail}{f' ({values})' if self.values else ''}"
+        if self.kind == "values":
+            return values
+        where = f" in {' in '.join(self.backtrace)}" if self.backtrace else ""
+        return f"{self.kind}: {self.detail}{f' ({values})' if self.values else ''}{where}"
 
     def equals(self, other: Outcome) -> bool:
         """Whether two engines ended in the same way."""
         same = (self.kind, self.detail, len(self.values)) == (other.kind, other.detail, len(other.values))
+        same = same and (None in (self.backtrace, other.backtrace) or self.backtrace == other.backtrace)
         pairs = zip(self.values, other.values, strict=False)
         return same and self.kind != "error" and all(left.equals(right) for left, right in pairs)
 
@@ -74,30 +86,38 @@ def callable_exports(exports: Sequence[ExportType]) -> list[str]:
 
 
 class Run:
-    """A module in a new store of an engine."""
+    """A module in a new store of an engine, as one instance or, if there are `twins`, as two that share nothing."""
 
-    def __init__(self, engine: Engine, wasm: bytes, limits: Limits) -> None:
+    def __init__(self, engine: Engine, wasm: bytes, limits: Limits, *, twins: bool = False) -> None:
         self.engine = engine
         self.exports: Mapping[str, Extern] = {}
         self.host = Host(self.show)
+        self.twin: Run | None = Run(engine, wasm, limits) if twins else None
         self._wasm = wasm
         self._limits = limits
+        self._exact = is_exact(engine)
         self._store: Store | None = None
+        self._module: Module | None = None
 
     def show(self, t: ValType, value: Any) -> Shown:
         """A value of this instance."""
         return show(t, value, self.exports)
 
     def instantiate(self) -> Outcome:
-        """Compile and instantiate."""
-        outcome, instance = attempt(self._instantiate, self.show)
+        """Compile and instantiate; the second instance after the first one, if that ended well."""
+        outcome, instance = attempt(self._instantiate, self.show, self._exact)
         if instance is not None:
             self.exports = self.host.exports = instance.exports
+        if instance is not None and self.twin is not None:
+            self.twin._store, self.twin._module = self._store, self._module
+            return self.twin.instantiate()
         return outcome
 
     def _instantiate(self) -> tuple[Outcome, Any]:
-        module, store = self.engine.compile(self._wasm), self.engine.store(self._limits)
-        self._store = store
+        module, store = self._module, self._store
+        if module is None or store is None:
+            module, store = self.engine.compile(self._wasm), self.engine.store(self._limits)
+            self._store, self._module = store, module
         externs = [
             store.func_alloc(each.type, self.host.function(each.name, each.type))
             if isinstance(each.type, FuncType)
@@ -108,7 +128,9 @@ class Run:
 
     def call(self, call: Call) -> Outcome:
         """Call an export."""
-        return attempt(lambda: (self._call(call), None), self.show)[0]
+        if call.twin and self.twin is not None:
+            return self.twin.call(replace(call, twin=False))
+        return attempt(lambda: (self._call(call), None), self.show, self._exact)[0]
 
     def _call(self, call: Call) -> Outcome:
         func = self.exports.get(call.name)
@@ -121,7 +143,18 @@ class Run:
 
     def state(self) -> State:
         """What can be seen now."""
-        return state_of(self.exports, self.show)
+        mine = state_of(self.exports, self.show)
+        if self.twin is None:
+            return mine
+        theirs = self.twin.state()
+        return State(
+            {**mine.memories, **{f"twin {name}": data for name, data in theirs.memories.items()}},
+            {**mine.others, **{f"twin {name}": shown for name, shown in theirs.others.items()}},
+        )
+
+    def host_calls(self) -> list[HostCall]:
+        """The calls of the host so far: those of the first instance, then those of the second one."""
+        return self.host.calls + (self.twin.host.calls if self.twin is not None else [])
 
     def fuel_used(self) -> int:
         """The fuel that the last call took, as the reference machine counts it; 0 where that is not known."""
@@ -149,17 +182,25 @@ def state_of(exports: Mapping[str, Extern], show_value: ShowValue, max_pages: in
     return State(memories, others)
 
 
-def attempt(action: Callable[[], tuple[Outcome, Any]], show_value: ShowValue) -> tuple[Outcome, Any]:
-    """Do something: how it ended, and what it gave."""
+def backtrace_of(error: ExecutionError, exact: bool) -> tuple[str, ...] | None:
+    """The functions that an error came through, and where in them; the innermost ones."""
+    return tuple(map(str, error.backtrace[:MAX_FRAMES])) if exact else None
+
+
+def attempt(
+    action: Callable[[], tuple[Outcome, Any]], show_value: ShowValue, exact: bool = False
+) -> tuple[Outcome, Any]:
+    """Do something: how it ended, and what it gave. `exact` engines must agree on backtraces."""
     given: Any = None
     try:
         outcome, given = action()
     except Trap as error:
-        outcome = Outcome("trap", error.kind.value)
+        outcome = Outcome("trap", error.kind.value, (), backtrace_of(error, exact))
     except Exhaustion as error:
         outcome = Outcome("exhaustion", error.what.value)
     except UncaughtException as error:
-        outcome = Outcome("exception", "", () if error.exception is None else (show_value(EXNREF, error.exception),))
+        thrown = () if error.exception is None else (show_value(EXNREF, error.exception),)
+        outcome = Outcome("exception", "", thrown, backtrace_of(error, exact))
     except HostFailureError as error:
         outcome = Outcome("host exception", str(error))
     except Rejected as error:

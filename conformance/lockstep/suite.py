@@ -13,8 +13,9 @@ from typing import Any
 
 from conformance import script as s
 from conformance.lockstep.canonical import canonicalise, has_relaxed
-from conformance.lockstep.compare import differing_state, is_exact
+from conformance.lockstep.compare import differing_state
 from conformance.lockstep.encode import encode
+from conformance.lockstep.engines import is_exact
 from conformance.lockstep.run import Outcome, State, attempt, state_of
 from conformance.lockstep.values import Shown, show
 from conformance.runner import CommandResult, RunOptions, ScriptRun
@@ -65,7 +66,7 @@ class Side(ScriptRun):
                 raise
             return Outcome("values", "", tuple([self.show(t, value) for value, t in results])), None
 
-        self.acted.append(attempt(act, self.show)[0])
+        self.acted.append(attempt(act, self.show, is_exact(self.engine))[0])
         if failure:
             raise failure[0]
         return results

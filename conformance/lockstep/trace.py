@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
-from conformance.lockstep.compare import Schedule, binaries_of, is_exact
+from conformance.lockstep.compare import Schedule, binaries_of
 from conformance.lockstep.encode import encode
+from conformance.lockstep.engines import is_exact
 from conformance.lockstep.grammar.constants import const
 from conformance.lockstep.grammar.plan import ins
 from conformance.lockstep.host import Host
@@ -234,7 +235,7 @@ def first_difference(
     outcomes: list[list[Outcome]] = []
     for name, engine in engines.items():
         limits = schedule.limits if is_exact(engine) else replace(schedule.limits, fuel=None)
-        run = TraceRun(engine, binaries[name], limits)
+        run = TraceRun(engine, binaries[name], limits)  # a second instance is left out: it would tell the same
         ends = [run.instantiate()]
         if ends[0].kind == "values":
             ends += [run.call(call) for call in schedule.calls[: last + 1]]

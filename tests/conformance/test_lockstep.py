@@ -19,16 +19,17 @@ from conformance.lockstep import campaign as campaigns
 from conformance.lockstep.campaign import Campaign, Worker, run
 from conformance.lockstep.canonical import canonicalise, has_relaxed
 from conformance.lockstep.cases import Source, make_case
-from conformance.lockstep.cli import DEFAULT_ENGINES, app
+from conformance.lockstep.cli import app
 from conformance.lockstep.compare import LIMITS, Lockstep, Schedule, Subject, binaries_of
 from conformance.lockstep.encode import encode
+from conformance.lockstep.engines import DEFAULT_ENGINES, load
 from conformance.lockstep.host import HostFailureError
 from conformance.lockstep.pool import Pool, PoolError
 from conformance.lockstep.rewriting import rewrite, with_code
 from conformance.lockstep.run import Call, Outcome, Run
 from conformance.lockstep.suite import script_difference
 from interp.binary.modules import decode
-from interp.engine import Limits, load_engine
+from interp.engine import Limits
 from interp.engines.embedding import PureEngine, PureModule, PureStore
 from interp.execution.values import fbits, inv_fbits
 from interp.reference.machine import Machine
@@ -38,7 +39,7 @@ from tests_support import parse
 
 SEED = 2026
 MODULES = 300
-ENGINES = tuple(DEFAULT_ENGINES.split(","))
+ENGINES = DEFAULT_ENGINES
 
 
 class Faulty(PureEngine):
@@ -62,7 +63,7 @@ class Faulty(PureEngine):
 
 
 def against(engine: Any) -> Lockstep:
-    return Lockstep([load_engine("reference"), engine])
+    return Lockstep([load("reference"), engine])
 
 
 def differences(lockstep: Lockstep, tmp_path: Path, cases: int) -> list[str]:
@@ -71,7 +72,7 @@ def differences(lockstep: Lockstep, tmp_path: Path, cases: int) -> list[str]:
 
 
 def test_all_engines_agree_on_generated_modules(tmp_path: Path) -> None:
-    lockstep = Lockstep([load_engine(name) for name in ENGINES])
+    lockstep = Lockstep([load(name) for name in ENGINES])
     for index in range(MODULES):
         difference = lockstep.difference(make_case(Source.BOTH, SEED, index, tmp_path))
         assert difference is None, Campaign(ENGINES, Source.BOTH, SEED).command(index)
@@ -89,7 +90,9 @@ def test_a_planted_fault_is_found(swapped: dict[str, str], tmp_path: Path) -> No
     engine: PureEngine = Dropping(*swapped) if "drop" in swapped.values() else Faulty(swapped)
     lockstep = against(engine)
     subjects = (make_case(Source.GENERATED, SEED, index, tmp_path) for index in range(400))
-    assert any(lockstep.difference(subject) is not None for subject in subjects)
+    found = (str(lockstep.difference(subject) or "") for subject in subjects)
+    # Where a trap came from may differ because the changed code has another length: that does not count.
+    assert any(text and " in function " not in text for text in found)
 
 
 class Dropping(Faulty):
@@ -130,7 +133,7 @@ def test_an_engine_that_fails_in_another_way_is_found(tmp_path: Path, monkeypatc
 
 
 def case(wat: str, *names: str) -> tuple[bytes, Schedule]:
-    return parse(wat), Schedule(tuple(Call(name, f"test:{k}") for k, name in enumerate(names)))
+    return encode(decode(parse(wat))), Schedule(tuple(Call(name, f"test:{k}") for k, name in enumerate(names)))
 
 
 def compared(lockstep: Lockstep, wat: str, *names: str) -> str:
@@ -172,13 +175,13 @@ def test_calls_of_the_host_are_compared(name: str) -> None:
     found = compared(against(Faulty({"i32.shr_s": "i32.shr_u"})), HOSTED.format(name), "f0")
     assert "reference" in found
     for other in ENGINES[1:]:
-        assert compared(against(load_engine(other)), HOSTED.format(name), "f0", "f0") == ""
+        assert compared(against(load(other)), HOSTED.format(name), "f0", "f0") == ""
 
 
 def test_exceptions_of_the_host_come_out_of_every_engine() -> None:
     wasm, _ = case(HOSTED.format("fail").replace("-9", "31"))
     for name in ENGINES:
-        run_ = Run(load_engine(name), wasm, LIMITS)
+        run_ = Run(load(name), wasm, LIMITS)
         assert run_.instantiate() == Outcome("values")
         assert run_.call(Call("f0", "x")) == Outcome("host exception", "7")
     assert issubclass(HostFailureError, Exception)
@@ -199,13 +202,13 @@ def test_nans_that_engines_may_choose_are_the_same_after_all() -> None:
     assert changed != wasm
     memories = []
     for name, binary in (("reference", wasm), ("reference", changed), ("wasmtime", changed)):
-        run_ = Run(load_engine(name), binary, replace(LIMITS, fuel=None))
+        run_ = Run(load(name), binary, replace(LIMITS, fuel=None))
         run_.instantiate()
         assert run_.call(Call("f", "x")).kind == "values"
         memories.append(run_.state().memories["m"])
     assert memories[0] == memories[1] == memories[2]
     assert fbits(64, inv_fbits(64, int.from_bytes(memories[0][32:40], "little"))) == 0xFFF4000000000001
-    assert compared(against(load_engine("wasmtime")), NAN, "f") == ""
+    assert compared(against(load("wasmtime")), NAN, "f") == ""
 
 
 RELAXED = """(module (func (export "f") (result v128)
@@ -216,9 +219,9 @@ def test_modules_that_may_behave_in_more_than_one_way_run_on_pure_engines_only()
     wasm, _ = case(RELAXED)
     valid = validate(decode(wasm))
     assert has_relaxed(valid.module)
-    engines = {name: load_engine(name) for name in ("reference", "wasmtime")}
+    engines = {name: load(name) for name in ("reference", "wasmtime")}
     assert binaries_of(valid, wasm, engines) == {"reference": wasm}
-    assert against(load_engine("wasmtime")).difference(Subject(wasm, "x")) is None
+    assert against(load("wasmtime")).difference(Subject(wasm, "x")) is None
 
 
 # --- processes
@@ -357,7 +360,7 @@ SCRIPT = """(module (func (export "f") (param i32) (result i32) (i32.shr_s (loca
 def test_scripts_run_in_lock_step(tmp_path: Path) -> None:
     script = tmp_path / "shift.wast"
     script.write_text(SCRIPT)
-    engines = [load_engine(name) for name in ENGINES]
+    engines = [load(name) for name in ENGINES]
     assert script_difference(engines, script, tmp_path) is None
     found = script_difference([engines[0], Faulty({"i32.shr_s": "i32.shr_u"})], script, tmp_path)
     assert found is not None

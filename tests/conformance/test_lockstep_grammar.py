@@ -18,13 +18,13 @@ from conformance.lockstep.cases import Source, case_name, make_case, source_of
 from conformance.lockstep.choices import Choices
 from conformance.lockstep.compare import LIMITS
 from conformance.lockstep.encode import EncodeError, encode, sleb
+from conformance.lockstep.engines import load
 from conformance.lockstep.grammar import generate
 from conformance.lockstep.grammar.constants import FLOATS, constant, integer
 from conformance.lockstep.run import Call, Run, callable_exports
 from conformance.lockstep.strategy import modules
 from interp.binary.modules import decode
 from interp.binary.reader import StrictReader
-from interp.engine import load_engine
 from interp.execution.values import fbits
 from interp.syntax import modules as m
 from interp.syntax.instructions import OPS, Imm, Instr
@@ -53,7 +53,7 @@ def plain(x: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def wasmtime() -> Any:
-    return load_engine("wasmtime")
+    return load("wasmtime")
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -104,7 +104,7 @@ def test_a_module_follows_from_its_seed(tmp_path: Path) -> None:
 
 def test_most_calls_end_with_values_and_hardly_any_without_end() -> None:
     kinds: Counter[str] = Counter()
-    engine = load_engine("reference")
+    engine = load("reference")
     for index in range(150):
         wasm = encode(generate(Choices.seeded(SEED, index)))
         run = Run(engine, wasm, LIMITS)

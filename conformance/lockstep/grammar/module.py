@@ -37,7 +37,7 @@ def generate(c: Choices, size: int | None = None) -> m.Module:
         funcs.append(finish(body, write(body)))
         ticks.append(body.ticks)
     start = None
-    if c.chance(8) and FuncType((), ()) in made.funcs:
+    if c.chance(50) and FuncType((), ()) in made.funcs:
         start = m.Start(len(made.imports) + made.funcs.index(FuncType((), ())), 0)
     return assemble(made, tuple(funcs), start)
 
@@ -109,6 +109,10 @@ def assemble(made: Plan, funcs: tuple[m.Func, ...], start: m.Start | None) -> m.
     imports = [m.Import(HOST_MODULE, name, TypeIdx(made.typeidx(ft)), 0) for name, ft in made.imports]
     exports = [m.Export(f"f{x}", "func", len(imports) + x, 0) for x in range(len(funcs))]
     exports += [m.Export(f"h{x}", "func", x, 0) for x in range(len(imports))]
+    if made.imports_memory:
+        imports.append(m.Import(HOST_MODULE, "memory", made.mems[0], 0))
+    if made.imports_global:
+        imports.append(m.Import(HOST_MODULE, "global", made.globals[0][0], 0))
     exports += [m.Export(f"m{x}", "memory", x, 0) for x in range(len(made.mems))]
     exports += [m.Export(f"t{x}", "table", x, 0) for x in range(len(made.tables))]
     exports += [m.Export(f"g{x}", "global", x, 0) for x in range(len(made.globals))]
@@ -119,9 +123,9 @@ def assemble(made: Plan, funcs: tuple[m.Func, ...], start: m.Start | None) -> m.
         imports=tuple(imports),
         funcs=funcs,
         tables=tuple([m.Table(t, None, 0) for t in made.tables]),
-        mems=tuple([m.Mem(t, 0) for t in made.mems]),
+        mems=tuple([m.Mem(t, 0) for t in made.mems[made.imports_memory :]]),
         tags=tags,
-        globals=tuple([m.Global(gt, init, 0) for gt, init in made.globals]),
+        globals=tuple([m.Global(gt, init, 0) for gt, init in made.globals[made.imports_global :]]),
         elems=tuple(made.elems),
         datas=tuple(made.datas),
         start=start,

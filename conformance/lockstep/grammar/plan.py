@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from conformance.lockstep.choices import Choices
 from conformance.lockstep.grammar.constants import const, constant
+from conformance.lockstep.grammar.rows import CHAINED, mnemonic, width
+from interp.execution import numerics
 from interp.execution.modules import instr as row_instr
 from interp.syntax import modules as m
 from interp.syntax.instructions import Expr, Instr
@@ -101,7 +103,8 @@ class Profile:
 class Plan:
     """A module without its functions' code. Function indices begin with the imports; the first `leaves` functions of
     the module itself may be called through references, and call nothing that way. `checksum` is a global in which code
-    notes values that it has no other use for, so that they are seen from outside."""
+    notes values that it has no other use for, so that they are seen from outside. The first memory and the first global
+    may be imported."""
 
     profile: Profile
     types: list[SubType] = field(default_factory=list)
@@ -116,6 +119,8 @@ class Plan:
     funcs: list[FuncType] = field(default_factory=list)
     leaves: int = 0
     palette: list[tuple[int, ValType]] = field(default_factory=list)
+    imports_memory: bool = False
+    imports_global: bool = False
     checksum: int | None = None
 
     def define(self, subtype: SubType) -> int:
@@ -240,6 +245,8 @@ def plan_functions(made: Plan, c: Choices) -> None:
         made.imports = [(name, HOSTS[name]) for name in names]
     for _ in range(made.profile.funcs):
         made.funcs.append(FuncType(result_types(made, c, 4), result_types(made, c, 3) or (c.weighted(made.palette),)))
+    if c.chance(12):
+        made.funcs[-1] = FuncType((), ())
     for _, ft in made.imports:
         made.typeidx(ft)
     for ft in made.funcs:
@@ -259,12 +266,19 @@ def plan_memories(made: Plan, c: Choices) -> None:
             for place in (0, 8, 65536 * minimum - MAX_DATA)[c.below(2) : c.between(1, 3)]:
                 data = c.bits(8 * MAX_DATA).to_bytes(MAX_DATA, "little")[: c.between(MAX_DATA // 2, MAX_DATA)]
                 made.datas.append(m.Data(data, m.Active(x, (const(addrtype.numtype, place),)), 0))
+    made.imports_memory = bool(made.mems) and c.chance(20)
     if (made.mems or made.profile.aggregates) and c.chance(50):
         made.datas.append(m.Data(bytes([c.below(256) for _ in range(c.below(32))]), m.Passive(), 0))
 
 
 def initial(made: Plan, c: Choices, t: ValType) -> Expr:
-    """A constant expression of a type."""
+    """A constant expression of a type: a constant, a global that is there already, a sum or product of integers."""
+    known = [x for x, (gt, _) in enumerate(made.globals) if gt == GlobalType(False, t)]
+    if known and c.chance(50):
+        return (ins("global.get", c.pick(known)),)
+    if t in CHAINED and c.chance(25):
+        operator = ins(mnemonic(c.pick((numerics.iadd, numerics.isub, numerics.imul)), width(t)))
+        return (*initial(made, c, t), *initial(made, c, t), operator)
     if not isinstance(t, RefType):
         return (const(t, constant(c, t)),)
     if t == FUNCREF and made.leaves and c.chance(60):
@@ -278,7 +292,8 @@ def plan_globals(made: Plan, c: Choices) -> None:
     """Globals, most of them mutable."""
     for _ in range(c.below(4)):
         t = c.weighted(made.palette)
-        made.globals.append((GlobalType(c.chance(80), t), initial(made, c, t)))
+        made.globals.append((GlobalType(c.chance(70), t), initial(made, c, t)))
+    made.imports_global = bool(made.globals) and c.chance(20)
     if c.chance(90):
         made.checksum = len(made.globals)
         made.globals.append((GlobalType(True, I64), initial(made, c, I64)))
