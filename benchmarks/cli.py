@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 BENCHMARKS = ("load", "calls", "bus", "kernels", "start", "long", "limits", "interpreters", "http")
 NONE = "none"
+LONG_MINUTES = 3
+"""Who has to wait longer than this is told."""
 
 BenchmarkName = Enum("BenchmarkName", {name: name for name in BENCHMARKS})  # type: ignore[misc]
 
@@ -206,8 +208,9 @@ def _measure(plan: Plan, console: Console) -> Report:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    if console.is_terminal and not plan.quick:
-        console.print(f"This takes about {plan.total_seconds() / 60:.0f} minutes; --quick is for a first look.")
+    minutes = round(plan.total_seconds() / 60)
+    if console.is_terminal and minutes >= LONG_MINUTES:
+        console.print(f"This takes about {minutes} minutes; --quick is for a first look.", highlight=False)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=1.0)
 
