@@ -1,0 +1,157 @@
+"""Every vector operator as the compiled engine writes it, and random terms of vectors and numbers, against the numerics
+functions, bit by bit.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import product
+from random import Random
+from typing import Any
+
+import pytest
+from compiled_support import (
+    EDGES,
+    FLOATS,
+    WIDTH,
+    Term,
+    apply,
+    check_terms,
+    constant,
+    expected,
+    exports_of,
+    from_bits,
+    func,
+    outcome,
+    param,
+    patterns,
+    select,
+)
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from interp.syntax.instructions import OPS, Op
+from interp.syntax.shapes import I8X16, Shape
+from interp.syntax.types import F32, F64, I32, I64, V128, ValType
+
+ROWS = {
+    op.mnemonic: op
+    for op in OPS
+    if op.is_vector and op.sem is not None and "load" not in op.kind and "store" not in op.kind
+}
+SHUFFLES = ((0,) * 16, tuple(range(8, 24)), tuple((7 * k + 3) % 32 for k in range(16)))
+
+
+def shape_of(op: Op) -> Shape:
+    """The shape of the operands; bytes for those to whom it does not matter."""
+    return op.params[0] if isinstance(op.params[0], Shape) else I8X16
+
+
+def types_of(op: Op) -> tuple[tuple[ValType, ...], ValType]:
+    """The types of the operands and of the result."""
+    if op.type is not None:
+        return op.type.params, op.type.results[0]
+    lane = shape_of(op).unpacked
+    return {
+        "vshuffle": ((V128, V128), V128),
+        "vextract_lane": ((V128,), lane),
+        "vreplace_lane": ((V128, lane), V128),
+    }[op.kind]
+
+
+def immediates_of(op: Op) -> list[tuple[int, ...]]:
+    """Immediates to test with."""
+    if op.kind == "vshuffle":
+        return list(SHUFFLES)
+    return [(0,), (1,), (shape_of(op).dim - 1,)] if op.immediates else [()]
+
+
+def applied(op: Op, immediates: tuple[int, ...], *operands: Term) -> Term:
+    """The operator, applied."""
+    return apply(op.mnemonic, *operands, immediates=immediates, result=types_of(op)[1])
+
+
+def operands_of(t: ValType, x: Term) -> list[Term]:
+    """Operands of a type, of one parameter of that type."""
+    fixed = [x, *[constant(t, bits) for bits in EDGES[t][:: max(1, len(EDGES[t]) // 4)]]]
+    if t is V128:
+        return [*fixed, apply("v128.not", x), apply("v128.and", x, constant(t, 0xFF00FF << 40))]
+    if t in FLOATS:
+        return [*fixed, apply(f"{t}.sub", x, x), apply(f"{t}.neg", x)]
+    return [*fixed, apply(f"{t}.and", x, constant(t, 7)), apply(f"{t}.add", x, constant(t, 5))]
+
+
+def uses(op: Op) -> list[Term]:
+    """The operator with operands of all kinds."""
+    types, _ = types_of(op)
+    plain = [param(k, t) for k, t in enumerate(types)]
+    choices = [operands_of(t, x) for t, x in zip(types, plain, strict=True)]
+    rows = [plain] + [[*plain[:k], choice, *plain[k + 1 :]] for k in range(len(types)) for choice in choices[k][1:]]
+    return [applied(op, immediates, *row) for row, immediates in product(rows, immediates_of(op))]
+
+
+@cache
+def instance() -> Any:
+    """One module for all rows: each use is a function, named by the mnemonic and a number."""
+    functions = [func(f"{n} {k}", types_of(op)[0], term) for n, op in ROWS.items() for k, term in enumerate(uses(op))]
+    return exports_of("compiled", f"(module {' '.join(functions)})")
+
+
+def test_all_vector_operators_are_here() -> None:
+    vectors = [op for op in OPS if op.is_vector]
+    memory = [op for op in vectors if "load" in op.kind or "store" in op.kind]
+    assert len(ROWS) == len(vectors) - len(memory) - 1
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_uses_of_each_operator(name: str) -> None:
+    op = ROWS[name]
+    types, random, exports = types_of(op)[0], Random(name), instance()  # noqa: S311 — any choice will do
+    for k, term in enumerate(uses(op)):
+        for _ in range(2):
+            bits = [random.choice([random.choice(EDGES[t]), random.getrandbits(WIDTH[t])]) for t in types]
+            values = [from_bits(t, b) for t, b in zip(types, bits, strict=True)]
+            assert outcome(exports[f"{name} {k}"], *values) == expected(term, values), (term, list(map(hex, bits)))
+
+
+# ---- Random terms.
+
+PARAMS = (V128, V128, I32, I64, F32, F64)
+BY_RESULT: dict[ValType, list[Op]] = {
+    t: [op for op in ROWS.values() if types_of(op)[1] is t] for t in (*FLOATS, I32, I64, V128)
+}
+SCALARS = {
+    t: [op for op in OPS if op.kind in ("unop", "binop", "relop") and op.type is not None and op.type.results == (t,)
+        and op.mnemonic.partition(".")[2][:3] not in ("div", "rem")]
+    for t in (*FLOATS, I32, I64)
+}  # fmt: skip
+
+
+@st.composite
+def terms(draw: st.DrawFn, t: ValType, depth: int) -> Term:
+    """A term over parameters of PARAMS."""
+    kind = draw(st.integers(0, 7))
+    if depth == 0 or kind == 0:
+        return param(draw(st.sampled_from([k for k, p in enumerate(PARAMS) if p is t])), t)
+    if kind == 1:
+        return constant(t, draw(patterns(t)))
+    if kind == 2:
+        return select(draw(terms(I32, depth - 1)), draw(terms(t, depth - 1)), draw(terms(t, depth - 1)))
+    rows = SCALARS[t] if kind < 5 and t is not V128 else BY_RESULT[t] or SCALARS[t]
+    op = draw(st.sampled_from(rows))
+    if not op.is_vector:
+        assert op.type is not None
+        return apply(op.mnemonic, *[draw(terms(p, depth - 1)) for p in op.type.params])
+    immediates = draw(st.sampled_from(immediates_of(op)))
+    return applied(op, immediates, *[draw(terms(p, depth - 1)) for p in types_of(op)[0]])
+
+
+@settings(max_examples=10, deadline=None, phases=(Phase.generate,))
+@given(
+    st.lists(
+        st.sampled_from([V128, V128, I32, I64, F32, F64]).flatmap(lambda t: terms(t, 4)), min_size=12, max_size=12
+    ),
+    st.lists(st.tuples(*map(patterns, PARAMS)), min_size=4, max_size=4),
+)
+def test_random_terms(some: list[Term], operands: list[tuple[int, ...]]) -> None:
+    check_terms(some, PARAMS, operands)
