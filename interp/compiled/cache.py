@@ -1,8 +1,8 @@
 """Generated code on disk, so that the next process need not validate and translate what this one did.
 
 There is one file for each module, set of features, version of the engine, and version of Python; see `cache_file`. It
-is replaced as a whole, with what other processes have put there in the meantime: after the first call into a store, then
-at most once a second, and when Python ends. What fails here is never an error of the caller's.
+is replaced as a whole, with what other processes have put there in the meantime: after the first call into a store,
+then at most once a second, and when Python ends. What fails here is never an error of the caller's.
 """
 
 from __future__ import annotations

@@ -145,11 +145,15 @@ def _iextend_s(N: int, M: int, a: Expr) -> Fact:
     return (a.lo, a.hi, a.zeros) if a.hi <= MASK[M - 1] else (0, MASK[N], 0)
 
 
+def _select(condition: Expr, a: Expr, b: Expr) -> Fact:
+    return min(a.lo, b.lo), max(a.hi, b.hi), min(a.zeros, b.zeros)
+
+
 RULES: dict[str, Callable[..., Fact]] = {
     "iadd": _iadd, "isub": _isub, "imul": _imul, "iand": _iand, "ior": _ior, "ixor": _ixor, "ishl": _ishl,
     "ishr_u": _ishr_u, "ishr_s": _ishr_s, "idiv_u": _idiv_u, "irem_u": _irem_u, "idiv_s": _idiv_s, "irem_s": _irem_s,
     "iclz": _count, "ictz": _count, "ipopcnt": _count, "wrap": _wrap, "extend_u": _extend_u, "extend_s": _extend_s,
-    "iextend_s": _iextend_s, "ieqz": _truth, "inez": _truth, "ivall_true": _truth,
+    "iextend_s": _iextend_s, "select": _select, "ieqz": _truth, "inez": _truth, "ivall_true": _truth,
     **dict.fromkeys(("ieq", "ine", "ilt_s", "ilt_u", "igt_s", "igt_u", "ile_s", "ile_u", "ige_s", "ige_u"), _truth),
     **dict.fromkeys(("feq", "fne", "flt", "fgt", "fle", "fge"), _truth),
 }  # fmt: skip

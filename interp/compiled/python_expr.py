@@ -328,6 +328,9 @@ class IntegerWriter:
         condition, a, b = e.args
         test, prec = self.condition(condition)
         x, y = self.number(a), self.number(b)
+        N = WIDTHS[e.type]
+        if (x.lo >> N == x.hi >> N == 0) is not (y.lo >> N == y.hi >> N == 0):
+            x, y = self.masked(x, N, a), self.masked(y, N, b)
         text = f"{paren(x.text, x.prec, LOGICAL_OR)} if {paren(test, prec, LOGICAL_OR)} else {y.text}"
         return Text(text, CONDITIONAL, min(x.lo, y.lo), max(x.hi, y.hi))
 

@@ -94,4 +94,4 @@ def first_facts(N: int, entry: tuple[int, int, int], divisor: int) -> tuple[int,
     if not divisor:
         return 0, MASK[N], zeros
     zeros = min(zeros, constant(divisor)[2])
-    return (min(lo, 1), hi, zeros) if divisor > MASK[N - 1] else (lo, MASK[N], zeros)
+    return (min(lo, 1), max(hi, 2), zeros) if divisor > MASK[N - 1] else (lo, MASK[N], zeros)

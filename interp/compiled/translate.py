@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from interp.compiled.facts import RULES, Fact, Facts, constant, implies, join, refine
+from interp.compiled.facts import RULES, Fact, Facts, constant, implies, join, refine, trailing_zeros
 from interp.compiled.counting import Relation, derive, relation_of
 from interp.compiled.scan import assigned
 from interp.compiled.simplify import COMMUTATIVE, simplify
@@ -54,6 +54,7 @@ MAX_PASSES = 5
 
 WIDTH: dict[Any, int] = {I32: 32, I64: 64}
 FULL: dict[Any, Fact] = {t: (0, MASK[N], 0) for t, N in WIDTH.items()}
+FULL_I32, FULL_I64 = FULL[I32], FULL[I64]
 
 MEMORY_END = (1 << 32) - (1 << 16)
 """Where a memory of i32 addresses ends at the latest, unless it begins with 4 GiB: it may grow to one page less (see
@@ -130,6 +131,7 @@ class Translator:
         self.guessing = True
         self.relations: dict[int, Relation | None] = {}
         self.unsteady: set[int] = set()
+        self.missed: set[int] = set()
         self.end = func.offset + func.size - 1
 
     def translate(self) -> Function:
@@ -137,8 +139,6 @@ class Translator:
         for _ in range(MAX_PASSES):
             self.wrong = False
             function = self.run()
-            if self.wrong:
-                continue
             # Loops that count to a bound are recognised by their ends, which makes another translation worthwhile.
             for offset, found in self.found.items():
                 self.relations[offset] = found[0] if all(relation == found[0] for relation in found) else None
@@ -232,18 +232,18 @@ class Translator:
         t = self.types[name]
         reads = 1 << int(name[1:]) if name[0] == "l" else 0
         e = Expr(VAR, t, imm=name, reads=reads)
-        fact = self.facts.get(name)
-        if fact is None:
-            fact = FULL.get(t)
-        if fact is not None:
-            e.lo, e.hi, e.zeros = fact
+        if t is I32:
+            e.lo, e.hi, e.zeros = self.facts.get(name, FULL_I32)
+        elif t is I64:
+            e.lo, e.hi, e.zeros = self.facts.get(name, FULL_I64)
         return e
 
     def const(self, t: ValType, value: Any) -> Expr:
         """A constant."""
         e = Expr(CONST, t, imm=value)
-        if t in WIDTH:
-            e.lo, e.hi, e.zeros = constant(value)
+        if t is I32 or t is I64:
+            e.lo = e.hi = value
+            e.zeros = trailing_zeros(value)
         return e
 
     def settled(self, e: Expr, offset: int) -> Expr:
@@ -286,11 +286,8 @@ class Translator:
         t = e.type
         if name[0] == "l":
             self.define(name, e)
-        if t in WIDTH:
-            if (e.lo, e.hi, e.zeros) == FULL[t]:
-                self.facts.pop(name, None)
-            else:
-                self.facts[name] = (e.lo, e.hi, e.zeros)
+        if t is I32 or t is I64:
+            self.facts[name] = (e.lo, e.hi, e.zeros)
 
     def define(self, name: str, e: Expr) -> None:
         """A local is assigned: what was known of it, or by way of it, is not known any more."""
@@ -298,9 +295,11 @@ class Translator:
         self.set |= mask
         if self.last is not None and self.last[0].reads & mask:
             self.last = None
-        kept = {other: known for other, known in self.definitions.items() if other != name and not known.reads & mask}
-        if e.type in WIDTH and e.size <= MAX_DEFINITION and e.reads and not e.reads & mask and not e.reads_global:
-            kept[name] = e
+        kept = self.definitions
+        if kept:
+            kept = {other: known for other, known in kept.items() if other != name and not known.reads & mask}
+        if e.size <= MAX_DEFINITION and e.reads and not e.reads & mask and not e.reads_global and e.type in WIDTH:
+            kept = {**kept, name: e}
         self.definitions = kept
 
     def here(self) -> Block:
@@ -405,7 +404,10 @@ class Translator:
         found = relation_of(last, steps)
         if label.relation is not None:
             if found != label.relation:
-                self.relations[label.offset] = None
+                # What was found with other guesses may have been another condition.
+                again = label.offset not in self.missed
+                self.missed.add(label.offset)
+                self.relations[label.offset] = found if again else None
                 self.wrong = True
             elif header.count.steady and self.position < steps.always[int(found.name[1:])]:
                 self.unsteady.add(label.offset)

@@ -17,7 +17,13 @@ from typing import cast
 from weakref import WeakValueDictionary
 
 
-class NumType(Enum):
+class _Word(Enum):
+    """A word of the specification. It hashes by identity, as it is compared, which Python does without a call."""
+
+    __hash__ = object.__hash__
+
+
+class NumType(_Word):
     """numtype ::= i32 | i64 | f32 | f64.  Spec: syntax/types#number-types"""
 
     I32 = "i32"
@@ -29,7 +35,7 @@ class NumType(Enum):
         return self.value
 
 
-class VecType(Enum):
+class VecType(_Word):
     """vectype ::= v128.  Spec: syntax/types#vector-types"""
 
     V128 = "v128"
@@ -38,7 +44,7 @@ class VecType(Enum):
         return self.value
 
 
-class AbsHeapType(Enum):
+class AbsHeapType(_Word):
     """absheaptype: the abstract heap types.  Spec: syntax/types#heap-types"""
 
     ANY = "any"
@@ -59,7 +65,7 @@ class AbsHeapType(Enum):
         return self.value
 
 
-class Bot(Enum):
+class Bot(_Word):
     """bot: the type of operands in unreachable code, below all value types.  Spec: valid/conventions#types"""
 
     BOT = "bot"
@@ -144,7 +150,7 @@ class FuncType:
         return f"{show_resulttype(self.params)} -> {show_resulttype(self.results)}"
 
 
-class PackType(Enum):
+class PackType(_Word):
     """packtype ::= i8 | i16.  Spec: syntax/types#aggregate-types"""
 
     I8 = "i8"
@@ -387,7 +393,7 @@ HeapType = AbsHeapType | TypeIdx | RecIdx | DefType
 """heaptype ::= absheaptype | typeuse.  Spec: syntax/types#heap-types"""
 
 
-class AddrType(Enum):
+class AddrType(_Word):
     """addrtype ::= i32 | i64, the type of addresses of a memory or table.  Spec: syntax/types#address-types"""
 
     I32 = "i32"
