@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ class Finding:
             lines.append(f"  call {number}: {call.name!r}{where} with arguments of the seed {call.seed!r}")
         if found.call is None:
             lines.append("  at instantiation")
-        if found.schedule.limits != LIMITS:
+        if replace(found.schedule.limits, deadline_seconds=LIMITS.deadline_seconds) != LIMITS:
             lines.append(f"  {found.schedule.limits}")
         lines += [
             f"  {engine}: {gave[:MAX_DETAIL]}"

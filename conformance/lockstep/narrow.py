@@ -17,6 +17,9 @@ from interp.validation.modules import validate
 MARKS = ("error:", "exhaustion:", "refused:")
 """Beginnings of outcomes that make a difference of another kind: reduction must not go from one to the other."""
 
+DEADLINE_SECONDS = 2.0
+"""What a call of a changed module may take: code that goes wrong may run for ever."""
+
 NUMBERS = re.compile("[0-9]+")
 
 
@@ -39,7 +42,9 @@ class Narrowing:
         binaries = binaries_of(validate(decode(wasm)), wasm, self._engines)
         if len(binaries) < len(self._engines):
             return None
-        found = self._lockstep.compare(binaries, schedule)
+        found = self._lockstep.compare(
+            binaries, replace(schedule, limits=replace(schedule.limits, deadline_seconds=DEADLINE_SECONDS))
+        )
         return found if found is not None and marks(found) == self._marks else None
 
     def fewer_calls(self, wasm: bytes, difference: Difference) -> Difference:
