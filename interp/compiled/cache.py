@@ -44,6 +44,8 @@ SECONDS = 1.0
 """Between two times that a process writes."""
 SHARE = 20
 """No more than one part in so many of a process's time is spent on writing while it runs."""
+MANY = 64
+"""Modules that wait to be written are written even if nothing in them is called."""
 
 
 class Cache:
@@ -66,7 +68,10 @@ class Cache:
     def open(cls, features: frozenset[str], environ: Mapping[str, str] = os.environ) -> Cache | None:
         """The cache of this user, if there can be one."""
         folder, version = cache_folder(environ), engine_version()
-        return None if folder is None or version is None else cls(folder, version, features)
+        if folder is None or version is None:
+            log.debug("there is no cache: %s", "no home" if folder is None else "the engine's sources are not known")
+            return None
+        return cls(folder, version, features)
 
     def give_up(self, reason: Exception) -> None:
         """Do without the cache from now on."""
@@ -192,6 +197,8 @@ class ModuleShelf:
         """There is something to write."""
         if self.cache.usable:
             PENDING.shelves.add(self)
+            if len(PENDING.shelves) >= MANY:
+                PENDING.write_when_due()
 
 
 class Pending:

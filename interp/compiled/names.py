@@ -76,7 +76,7 @@ def join_i32x4(*lanes: int) -> int:
 FIXED: dict[str, Any] = {
     "join_f32x4": join_f32x4, "join_f64x2": join_f64x2, "join_i32x4": join_i32x4,
     "I31": I31, "ArrayInst": ArrayInst, "ExnInst": ExnInst, "StructInst": StructInst, "f32_nan": f32_nan,
-    "match_ref": match_ref, "sqrt": sqrt, "int": int, "range": range, "bytes": bytes, "abs": abs, "len": len, "from_bytes": int.from_bytes,
+    "match_ref": match_ref, "sqrt": sqrt, "int": int, "range": range, "zip": zip, "bytes": bytes, "abs": abs, "len": len, "from_bytes": int.from_bytes,
 }  # fmt: skip
 
 _known: dict[str, Any] = dict(FIXED)

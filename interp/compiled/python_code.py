@@ -455,7 +455,7 @@ class CodeWriter(DataWriter):
         around = Around(node.header, behind)
         self.enter(around)
         self.shared = {}
-        counting = None if self.options.metered else counting_loop(node, behind)
+        counting = counting_loop(node, behind)
         if counting is not None:
             return self.counted_loop(node, follow, around, counting)
         lines, _ = self.captured(node.body, node.header)
@@ -488,7 +488,13 @@ class CodeWriter(DataWriter):
         constant, variable, sign = count.bound
         bound = variable if sign == 1 else f"{constant} - {variable}" if sign else str(constant)
         by = "" if step == 1 else f", {step}"
-        self.leave_loop(around, lines, f"for {name} in range({name}, {bound}{by}):")
+        header = f"for {name} in range({name}, {bound}{by}):"
+        if self.options.metered:
+            # The range comes first: where it ends, no tick is taken.
+            header = f"for {name}, _ in zip(range({name}, {bound}{by}), T):"
+        if self.options.fuel:
+            self.line("meter.entered += 1")
+        self.leave_loop(around, lines, header)
         return self.behind_loop(node, follow)
 
     # ---- Choices.
