@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import linecache
+import logging
 import os
 import subprocess
 import sys
@@ -48,7 +49,8 @@ FUNCTIONS = 2
 
 @pytest.fixture(autouse=True)
 def _fixed_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody may edit the sources while tests run."""
+    """Somebody may edit the sources while tests run; and what other tests left does not wait here."""
+    PENDING.shelves.clear()
     monkeypatch.setattr(cache, "engine_version", lambda: b"of tests")
 
 
@@ -233,6 +235,24 @@ def test_writing_happens_after_the_first_call_and_not_again_at_once(
     exports["factorial"](5)
     assert files(folder)[0].read_bytes() != first
     assert not PENDING.shelves
+
+
+def test_modules_that_are_never_called_do_not_pile_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MANY", 3)
+    PENDING._due = 0.0
+    engine = compiled.create()
+    for number in range(3):
+        assert not files(folder)
+        engine.compile(parse(f"(module (memory {number}))"))
+    assert len(files(folder)) == 3
+    assert not PENDING.shelves
+
+
+def test_without_a_home_there_is_no_cache(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, cache.log.name)
+    monkeypatch.setenv("HOME", "nowhere")
+    assert Cache.open(VERSION_3, {}) is None
+    assert "no home" in caplog.text
 
 
 def test_an_error_while_writing_is_none_of_the_call(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

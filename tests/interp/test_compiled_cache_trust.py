@@ -43,6 +43,7 @@ FUNCTIONS = 2
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The cache's folder, which does not exist yet."""
+    PENDING.shelves.clear()
     monkeypatch.setattr(cache, "engine_version", lambda: b"of tests")
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.delenv(CACHE_VARIABLE, raising=False)
