@@ -37,9 +37,10 @@ KEY_FILE, SUFFIX = "key", ".code"
 KEY = 32
 """Bytes of the key."""
 MAX_BYTES = 256 * 1024 * 1024
-"""Of all files together."""
-SHRINK_EVERY = 16
-"""Whoever writes one of so many files looks whether all together are too large."""
+MAX_FILES = 4096
+"""Of all modules together."""
+SHRINK_EVERY, LARGE = 64, 1024 * 1024
+"""Whoever writes one of so many files, or a file of so many bytes, looks whether all together are too large."""
 SECONDS = 1.0
 """Between two times that a process writes."""
 SHARE = 20
@@ -114,9 +115,10 @@ class Cache:
                 parts = contents.parts()
                 units = shelf.take()
                 parts.update({name: pack(unit) for name, unit in list(units.items())})
-                folder.replace(shelf.name, file_of(contents.valid or shelf.valid, parts, shelf.identity, self._key))
-                if shelf.identity[0] % SHRINK_EVERY == 0:
-                    folder.shrink(SUFFIX, MAX_BYTES)
+                data = file_of(contents.valid or shelf.valid, parts, shelf.identity, self._key)
+                folder.replace(shelf.name, data)
+                if len(data) >= LARGE or shelf.identity[0] % SHRINK_EVERY == 0:
+                    folder.shrink(SUFFIX, MAX_BYTES, MAX_FILES)
         except (OSError, UntrustedError) as error:
             self.give_up(error)
         else:

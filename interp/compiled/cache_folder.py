@@ -157,9 +157,9 @@ class OpenFolder:
         with suppress(FileNotFoundError):
             os.unlink(self.place(name), dir_fd=self.fd)
 
-    def shrink(self, suffix: str, limit: int) -> None:
-        """Remove those files with this suffix that were not used for the longest time, until they take no more than
-        `limit` bytes in all; and what was never written to its end."""
+    def shrink(self, suffix: str, most_bytes: int, most_files: int) -> None:
+        """Remove those files with this suffix that were not used for the longest time, until there are no more than so
+        many, which take no more than so many bytes in all; and what was never written to its end."""
         kept: list[tuple[float, int, str]] = []
         with os.scandir(self.path if self.fd is None else self.fd) as entries:
             for entry in entries:
@@ -170,8 +170,8 @@ class OpenFolder:
                     elif entry.name.startswith(TEMPORARY) and found.st_mtime < time.time() - STALE_SECONDS:
                         self.remove(entry.name)
         total = sum([size for _, size, _ in kept])
-        for _, size, name in sorted(kept):
-            if total <= limit:
+        for removed, (_, size, name) in enumerate(sorted(kept)):
+            if total <= most_bytes and len(kept) - removed <= most_files:
                 break
             self.remove(name)
             total -= size

@@ -384,10 +384,11 @@ def three_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return files
 
 
+@pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", 2 * cache_folder.BLOCK), ("MAX_FILES", 2)])
 def test_what_was_not_used_for_longest_goes_where_there_is_too_much(
-    folder: Path, three_files: list[Path], monkeypatch: pytest.MonkeyPatch
+    folder: Path, three_files: list[Path], monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    monkeypatch.setattr(cache, "MAX_BYTES", 2 * cache_folder.BLOCK)
+    monkeypatch.setattr(cache, limit, value)
     run(7)
     assert [path.exists() for path in three_files] == [False, False, True]
     assert len(list(folder.glob("*.code"))) == 2
