@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-ENGINE ?= reference
+ENGINE ?= compiled
 CASES ?= 100000
+MODULES ?= 20000
 SEED ?= 0
 
-.PHONY: demo test lint typecheck conformance smoke fuzz bench counter clean
+.PHONY: demo test lint typecheck conformance smoke fuzz lockstep bench kernels counter clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
@@ -48,8 +49,16 @@ smoke: $(VENV)/installed-dev
 fuzz: $(VENV)/installed-dev
 	$(BIN)/python -m conformance.fuzz --cases $(CASES) --seed $(SEED)
 
+# Generated modules on the reference machine, the compiled engine and the JIT, compared call by call: some 20 minutes.
+lockstep: $(VENV)/installed-dev
+	$(BIN)/python -m conformance.lockstep --modules $(MODULES) --seed $(SEED)
+
 bench: $(VENV)/installed-dev
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(OPTIONS)
+
+# The kernels' modules anew, from their sources in C.
+kernels: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.kernels.build
 
 counter: $(VENV)/installed-dev
 	$(BIN)/python examples/counter/build.py

@@ -14,8 +14,11 @@ from conformance.selection import PATTERN
 from conformance.tools import ToolFailedError, wasm_tools
 
 ROOT = Path(__file__).parents[2]
-TEXT_FOLDERS = ("benchmarks/kernels", "tests", "examples")
+TEXT_FOLDERS = ("tests", "examples")
 """Where the repository has modules in the text format."""
+
+KERNELS = "benchmarks/kernels/wasm"
+"""Where it has binary ones."""
 
 MAX_MODULE_BYTES = 8192
 """Greater modules are left out: what is slow about them is their size."""
@@ -71,6 +74,8 @@ def _of_suite(suite: Path, scratch: Path) -> Iterator[tuple[bytes, bool]]:
 
 
 def _of_texts(scratch: Path) -> Iterator[tuple[bytes, bool]]:
+    for path in sorted((ROOT / KERNELS).glob("*.wasm")):
+        yield path.read_bytes(), True
     target = scratch / "module.wasm"
     for path in sorted(path for folder in TEXT_FOLDERS for path in (ROOT / folder).rglob("*.wat")):
         with suppress(ToolFailedError):

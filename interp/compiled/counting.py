@@ -171,11 +171,7 @@ def below(
 ) -> Count | None:
     """A loop that goes on while the local is below a bound. It may be entered although it is not below."""
     N = WIDTH[t.types[relation.name]]
-    step: Fact
-    if isinstance(relation.step, str):
-        step = entry.get(relation.step) or (0, MASK[N], 0)
-    else:
-        step = constant(relation.step)
+    step = entry.get(relation.step, (0, MASK[N], 0)) if isinstance(relation.step, str) else constant(relation.step)
     end = MASK[N]
     if relation.kind == BELOW_SIGNED:
         end = MASK[N - 1]

@@ -22,8 +22,8 @@ class Ticks:
     """Ticks as an iterator without end: each element that is taken is a unit of fuel. The elements of a slice come from
     `repeat`, and only between slices the meter is asked.
 
-    Taking one raises Exhaustion(FUEL | DEADLINE) where that is due, and may be tried again, for a host function may have
-    caught the error.
+    Taking one raises Exhaustion(FUEL | DEADLINE) where that is due, and may be tried again, for a host function may
+    have caught the error.
     """
 
     def __init__(self, meter: Meter) -> None:

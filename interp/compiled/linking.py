@@ -1,8 +1,8 @@
 """Module instances as namespaces in which generated code runs.
 
-A name in generated code says what it is by its letters and numbers; it is looked up when the first function that uses it
-is linked. A function is linked at its first call: until then its place is held by another one, which afterwards puts the
-function itself wherever it was put.
+A name in generated code says what it is by its letters and numbers; it is looked up when the first function that uses
+it is linked. A function is linked at its first call: until then its place is held by another one, which afterwards puts
+the function itself wherever it was put.
 
 Spec: exec/runtime#module-instances
 """
@@ -293,7 +293,9 @@ def non_null(func: FuncInst | None) -> FuncInst:
     return func
 
 
-ATTRIBUTES = frozenset({"value", "fields", "prepared", "tag", "exn", "depth", "entered", "bit_length", "bit_count", "bulk"})
+ATTRIBUTES = frozenset(
+    {"value", "fields", "prepared", "tag", "exn", "depth", "entered", "bit_length", "bit_count", "bulk"}
+)
 """Names in generated code that are attributes."""
 
 Finder = Callable[[LinkedInstance, str, int, int, str], Any]

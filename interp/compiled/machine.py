@@ -27,7 +27,8 @@ from interp.validation.modules import ValidModule
 from interp.validation.types import MAX_PAGES
 
 PYTHON_DEPTH = 10_000
-"""From this limit of nested calls on, Python's own limit is used: it costs nothing, but is exact to some frames only."""
+"""From this limit of nested calls on, Python's own limit is used: it costs nothing, but is exact to some frames only.
+"""
 
 UNITS = "compiled"
 """Where a valid module keeps its units."""

@@ -74,10 +74,11 @@ def join_i32x4(*lanes: int) -> int:
 
 
 FIXED: dict[str, Any] = {
-    "join_f32x4": join_f32x4, "join_f64x2": join_f64x2, "join_i32x4": join_i32x4,
-    "I31": I31, "ArrayInst": ArrayInst, "ExnInst": ExnInst, "StructInst": StructInst, "f32_nan": f32_nan,
-    "match_ref": match_ref, "sqrt": sqrt, "int": int, "range": range, "zip": zip, "bytes": bytes, "abs": abs, "len": len, "from_bytes": int.from_bytes,
-}  # fmt: skip
+    **{function.__name__: function for function in (f32_nan, match_ref, join_f32x4, join_f64x2, join_i32x4, sqrt)},
+    **{kind.__name__: kind for kind in (I31, ArrayInst, ExnInst, StructInst)},
+    **{builtin.__name__: builtin for builtin in (abs, bytes, int, len, range, zip)},
+}
+"""What is the same in every namespace, by its own name."""
 
 _known: dict[str, Any] = dict(FIXED)
 

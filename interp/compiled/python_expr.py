@@ -13,44 +13,36 @@ Spec: exec/numerics
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
+from interp.compiled.python_text import (
+    ADD,
+    AND,
+    ATOM,
+    COMPARE,
+    CONDITIONAL,
+    FLOAT_COMPARISONS,
+    LOGICAL_AND,
+    LOGICAL_OR,
+    MIRROR,
+    MUL,
+    NEGATED,
+    NOT,
+    OR,
+    POSTFIX,
+    SHIFT,
+    SIGNED,
+    SMALL,
+    UNARY,
+    UNSIGNED,
+    WIDEST,
+    WIDTHS,
+    XOR,
+    Text,
+    paren,
+)
 from interp.compiled.tree import CONST, GLOBAL, SELECT, VAR, Expr
 from interp.execution.values import MASK, MODULUS, SIGN
-from interp.syntax.types import I32, I64
-
-ATOM, POSTFIX, UNARY, MUL, ADD, SHIFT, AND, XOR, OR, COMPARE, NOT, LOGICAL_AND, LOGICAL_OR, CONDITIONAL = range(
-    20, 6, -1
-)
-"""Precedences of Python's operators, the tightest first.  (Only their order matters.)"""
-
-
-class Text(NamedTuple):
-    """Source of an expression, its precedence, and the least and greatest value it may have."""
-
-    text: str
-    prec: int
-    lo: int
-    hi: int
-
-
-WIDEST = {32: 1 << 89, 64: 1 << 149}
-"""Beyond this the digits of a Python integer cost more than a mask."""
-
-SMALL = (1 << 30) - 1
-"""Python compares and adds integers up to this faster."""
-
-WIDTHS: dict[Any, int] = {I32: 32, I64: 64}
-MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-UNSIGNED = {"ilt_u": "<", "ile_u": "<=", "igt_u": ">", "ige_u": ">="}
-SIGNED = {"ilt_s": "<", "ile_s": "<=", "igt_s": ">", "ige_s": ">="}
-NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
-FLOAT_COMPARISONS = {"feq": "==", "fne": "!=", "flt": "<", "fgt": ">", "fle": "<=", "fge": ">="}
-
-
-def paren(text: str, prec: int, least: int) -> str:
-    """The text, in parentheses if an operator around it binds tighter."""
-    return text if prec >= least else f"({text})"
 
 
 class IntegerWriter:
@@ -103,7 +95,13 @@ class IntegerWriter:
     def exact(self, e: Expr) -> Text:
         """The value itself, 0 <= value < 2**N."""
         t, N = self.number(e), WIDTHS[e.type]
-        if e.op == "iadd" and e.args[0].op == VAR and e.args[0].imm not in self.inline and e.args[1].op == CONST and t.lo >> N != t.hi >> N:
+        if (
+            e.op == "iadd"
+            and e.args[0].op == VAR
+            and e.args[0].imm not in self.inline
+            and e.args[1].op == CONST
+            and t.lo >> N != t.hi >> N
+        ):
             return self.stepped(e.args[0].imm, e.args[1].imm, N, e)
         return self.masked(t, N, e)
 
@@ -369,8 +367,7 @@ class IntegerWriter:
         sign = "==" if (e.op == "ieq") is not negated else "!="
         if b.op == CONST and b.imm == 0:
             return self.condition(a, sign == "==")
-        x, y = self.exact(a), self.exact(b)
-        return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
+        return self.compared(self.exactly(a, OR), sign, self.exactly(b, OR))
 
     def unsigned_comparison(self, e: Expr, negated: bool) -> tuple[str, int]:
         """ilt_u and the like; of a difference it is a test for a range"""
@@ -380,8 +377,7 @@ class IntegerWriter:
             sign = NEGATED[sign]
         if a.op == "iadd" and a.args[1].op == CONST and b.op == CONST:
             return self.range_test(a, sign, b.imm)
-        x, y = self.exact(a), self.exact(b)
-        return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
+        return self.compared(self.exactly(a, OR), sign, self.exactly(b, OR))
 
     def range_test(self, a: Expr, sign: str, c: int) -> tuple[str, int]:
         """(x + -first) compared with a constant, where x + -first wraps around: first <= x < first + c"""
@@ -441,8 +437,6 @@ class IntegerWriter:
             return f"{left} {sign} {right} or {left} > {greatest}", LOGICAL_OR
         if y.lo == y.hi == 0 and sign == ">=":
             return f"{left} <= {greatest}", COMPARE
-        if y.hi == MASK[N - 1] - 0 and y.lo != y.hi:
-            return f"{right} {MIRROR[sign]} {left} <= {greatest}", COMPARE
         return f"{right} {MIRROR[sign]} {left} <= {greatest}", COMPARE
 
     def float_comparison(self, e: Expr, negated: bool) -> tuple[str, int]:
@@ -476,7 +470,7 @@ class IntegerWriter:
         raise NotImplementedError
 
     def any_true(self, e: Expr, negated: bool) -> tuple[str, int]:
-        """v128.any_true"""
+        """inez of all 128 bits"""
         text, prec = self.value(e.args[0])
         return (f"not {paren(text, prec, COMPARE)}", NOT) if negated else (text, prec)
 

@@ -1,12 +1,12 @@
 """Expressions as Python source: floats, vectors and references.
 
 An f64 that an operator gave may be a NaN of any bits, as the processor made it; the specification's deterministic
-profile, which all pure engines follow, asks for the positive canonical one. Which of the two a NaN is matters only where
-its bits can be seen, so that is where it is replaced (`clean`). An f32 that is a NaN but no F32NaN stands for the
+profile, which all pure engines follow, asks for the positive canonical one. Which of the two a NaN is matters only
+where its bits can be seen, so that is where it is replaced (`clean`). An f32 that is a NaN but no F32NaN stands for the
 positive canonical one. An f32 is rounded by a write to and a read from one element of native floats.
 
-Names that begin with `n__` are numerics functions with their first arguments filled in, names with `k_` constants
-given by their bits; `interp.compiled.names` resolves them.
+Names that begin with `n__` are numerics functions with their first arguments filled in, names with `k_` constants given
+by their bits; `interp.compiled.names` resolves them.
 
 Spec: exec/numerics
 """
@@ -14,9 +14,11 @@ Spec: exec/numerics
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
-from interp.compiled.python_expr import (
+from interp.compiled.python_expr import IntegerWriter
+from interp.compiled.python_text import (
     ADD,
     AND,
     ATOM,
@@ -29,7 +31,6 @@ from interp.compiled.python_expr import (
     UNARY,
     WIDTHS,
     XOR,
-    IntegerWriter,
     paren,
 )
 from interp.compiled.scalarize import JOIN
@@ -99,7 +100,7 @@ class ValueWriter(IntegerWriter):
         if e.type not in (F32, F64):
             return str(e.imm), ATOM
         z = e.imm
-        if z != z or z in (float("inf"), float("-inf")):
+        if not isfinite(z):
             N = 32 if e.type is F32 else 64
             return f"k_f{N}_{fbits(N, z):0{N // 4}x}", ATOM
         text = repr(z)
@@ -155,7 +156,7 @@ class ValueWriter(IntegerWriter):
         return f"{paren(x, px, prec)} {sign} {paren(y, py, prec + 1)}", prec
 
     def single(self, e: Expr) -> str:
-        """Write the rounded sum, difference or product of two f32; where it can be read before the next one is rounded."""
+        """Write the rounded sum, difference or product of two f32: where to read it before the next one."""
         sign, prec = SIGNS[e.op]
         a, b = e.args
         x, px = self.operand(a)

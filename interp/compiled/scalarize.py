@@ -1,7 +1,7 @@
 """Vectors taken apart: a v128 variable that is only used lane by lane becomes a variable for each lane.
 
-A v128 is an int of 128 bits, on which bitwise operators and additions of lanes are fast, but taking it apart into floats
-and putting it together again costs more than four operators on floats. So a variable whose operators all work on
+A v128 is an int of 128 bits, on which bitwise operators and additions of lanes are fast, but taking it apart into
+floats and putting it together again costs more than four operators on floats. So a variable whose operators all work on
 f32x4, f64x2 or i32x4 lanes is kept as its lanes; where a whole vector is needed after all it is put together (`join`).
 
 Spec: syntax/instructions#vector-instructions
@@ -304,13 +304,17 @@ class Scalarizer:
             shape = self.preferred(e)
             if shape is not None:
                 return number(JOIN, V128, tuple(self.lanes(e, shape)), (shape,))
-        elif e.op in ("fvextract_lane", "ivextract_lane_u") and self.preferred(e.args[0]) is e.params[0]:
-            return self.lanes(e.args[0], e.params[0])[e.params[1]]
+        elif e.op in ("fvextract_lane", "ivextract_lane_u"):
+            shape = self.preferred(e.args[0])
+            if shape is not None and shape is e.params[0]:
+                return self.lanes(e.args[0], shape)[int(e.params[1])]
         elif e.op == "inez":
             shape = self.preferred(e.args[0]) or (I32X4 if self.bitwise_lanes(e.args[0]) else None)
             if shape is I32X4:
                 a, b, c, d = self.lanes(e.args[0], I32X4)
-                total = number("ior", I32, (number("ior", I32, (a, b), (32,)), number("ior", I32, (c, d), (32,))), (32,))
+                total = number(
+                    "ior", I32, (number("ior", I32, (a, b), (32,)), number("ior", I32, (c, d), (32,))), (32,)
+                )
                 return number("ine", I32, (total, number(CONST, I32, (), imm=0)), (32,))
         args = tuple(map(self.rewrite, e.args))
         copy = number(e.op, e.type, args, e.params, e.imm)

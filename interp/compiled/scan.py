@@ -19,13 +19,14 @@ Step = int | str | None
 @dataclass(slots=True)
 class Steps:
     """The locals that a loop assigns: for each the greatest common divisor of what is added to it, or 0 where it is
-    assigned in any other way; and what is added to those that are stepped in one place, outside of inner loops: an iN, or
-    the name of another local. None stands for all other assignments. `always` holds the byte offsets of the assignments
-    that no branch inside of the loop can pass by."""
+    assigned in any other way; and what is added to those that are stepped in one place, outside of inner loops: an iN,
+    or the name of another local. None stands for all other assignments. `always` holds the byte offsets of the
+    assignments that no branch inside of the loop can pass by."""
 
     divisors: dict[int, int] = field(default_factory=dict)
     once: dict[int, Step] = field(default_factory=dict)
     always: dict[int, int] = field(default_factory=dict)
+
 
 ASSIGNMENTS = ("local.set", "local.tee")
 
@@ -88,8 +89,8 @@ def step(code: Expr, index: int) -> Step:
 
 
 def first_facts(N: int, entry: tuple[int, int, int], divisor: int) -> tuple[int, int, int]:
-    """What may be expected of an iN at the start of a loop that steps it so, if `entry` holds before the loop: the lowest
-    bits stay; stepped up, it stays above where it began, and stepped down it stays below, and often above 0."""
+    """What may be expected of an iN at the start of a loop that steps it so, if `entry` holds before the loop: the
+    lowest bits stay; stepped up, it stays above where it began, and stepped down it stays below, and often above 0."""
     lo, hi, zeros = entry
     if not divisor:
         return 0, MASK[N], zeros

@@ -37,8 +37,8 @@ class If:
 
 @dataclass(slots=True, eq=False)
 class Loop:
-    """A body that is begun anew by a Goto to `header`; it never ends normally. `exits` counts the blocks outside that its
-    code goes to."""
+    """A body that is begun anew by a Goto to `header`; it never ends normally. `exits` counts the blocks outside that
+    its code goes to."""
 
     header: Block
     body: list[Node]

@@ -12,30 +12,29 @@ Spec: exec/instructions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
-from interp.compiled.facts import RULES, Fact, Facts, constant, implies, join, refine, trailing_zeros
 from interp.compiled.counting import Relation, derive, relation_of
+from interp.compiled.facts import RULES, Fact, Facts, constant, implies, join, refine, trailing_zeros
+from interp.compiled.labels import Label, Region, exit_number, is_temp, widened
 from interp.compiled.scan import assigned
 from interp.compiled.simplify import COMMUTATIVE, simplify
 from interp.compiled.tree import (
-    Definitions,
-    Last,
-    State,
     CONST,
     VAR,
     Assign,
     Block,
     Branch,
+    Definitions,
     Do,
     Exit,
     Expr,
     Function,
     Jump,
+    Last,
     Return,
-    Try,
+    State,
 )
 from interp.execution.values import MASK
 from interp.syntax.instructions import Instr
@@ -74,49 +73,9 @@ def translates(*kinds: str) -> Callable[[Callable[[Translator, Instr], None]], C
     return register
 
 
-@dataclass(slots=True, eq=False)
-class Region:
-    """The body of a function or of a `try_table`: its blocks, and for a `try_table` the labels outside that its code
-    branches to, each with what is known there."""
-
-    blocks: list[Block] = field(default_factory=list)
-    exits: list[Label] = field(default_factory=list)
-    facts: list[Facts] = field(default_factory=list)
-    header: Block | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Label:
-    """An open block: what a branch to it assigns, the height of the stack below its results, and the code still to come.
-
-    `target` is where a branch to it goes on, None as long as nothing branches to it, and for the function itself. Of an
-    `if`, `otherwise` and `else_block` are the second arm to come, `params` what both arms find on the stack. Of a loop,
-    `start` is its first block and `guesses` is what was guessed there; of a `try_table`, `start` is the block that ends
-    with it, `try_` the terminator, and `around` are the labels that its catch clauses count.
-    """
-
-    kind: str
-    region: Region
-    names: tuple[str, ...]
-    height: int
-    code: Iterator[Instr]
-    offset: int = 0
-    target: Block | None = None
-    otherwise: tuple[Instr, ...] = ()
-    else_block: Block | None = None
-    params: tuple[Expr, ...] = ()
-    outer_header: Block | None = None
-    guesses: Facts = field(default_factory=dict)
-    relation: Relation | None = None
-    start: Block | None = None
-    try_: Try | None = None
-    around: list[Label] = field(default_factory=list)
-    set: int = 0
-
-
 class Translator:
-    """Translates one function. `guesses` holds what is guessed in place of guesses that were wrong, by the offset of the
-    loop and the variable."""
+    """Translates one function. `guesses` holds what is guessed in place of guesses that were wrong, by the offset of
+    the loop and the variable."""
 
     def __init__(self, context: Context, func: Func, memory_end: int = MEMORY_END) -> None:
         self.context = context
@@ -276,8 +235,7 @@ class Translator:
 
     def assign(self, names: tuple[str, ...], exprs: tuple[Expr, ...], offset: int) -> None:
         """names := exprs"""
-        block = self.here()
-        block.statements.append(Assign(names, exprs, offset))
+        self.here().statements.append(Assign(names, exprs, offset))
         for name, e in zip(names, exprs, strict=True):
             self.learn(name, e)
 
@@ -353,7 +311,7 @@ class Translator:
             self.set = state.set
 
     def edge(self, target: Block, facts: Facts | None = None, last: Last = None) -> Block:
-        """Control may go from the current block to `target`, where `facts` hold, and `last` if control came from here."""
+        """Control may go from here to `target`; `facts` hold then, and `last` if it came from nowhere else."""
         facts = self.facts if facts is None else facts
         if target.index >= 0:
             target.back_edges += 1
@@ -481,11 +439,6 @@ class Translator:
         """The label of that index."""
         return self.labels[-1 - l]
 
-    @property
-    def rules(self) -> dict[str, Callable[..., Fact]]:
-        """Facts by the name of a numerics function."""
-        return RULES
-
     def close(self, label: Label) -> None:
         """The end of a block, or of one arm of an `if`."""
         if self.current is not None:
@@ -545,24 +498,3 @@ class Translator:
             del self.stack[label.height :]
             self.current = origin
         self.current = None
-
-
-def widened(actual: Fact, guess: Fact, full: Fact) -> Fact:
-    """What to guess in place of a guess that was wrong: an end of the range that did not hold is given up."""
-    return (
-        guess[0] if actual[0] >= guess[0] else full[0],
-        guess[1] if actual[1] <= guess[1] else full[1],
-        min(actual[2], guess[2]),
-    )
-
-
-def is_temp(e: Expr) -> bool:
-    """Whether an expression is a temporary, which never changes once it is set."""
-    return e.op == VAR and e.imm[0] == "t"
-
-
-def exit_number(region: Region, label: Label) -> int:
-    """The number of the exit of a region to a label outside."""
-    if label not in region.exits:
-        region.exits.append(label)
-    return region.exits.index(label)

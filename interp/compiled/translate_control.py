@@ -5,20 +5,18 @@ Spec: exec/instructions
 
 from __future__ import annotations
 
-from interp.compiled.facts import Fact, join, refine
 from dataclasses import replace
 
 from interp.compiled.counting import counted, secondary
+from interp.compiled.facts import Fact, join
+from interp.compiled.labels import Label, Region, is_temp
 from interp.compiled.scan import first_facts
-from interp.compiled.translate import FULL, WIDTH, Label, Region, Translator, is_temp, translates
+from interp.compiled.translate import FULL, WIDTH, Translator, translates
 from interp.compiled.tree import (
-    CONST,
     SELECT,
-    VAR,
     Block,
     Branch,
     Do,
-    Expr,
     Handler,
     Switch,
     TailCall,
@@ -183,16 +181,16 @@ def br_table(t: Translator, instr: Instr) -> None:
     origin, facts = t.here(), t.facts
     targets: dict[int, Block] = {}
     waiting: list[tuple[Block, Label]] = []
-    for l in dict.fromkeys((*labels, default)):  # noqa: E741
-        label = t.label(l)
+    for labelidx in dict.fromkeys((*labels, default)):
+        label = t.label(labelidx)
         t.function.reused.update([e.imm for e in t.values(label) if is_temp(e)])
         target = t.direct(label)
         if target is None:
             target = Block(None)
             waiting.append((target, label))
         t.current, t.facts = origin, facts
-        targets[l] = t.edge(target)
-    origin.terminator = Switch(index, tuple([targets[l] for l in (*labels, default)]))
+        targets[labelidx] = t.edge(target)
+    origin.terminator = Switch(index, tuple([targets[labelidx] for labelidx in (*labels, default)]))
     for target, label in waiting:
         t.place(target)
         t.goto(label, instr.offset)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from interp.compiled.facts import narrow
-from interp.compiled.translate import WIDTH, Translator, is_temp, translates
+from interp.compiled.facts import RULES, narrow
+from interp.compiled.labels import is_temp
+from interp.compiled.translate import WIDTH, Translator, translates
 from interp.compiled.tree import GLOBAL, VAR, Do, Expr
 from interp.execution.values import MASK
 from interp.syntax.instructions import Instr, MemArg
@@ -285,7 +286,7 @@ def operator(t: Translator, instr: Instr) -> None:
     args = t.pop_n(len(op.type.params))
     if name in TRAPPING and not (name in DIVISIONS and defined(name, op.params[0], args[1])):
         (e,) = t.do(instr, args, op.type.results)
-        rule = t.rules.get(name)
+        rule = RULES.get(name)
         if rule is not None:
             fact = rule(*op.params, *args)
             t.facts[e.imm] = fact

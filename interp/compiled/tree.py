@@ -26,8 +26,8 @@ class Expr:
     """An expression: `op` is the name of a numerics function or one of CONST, VAR, GLOBAL, SELECT; `params` what the
     function takes first (widths in bits, shapes, immediates), `args` the operands.
 
-    Of an integer, `lo <= value <= hi` (as an iN, unsigned) and its lowest `zeros` bits are 0. `reads` has a bit for each
-    local that it reads, `reads_global` says that it reads a mutable global; `size` counts operators.
+    Of an integer, `lo <= value <= hi` (as an iN, unsigned) and its lowest `zeros` bits are 0. `reads` has a bit for
+    each local that it reads, `reads_global` says that it reads a mutable global; `size` counts operators.
     """
 
     __slots__ = ("args", "hi", "imm", "lo", "op", "params", "reads", "reads_global", "size", "type", "zeros")
@@ -109,9 +109,9 @@ class State:
 
 class Block:
     """A basic block: statements, then the one terminator. `preds` counts the forward edges that lead here, `sources`
-    are the blocks they come from; `outer` is the header of the innermost loop around it in the text, `back_edges` counts
-    the branches back to it; `state` is what is known at its start, `count` how a loop
-    counts that it heads (see `interp.compiled.counting`)."""
+    are the blocks they come from; `outer` is the header of the innermost loop around it in the text, `back_edges`
+    counts the branches back to it; `state` is what is known at its start, `count` how a loop counts that it heads (see
+    `interp.compiled.counting`)."""
 
     __slots__ = ("back_edges", "count", "index", "outer", "sources", "state", "statements", "terminator")
 
@@ -185,8 +185,8 @@ class Handler:
 
 @dataclass(slots=True, eq=False)
 class Try:
-    """Run the body, a part of the function with blocks of its own; go on at one of `exits`, to which its blocks leave by
-    `Exit`, or where a handler says."""
+    """Run the body, a part of the function with blocks of its own; go on at one of `exits`, to which its blocks leave
+    by `Exit`, or where a handler says."""
 
     body: list[Block]
     exits: list[Block]

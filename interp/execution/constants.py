@@ -112,7 +112,10 @@ KINDS: dict[str, Evaluate] = {
 
 
 def table_init(store: Store, moduleinst: ModuleInst, x: int, y: int, i: int, j: int, n: int) -> None:
-    """table.init y x: elements j to j+n of segment x to table y.  Raises Trap.  Spec: exec/instructions#exec-table-init"""
+    """table.init y x: elements j to j+n of segment x to table y.  Raises Trap.
+
+    Spec: exec/instructions#exec-table-init
+    """
     table, elem = moduleinst.tables[y], moduleinst.elems[x]
     if i + n > len(table.refs) or j + n > len(elem.refs):
         raise Trap(TrapKind.TABLE_OUT_OF_BOUNDS)
@@ -122,7 +125,10 @@ def table_init(store: Store, moduleinst: ModuleInst, x: int, y: int, i: int, j: 
 
 
 def memory_init(store: Store, moduleinst: ModuleInst, x: int, y: int, i: int, j: int, n: int) -> None:
-    """memory.init y x: bytes j to j+n of segment x to memory y.  Raises Trap.  Spec: exec/instructions#exec-memory-init"""
+    """memory.init y x: bytes j to j+n of segment x to memory y.  Raises Trap.
+
+    Spec: exec/instructions#exec-memory-init
+    """
     mem, data = moduleinst.mems[y], moduleinst.datas[x]
     if i + n > len(mem.bytes) or j + n > len(data.bytes):
         raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
@@ -130,7 +136,7 @@ def memory_init(store: Store, moduleinst: ModuleInst, x: int, y: int, i: int, j:
     mem.bytes[i : i + n] = data.bytes[j : j + n]
 
 
-INITIALISERS = {"table.init": table_init, "memory.init": memory_init}
+INITIALISERS: dict[str, Callable[..., None]] = {"table.init": table_init, "memory.init": memory_init}
 
 
 def initialise(store: Store, moduleinst: ModuleInst, instrs: Expr, call: Callable[[int], None]) -> None:

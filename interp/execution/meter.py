@@ -38,9 +38,9 @@ SLOTS_PER_CALL = 100
 class Meter:
     """The counters of one store. `depth` counts active calls, `slots` their locals and waiting operands, `reentry`
     nested invocations, `heap` the objects that structure, array and exception instructions made, each with its fields,
-    while they live; `entered` the loops that were entered by taking a tick, which is given back; `moved` bytes and elements since the last look at the clock, `reclaimed_to` what `heap` was after
-    Python had last been asked to reclaim objects; `addresses` are the next addresses of structures, arrays, exceptions.
-    """
+    while they live; `entered` the loops that were entered by taking a tick, which is given back; `moved` bytes and
+    elements since the last look at the clock, `reclaimed_to` what `heap` was after Python had last been asked to
+    reclaim objects; `addresses` are the next addresses of structures, arrays, exceptions."""
 
     __slots__ = (
         "addresses",

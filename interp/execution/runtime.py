@@ -266,7 +266,8 @@ class ModuleInst:
 @dataclass(slots=True, eq=False)
 class Store:
     """store: every instance that was allocated, and the meter of what running in it may still use. `watcher`, if there
-    is one, is told of each place in it that is about to be overwritten; `adopt` of each host function that is allocated.
+    is one, is told of each place in it that is about to be overwritten; `adopt` of each host function that is
+    allocated.
 
     Spec: exec/runtime#store
     """

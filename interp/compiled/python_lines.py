@@ -1,0 +1,191 @@
+"""Lines of Python source: statements, and what all writers of control share.
+
+Spec: exec/instructions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from interp.compiled.python_data import STATEMENTS, DataWriter
+from interp.compiled.python_nans import any_nans
+from interp.compiled.structure import Node
+from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try
+from interp.syntax.types import I32, I64
+from interp.validation.context import Context
+
+MAX_INDENT = 70
+"""Levels of indentation, of which Python's tokenizer allows 100."""
+
+WIDTHS = {I32: 32, I64: 64}
+
+Line = tuple[int, str, int]
+"""Indentation, text, and the byte offset in the module of the instruction that the line was made of, or -1."""
+
+
+class TooDeepError(Exception):
+    """The function does not fit in Python's limits of nesting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the code counts and relies on: whether `fuel` (loops are entered for free) or `time` is limited, whether the
+    `depth` of calls is counted rather than left to Python's limit, whether views of memory are in its byte order, and
+    whether a memory of i32 addresses may have all of the 4 GiB (`whole`)."""
+
+    fuel: bool = False
+    time: bool = False
+    depth: bool = False
+    native: bool = True
+    whole: bool = False
+
+    @property
+    def metered(self) -> bool:
+        """Whether ticks are taken."""
+        return self.fuel or self.time
+
+    @property
+    def key(self) -> str:
+        """A letter for each option."""
+        letters = zip("ftdnw", (self.fuel, self.time, self.depth, self.native, self.whole), strict=True)
+        return "".join([letter for letter, on in letters if on]) or "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Python source of a function called `name`, and the byte offset in the module for each of its lines (-1 where it
+    comes from no instruction)."""
+
+    name: str
+    text: str
+    offsets: tuple[int, ...]
+    tail_calls: bool
+
+
+@dataclass(slots=True, eq=False)
+class Around:
+    """A Python loop around the current line: what `continue` and `break` lead to, and the further places that branches
+    leave it for."""
+
+    again: Block | None
+    behind: Block | None
+    escapes: dict[Block, int] = field(default_factory=dict)
+
+
+class LineWriter(DataWriter):
+    """Keeps the lines of one function, and writes statements."""
+
+    def __init__(self, context: Context, function: Function, options: Options) -> None:
+        super().__init__(context, options.native, options.time)
+        self.translated = function
+        self.options = options
+        self.types = function.types
+        self.any_nans = any_nans(function)
+        self.lines: list[tuple[int, str, int]] = []
+        self.indent = 1
+        self.offset = -1
+        self.names = 0
+        self.around: list[Around] = []
+        self.blocks = 0
+        self.left_early: set[Block] = set()
+        self.numbers: dict[Block, int] = {}
+        self.tries = 0
+        self.pcs: dict[Block, int] = {}
+        self.tries_around: dict[Block, tuple[Try, ...]] = {}
+        self.exits: tuple[str, Block] = ("", Block(None))
+
+    # ---- Lines.
+
+    def line(self, text: str) -> None:
+        """One more line."""
+        self.lines.append((self.indent, text, self.offset))
+
+    def hoist_name(self) -> str:
+        """A new name."""
+        self.names += 1
+        return f"x{self.names}"
+
+    def hoist(self, text: str) -> str:
+        """A name that holds the value of the text from now on."""
+        name = self.hoist_name()
+        self.line(f"{name} = {text}")
+        return name
+
+    def fork(self) -> dict[str, tuple[str, str]]:
+        """What is shared where control forks; to be set again on the other way."""
+        return dict(self.shared)
+
+    # ---- Statements.
+
+    def count_indices(self, nodes: Sequence[Node]) -> None:
+        """How often the statements of a sequence use each variable as an address."""
+        counts: dict[tuple[str, int], int] = {}
+        for node in nodes:
+            if isinstance(node, Do) and node.instr.op.kind in ("load", "store") and node.args[0].op == VAR:
+                key = (node.args[0].imm, (node.instr.op.params[1] >> 3).bit_length() - 1)
+                counts[key] = counts.get(key, 0) + 1
+        self.indexed = counts
+
+    def put_off(self, node: Do) -> None:
+        """A load whose value is written where it is used."""
+        self.offset = node.instr.offset
+        self.inline[node.results[0]] = self.load_text(node)
+
+    def do(self, node: Do) -> None:
+        """A statement with effects."""
+        self.offset = node.instr.offset
+        STATEMENTS.get(node.instr.op.kind, DataWriter.by_function)(self, node)
+        for name in node.results:
+            self.forget(name)
+
+    def assign(self, node: Assign) -> None:
+        """An assignment; several that need each other's old values at once."""
+        if not self.inline:
+            self.offset = node.offset
+        if len(node.names) > 1 and any(reads_any(e, node.names) for e in node.exprs):
+            values = [self.clean(e)[0] for e in node.exprs]
+            self.line(f"{', '.join(node.names)} = {', '.join(values)}")
+        else:
+            for name, e in zip(node.names, node.exprs, strict=True):
+                self.assign_one(name, e)
+        self.inline.clear()
+        for name in node.names:
+            self.forget(name)
+
+    def assign_one(self, name: str, e: Expr) -> None:
+        """name := e"""
+        if e.type in WIDTHS:
+            t = self.number(e)
+            self.assign_integer(name, t, WIDTHS[e.type])
+            return
+        text, _ = self.operand(e)
+        self.line(f"{name} = {text}")
+        if self.dirty(e) and name not in self.any_nans:
+            self.line(f"if {name} != {name}: {name} = k_f64_7ff8000000000000")
+
+    def return_(self, node: Return) -> None:
+        """Leave the function with its results."""
+        self.offset = node.offset
+        values = [self.clean(e)[0] for e in node.exprs]
+        self.leave(", ".join(values))
+
+    def leave(self, text: str) -> None:
+        """Return what a text says."""
+        if self.options.depth:
+            if text and not text.isidentifier():
+                text = self.hoist(f"({text})" if "," in text else text)
+            self.line("meter.depth = depth - 1")
+        self.line(f"return {text}" if text else "return")
+
+    def block_of(self, header: str) -> None:
+        """A line that opens a block."""
+        self.line(header)
+        self.indent += 1
+        if self.indent > MAX_INDENT:
+            raise TooDeepError
+
+
+def reads_any(e: Expr, names: Sequence[str]) -> bool:
+    """Whether an expression reads one of these variables."""
+    return e.imm in names if e.op == VAR else any(reads_any(arg, names) for arg in e.args)

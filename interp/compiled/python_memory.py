@@ -1,0 +1,349 @@
+"""Memory instructions as Python source.
+
+Memory is reached through the bytearray `m0` and native views of it (`m0I`, `m0d` …, named by their formats in the
+module `struct`), whose indices are addresses divided by the width; where an address may not be a multiple of it, it is
+tested first, and functions with names like `ld0I` and `st0I` do what the views cannot. An index beyond the end raises
+IndexError, which `interp.compiled.traps` makes a trap; it is never negative.
+
+Spec: exec/instructions#memory-instructions
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from interp.compiled.python_text import ADD, AND, ATOM, CONDITIONAL, MUL, POSTFIX, SHIFT, SMALL, Text, paren
+from interp.compiled.python_values import ValueWriter, function_name
+from interp.compiled.tree import CONST, VAR, Do, Expr
+from interp.execution.values import MASK, MODULUS, SIGN
+from interp.syntax.instructions import MemArg
+from interp.syntax.types import (
+    F32,
+    F64,
+    I32,
+)
+from interp.validation.context import Context
+
+FORMATS = {(8, False): "B", (8, True): "b", (16, False): "H", (16, True): "h", (32, False): "I", (32, True): "i",
+           (64, False): "Q", (64, True): "q"}  # fmt: skip
+"""Width in bits and signedness of an access -> the format of the view."""
+
+
+class MemoryWriter(ValueWriter):
+    """Writes memory instructions. `native` says that views are little-endian, as memory is; `timed` that a deadline
+    is to be kept."""
+
+    def __init__(self, context: Context, native: bool, timed: bool) -> None:
+        self.context = context
+        self.native = native
+        self.timed = timed
+        self.types: dict[str, Any] = {}
+        self.indexed: dict[tuple[str, int], int] = {}
+        self.shared: dict[str, tuple[str, str]] = {}
+        self.inline: dict[str, Text] = {}
+
+    def share(self, text: str, variable: str) -> str:
+        """A name for the value of a text that reads one variable, the same as long as that does not change."""
+        found = self.shared.get(text)
+        if found is None:
+            found = self.shared[text] = (self.hoist(text), variable)
+        return found[0]
+
+    def forget(self, name: str) -> None:
+        """A variable is assigned: what was shared of it holds no longer."""
+        if self.shared:
+            self.shared = {text: entry for text, entry in self.shared.items() if entry[1] != name}
+
+    # ---- Results.
+
+    def store_result(self, name: str, text: Text) -> None:
+        """name := an integer that is congruent to the value."""
+        N = 32 if self.types[name] is I32 else 64
+        self.assign_integer(name, text, N)
+
+    def assign_integer(self, name: str, t: Text, N: int, exact: str = "") -> None:
+        """name := the exact value; what seldom leaves the range is tested rather than masked."""
+        if t.lo >> N == t.hi >> N:
+            self.line(f"{name} = {self.plus(t, -(t.lo >> N << N)).text}")
+        elif t.lo >= 0 and t.hi < 2 * MODULUS[N] and t.prec >= ADD:
+            self.line(f"{name} = {t.text}")
+            if t.hi <= MASK[N] + SMALL:
+                self.line(f"if {name} > {SMALL}: {name} &= {MASK[N]}")
+            else:
+                self.line(f"if {name} > {MASK[N]}: {name} -= {MODULUS[N]}")
+        elif -MODULUS[N] <= t.lo and t.hi <= MASK[N]:
+            self.line(f"{name} = {t.text}")
+            self.line(f"if {name} < 0: {name} += {MODULUS[N]}")
+        else:
+            self.line(f"{name} = {paren(t.text, t.prec, AND)} & {MASK[N]}")
+
+    # ---- Addresses.
+
+    def affine(self, e: Expr) -> tuple[Text, int]:
+        """An integer as the sum of another one and a constant, which is congruent to the value."""
+        if e.op == CONST:
+            return Text("", ATOM, 0, 0), e.imm
+        if e.op == "iadd" and e.args[1].op == CONST:
+            N = 32 if e.type is I32 else 64
+            c = e.args[1].imm
+            return self.bounded(e.args[0]), c if c < SIGN[N] else c - MODULUS[N]
+        return self.bounded(e), 0
+
+    def address(self, base: Expr, offset: int = 0) -> Text:
+        """An effective address: the exact address and the offset."""
+        N = 32 if base.type is I32 else 64
+        t, c = self.affine(base)
+        lo, hi = t.lo + c, t.hi + c
+        if lo >> N == hi >> N:
+            # All of the range wraps around in the same way, mostly not at all.
+            c -= lo >> N << N
+            return self.plus(t, c + offset)
+        name = self.hoist_name()
+        self.assign_integer(name, self.plus(t, c), N)
+        return self.plus(Text(name, ATOM, 0, MASK[N]), offset)
+
+    def plus(self, t: Text, c: int) -> Text:
+        """The sum of an integer and a constant."""
+        if not t.text:
+            return Text(str(c), ATOM, c, c)
+        if not c:
+            return t
+        sign, size = ("+", c) if c > 0 else ("-", -c)
+        return Text(f"{paren(t.text, t.prec, ADD)} {sign} {size}", ADD, t.lo + c, t.hi + c)
+
+    def slow_address(self, base: Expr, offset: int) -> str:
+        """The same as one text, for where speed does not matter."""
+        t, c = self.affine(base)
+        return self.plus(self.masked(self.plus(t, c), 32 if base.type is I32 else 64), offset).text
+
+    def location(self, base: Expr, memarg: MemArg) -> str:
+        """A name or number for an effective address, which is never negative."""
+        t = self.address(base, memarg.offset)
+        return t.text if t.prec == ATOM else self.hoist(t.text)
+
+    def hoist_name(self) -> str:
+        """A new name for what is assigned on lines of its own."""
+        raise NotImplementedError
+
+    def index(self, base: Expr, shift: int) -> tuple[Text, int]:
+        """base >> shift, for a base whose lowest bits are known to be 0, as the sum of an integer and a constant:
+        computed where the numbers are small, congruent modulo 2**(N - shift)."""
+        N = 32 if base.type is I32 else 64
+        if base.op == CONST:
+            return Text("", ATOM, 0, 0), base.imm >> shift
+        if base.op == "ishl" and base.args[1].op == CONST and base.args[1].imm >= shift:
+            x, k = self.bounded(base.args[0]), base.args[1].imm - shift
+            if k == 0:
+                return x, 0
+            return Text(f"{paren(x.text, x.prec, SHIFT)} << {k}", SHIFT, x.lo << k, x.hi << k), 0
+        if base.op == "iadd" and all(arg.zeros >= shift for arg in base.args):
+            a, b = base.args
+            if b.op == CONST:
+                t, c = self.index(a, shift)
+                return t, c + ((b.imm if b.imm < SIGN[N] else b.imm - MODULUS[N]) >> shift)
+            (x, cx), (y, cy) = self.index(a, shift), self.index(b, shift)
+            if not x.text or not y.text:
+                return (x, y)[not x.text], cx + cy
+            text = f"{paren(x.text, x.prec, ADD)} + {paren(y.text, y.prec, MUL)}"
+            return Text(text, ADD, x.lo + y.lo, x.hi + y.hi), cx + cy
+        if base.op == VAR:
+            lo, hi = base.lo >> shift, base.hi >> shift
+            if self.indexed.get((base.imm, shift), 0) > 1:
+                return Text(self.share(f"{base.imm} >> {shift}", base.imm), ATOM, lo, hi), 0
+            return Text(f"{base.imm} >> {shift}", SHIFT, lo, hi), 0
+        t = self.exact(base)
+        return Text(f"{paren(t.text, t.prec, SHIFT)} >> {shift}", SHIFT, t.lo >> shift, t.hi >> shift), 0
+
+    def element(self, base: Expr, offset: int, shift: int) -> str:
+        """The index of an aligned access."""
+        t, c = self.index(base, shift)
+        bits = (32 if base.type is I32 else 64) - shift
+        lo, hi = t.lo + c, t.hi + c
+        if lo >> bits == hi >> bits:
+            return self.plus(t, c - (lo >> bits << bits) + (offset >> shift)).text
+        whole = self.plus(t, c)
+        return self.plus(Text(f"{paren(whole.text, whole.prec, AND)} & {MASK[bits]}", AND, 0, 0), offset >> shift).text
+
+    # ---- Loads and stores.
+
+    def aligned(self, base: Expr, offset: int, shift: int) -> bool:
+        """Whether an address is known to be a multiple of the width."""
+        return base.zeros >= shift and not offset & MASK[shift]
+
+    def load_text(self, do: Do) -> Text:
+        """The text that reads a value."""
+        t, width, signed = do.instr.op.params
+        memarg: MemArg = do.instr.immediates[0]
+        (base,) = do.args
+        letter = {F32: "f", F64: "d"}.get(t) or FORMATS[width, signed]
+        if width == 8:
+            view = f"m{memarg.memidx}" if letter == "B" else f"m{memarg.memidx}b"
+            text = f"{view}[{self.byte_index(base, memarg.offset)}]"
+        else:
+            text = self.access(base, memarg, (width >> 3).bit_length() - 1, letter)
+        prec = POSTFIX if text.endswith("]") else CONDITIONAL
+        return Text(text, prec, *((-SIGN[width], SIGN[width] - 1) if signed else (0, MASK[width])))
+
+    def load(self, do: Do) -> None:
+        """A load; floats of 32 bits that are NaNs are read as integers, since views would quiet them."""
+        t = do.instr.op.params[0]
+        memarg: MemArg = do.instr.immediates[0]
+        (name,), (base,) = do.results, do.args
+        text = self.load_text(do)
+        if t is F64:
+            self.line(f"{name} = {text.text}")
+        elif t is F32:
+            address = self.slow_address(base, memarg.offset)
+            if name in variables(base):
+                address = self.hoist(address)
+            self.line(f"{name} = {text.text}")
+            self.line(f"if {name} != {name}: {name} = ld{memarg.memidx}f({address})")
+        else:
+            self.assign_integer(name, text, int(t.value[1:]))
+
+    def byte_index(self, base: Expr, offset: int) -> str:
+        """The index of a byte."""
+        return self.address(base, offset).text
+
+    def access(self, base: Expr, memarg: MemArg, shift: int, letter: str) -> str:
+        """The text that reads a number."""
+        memory, offset = memarg.memidx, memarg.offset
+        if self.native and self.aligned(base, offset, shift):
+            return f"m{memory}{letter}[{self.element(base, offset, shift)}]"
+        if not self.native or (base.zeros >= shift and offset & MASK[shift]):
+            return f"ld{memory}{letter}({self.byte_index(base, offset)})"
+        name, quotient, offset = self.tested(base, offset, shift)
+        slow = f"{name} + {offset}" if offset else name
+        rest = self.rest(base, name, shift)
+        return f"m{memory}{letter}[{quotient}] if not {rest} else ld{memory}{letter}({slow})"
+
+    def rest(self, base: Expr, name: str, shift: int) -> str:
+        """What is left of an address divided by the width; a name where it is asked for again."""
+        text = f"{name} & {MASK[shift]}"
+        return self.share(text, name) if base.op == VAR and self.indexed.get((name, shift), 0) > 1 else text
+
+    def tested(self, base: Expr, offset: int, shift: int) -> tuple[str, str, int]:
+        """For an address that may be no multiple of the width: what to test, the index if it is one, and what is to be
+        added to what was tested."""
+        if offset & MASK[shift]:
+            name = self.location(base, MemArg(0, offset))
+            return name, f"{name} >> {shift}", 0
+        name = self.location(base, MemArg(0, 0))
+        quotient = f"{name} >> {shift}"
+        if base.op == VAR and self.indexed.get((name, shift), 0) > 1:
+            quotient = self.share(quotient, name)
+            return name, f"{quotient} + {offset >> shift}" if offset else quotient, offset
+        return name, f"{name} + {offset} >> {shift}" if offset else quotient, offset
+
+    def store(self, do: Do) -> None:
+        """A store."""
+        t, width = do.instr.op.params
+        memarg: MemArg = do.instr.immediates[0]
+        base, e = do.args
+        memory, offset = memarg.memidx, memarg.offset
+        if width == 8:
+            index = self.byte_index(base, offset)
+            self.line(f"m{memory}[{index}] = {self.low(e, 8)}")
+            return
+        shift = (width >> 3).bit_length() - 1
+        letter = {F32: "f", F64: "d"}.get(t) or FORMATS[width, False]
+        if t is F32:
+            self.store_f32(e, base, memarg)
+            return
+        text = self.clean(e)[0] if t is F64 else self.low(e, width)
+        if self.native and self.aligned(base, offset, shift):
+            self.line(f"m{memory}{letter}[{self.element(base, offset, shift)}] = {text}")
+        elif not self.native or (base.zeros >= shift and offset & MASK[shift]):
+            self.line(f"st{memory}{letter}({self.byte_index(base, offset)}, {text})")
+        else:
+            if not text.isidentifier() and not text.isdigit():
+                text = self.hoist(text)
+            name, quotient, offset = self.tested(base, offset, shift)
+            slow = f"{name} + {offset}" if offset else name
+            self.line(f"if {self.rest(base, name, shift)}: st{memory}{letter}({slow}, {text})")
+            self.line(f"else: m{memory}{letter}[{quotient}] = {text}")
+
+    def store_f32(self, e: Expr, base: Expr, memarg: MemArg) -> None:
+        """A NaN is written by its bits."""
+        memory, offset = memarg.memidx, memarg.offset
+        text = self.atom(e)
+        if self.native and self.aligned(base, offset, 2):
+            index = self.element(base, offset, 2)
+            if e.op == CONST and text[0] != "k":
+                self.line(f"m{memory}f[{index}] = {text}")
+                return
+            slow = self.slow_address(base, offset)
+            self.line(f"if {text} == {text}: m{memory}f[{index}] = {text}")
+            self.line(f"else: st{memory}f({slow}, {text})")
+        else:
+            self.line(f"st{memory}f({self.byte_index(base, offset)}, {text})")
+
+    def low(self, e: Expr, width: int) -> str:
+        """The lowest bits of an integer."""
+        t = self.number(e)
+        if t.lo >= 0 and t.hi <= MASK[width]:
+            return t.text
+        if e.op == CONST:
+            return str(e.imm & MASK[width])
+        return f"{paren(t.text, t.prec, AND)} & {MASK[width]}"
+
+    def vector_load(self, do: Do) -> None:
+        """Bits are read as an integer, of which a numerics function makes the vector."""
+        op = do.instr.op
+        _, width, _, *params = op.params
+        memarg = do.instr.immediates[0]
+        text = f"ld{memarg.memidx}V({self.byte_index(do.args[0], memarg.offset)}, {width // 8})"
+        if op.sem is not None:
+            text = f"{function_name(op.sem.__name__, tuple(params))}({text})"
+        self.line(f"{do.results[0]} = {text}")
+
+    def vector_store(self, do: Do) -> None:
+        """v128.store"""
+        memarg = do.instr.immediates[0]
+        self.line(f"st{memarg.memidx}V({self.byte_index(do.args[0], memarg.offset)}, {self.value(do.args[1])[0]}, 16)")
+
+    def lane_load(self, do: Do) -> None:
+        """v128.loadN_lane"""
+        memarg, lane = do.instr.immediates
+        _, width, sh = do.instr.op.params
+        text = f"ld{memarg.memidx}V({self.byte_index(do.args[0], memarg.offset)}, {width // 8})"
+        name = function_name("ivreplace_lane", (sh, lane))
+        self.line(f"{do.results[0]} = {name}({self.value(do.args[1])[0]}, {text})")
+
+    def lane_store(self, do: Do) -> None:
+        """v128.storeN_lane"""
+        memarg, lane = do.instr.immediates
+        _, width, sh = do.instr.op.params
+        name = function_name("ivextract_lane_u", (sh, lane))
+        lane_text = f"{name}({self.value(do.args[1])[0]})"
+        self.line(f"st{memarg.memidx}V({self.byte_index(do.args[0], memarg.offset)}, {lane_text}, {width // 8})")
+
+    def memory_size(self, do: Do) -> None:
+        """memory.size"""
+        self.line(f"{do.results[0]} = len(m{do.instr.immediates[0]}) >> 16")
+
+    def memory_fill(self, do: Do) -> None:
+        """memory.fill"""
+        memory = do.instr.immediates[0]
+        i, n = self.atom(do.args[0]), self.atom(do.args[2])
+        value = do.args[1]
+        made = f"bytes({n})" if value.op == CONST and not value.imm & 255 else f"bytes(({self.low(value, 8)},)) * {n}"
+        self.move(memory, i, n, made, "")
+
+    def memory_copy(self, do: Do) -> None:
+        """memory.copy"""
+        to, source = do.instr.immediates
+        i1, i2, n = map(self.atom, do.args)
+        self.move(to, i1, n, f"m{source}[{i2}:{i2} + {n}]", f" or {i2} + {n} > len(m{source})")
+
+    def move(self, memory: int, i: str, n: str, text: str, more: str) -> None:
+        """Overwrite a range of a memory, if it fits."""
+        self.line(f"if {i} + {n} > len(m{memory}){more}: raise memory_out_of_bounds()")
+        if self.timed:
+            self.line(f"meter.bulk({n})")
+        self.line(f"m{memory}[{i}:{i} + {n}] = {text}")
+
+
+def variables(e: Expr) -> set[str]:
+    """The variables that an expression reads."""
+    return {e.imm} if e.op == VAR else {name for arg in e.args for name in variables(arg)}
