@@ -173,15 +173,18 @@ def below(
     N = WIDTH[t.types[relation.name]]
     step = entry.get(relation.step, (0, MASK[N], 0)) if isinstance(relation.step, str) else constant(relation.step)
     end = MASK[N]
+    entered = holds_before(relation, last)
     if relation.kind == BELOW_SIGNED:
         end = MASK[N - 1]
         if v0[1] >= end:
             return None
-        b = min(b[0], end), min(b[1], end), b[2]
+        if b[1] > end:
+            # The bound may be negative; then the loop ends after its first turn.
+            b = 0, end, b[2]
     if step[0] < 1 or max(b[1] - 1, v0[1]) + step[1] > end:
         return None
     fact = v0[0], max(v0[1], b[1] - 1), min(v0[2], step[2])
-    entered = v0[1] < b[0] or holds_before(relation, last)
+    entered = entered or v0[1] < b[0]
     return Count(relation, relation.step, how, fact, (fact[1] - fact[0]) // step[0] + 1, entered)
 
 

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 from interp.compiled.python_data import NEVER_RETURNS
 from interp.compiled.python_inline import inlined
-from interp.compiled.python_lines import MAX_INDENT, Around, LineWriter, TooDeepError
+from interp.compiled.python_lines import MAX_INDENT, WIDTHS, Around, LineWriter, TooDeepError
 from interp.compiled.python_scopes import behind_loop, counting_loop, left_early, with_ends
 from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope
 from interp.compiled.tree import Assign, Block, Do, Exit, Handler, Return, TailCall, Try
+from interp.execution.values import MASK
 
 MAX_BLOCKS = 18
 """Loops and tries around each other in Python."""
@@ -184,8 +185,9 @@ class ControlWriter(LineWriter):
         lines, _ = self.captured(body, node.header)
         if not lines:
             lines.append((self.indent + 1, "pass", -1))
-        lines.append((self.indent, f"else: {name} += {step}", -1))
         constant, variable, sign = count.bound
+        wraps = not sign and constant > MASK[WIDTHS[self.types[name]]]
+        lines.append((self.indent, f"else: {name} = 0" if wraps else f"else: {name} += {step}", -1))
         bound = variable if sign == 1 else f"{constant} - {variable}" if sign else str(constant)
         by = "" if step == 1 else f", {step}"
         header = f"for {name} in range({name}, {bound}{by}):"
@@ -201,7 +203,7 @@ class ControlWriter(LineWriter):
 
     def arms(self, node: Choice, follow: Block | None) -> bool:
         """One of several arms."""
-        index = self.exact(node.index)
+        index, offset = self.exact(node.index), self.offset
         self.inline = {}
         numbers = node.numbers
         runs = [(0, numbers[0])]
@@ -209,6 +211,7 @@ class ControlWriter(LineWriter):
             if number != runs[-1][1]:
                 runs.append((i, number))
         arms = [self.captured(arm, follow) for arm in node.arms]
+        self.offset = offset
         big = [number for number, (lines, _) in enumerate(arms) if len(lines) > 2]
         if any(sum(number == n for _, number in runs) > 1 for n in big) and len(numbers) > 2:
             name = self.hoist(index.text)

@@ -5,6 +5,7 @@ Spec: exec/instructions
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from interp.compiled.counting import counted, secondary
@@ -22,7 +23,7 @@ from interp.compiled.tree import (
     TailCall,
     Try,
 )
-from interp.syntax.instructions import Instr
+from interp.syntax.instructions import Catch, Instr
 from interp.syntax.types import I32, AbsHeapType, FuncType, RefType, as_functype
 
 
@@ -237,7 +238,7 @@ def try_table(t: Translator, instr: Instr) -> None:
     t.settle_all(instr.offset)
     params = t.pop_n(len(ft.params))
     handlers = []
-    for catch in catches:
+    for catch in reached(catches):
         ts = () if catch.tagidx is None else t.context.tags[catch.tagidx].functype.params
         ts = (*ts, RefType(False, AbsHeapType.EXN)) if catch.takes_ref else ts
         handlers.append(Handler(catch, t.join_names(ts), Block(None)))
@@ -250,6 +251,14 @@ def try_table(t: Translator, instr: Instr) -> None:
     t.region = region
     t.place(Block(None))
     t.stack.extend(params)
+
+
+def reached(catches: tuple[Catch, ...]) -> Iterator[Catch]:
+    """The clauses up to the first one that catches everything."""
+    for catch in catches:
+        yield catch
+        if catch.tagidx is None:
+            return
 
 
 @translates("br_on_null", "br_on_non_null")

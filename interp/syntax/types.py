@@ -11,19 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from threading import Lock
 from typing import cast
 from weakref import WeakValueDictionary
 
-
-class _Word(Enum):
-    """A word of the specification. It hashes by identity, as it is compared, which Python does without a call."""
-
-    __hash__ = object.__hash__
+from interp.syntax.word import Word
 
 
-class NumType(_Word):
+class NumType(Word):
     """numtype ::= i32 | i64 | f32 | f64.  Spec: syntax/types#number-types"""
 
     I32 = "i32"
@@ -35,7 +30,7 @@ class NumType(_Word):
         return self.value
 
 
-class VecType(_Word):
+class VecType(Word):
     """vectype ::= v128.  Spec: syntax/types#vector-types"""
 
     V128 = "v128"
@@ -44,7 +39,7 @@ class VecType(_Word):
         return self.value
 
 
-class AbsHeapType(_Word):
+class AbsHeapType(Word):
     """absheaptype: the abstract heap types.  Spec: syntax/types#heap-types"""
 
     ANY = "any"
@@ -65,7 +60,7 @@ class AbsHeapType(_Word):
         return self.value
 
 
-class Bot(_Word):
+class Bot(Word):
     """bot: the type of operands in unreachable code, below all value types.  Spec: valid/conventions#types"""
 
     BOT = "bot"
@@ -150,7 +145,7 @@ class FuncType:
         return f"{show_resulttype(self.params)} -> {show_resulttype(self.results)}"
 
 
-class PackType(_Word):
+class PackType(Word):
     """packtype ::= i8 | i16.  Spec: syntax/types#aggregate-types"""
 
     I8 = "i8"
@@ -393,7 +388,7 @@ HeapType = AbsHeapType | TypeIdx | RecIdx | DefType
 """heaptype ::= absheaptype | typeuse.  Spec: syntax/types#heap-types"""
 
 
-class AddrType(_Word):
+class AddrType(Word):
     """addrtype ::= i32 | i64, the type of addresses of a memory or table.  Spec: syntax/types#address-types"""
 
     I32 = "i32"
