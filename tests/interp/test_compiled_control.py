@@ -191,10 +191,10 @@ def test_many_locals_parameters_and_results() -> None:
 
 
 def nested_handlers(n: int) -> str:
-    """Handlers around handlers, each of which catches a tag of its own, adds what was thrown, and goes on or throws to the
-    next one."""
+    """Handlers around handlers, each of which catches a tag of its own, adds what was thrown, and goes on or throws to
+    the next one."""
     tags = "".join([f"(tag $e{k} (param i32)) " for k in range(n)])
-    throws = [f"(if (i32.eq (local.get $x) (i32.const {k})) (then (throw $e{k} (i32.const {k}))))" for k in range(n)]
+    throws = [f"(if (i32.eq (local.get $x) (i32.const {k})) (then (throw $e{k} (i32.const 3))))" for k in range(n)]
     code = "".join(throws)
     for k in range(n):
         again = (
