@@ -31,7 +31,7 @@ DEFAULT_MEMORY = 3 << 30
 class Campaign:
     """What is run: cases 0 to `modules` of `seed` from `source` on `engines`, the first of which the others are
     compared with; of the source `suite`, each of the `scripts` is a case. Each process narrows down its first `narrow`
-    findings, for up to `seconds` each."""
+    findings, for up to `seconds` each. `backtraces` is as in Lockstep."""
 
     engines: tuple[str, ...]
     source: Source = Source.BOTH
@@ -42,13 +42,14 @@ class Campaign:
     seconds: float = 30.0
     memory: int = DEFAULT_MEMORY
     scripts: tuple[Path, ...] = ()
+    backtraces: bool = True
 
     def command(self, index: int) -> str:
         """The command that runs one case again."""
-        engines = ",".join(self.engines)
+        options = f"--engines {','.join(self.engines)}{'' if self.backtraces else ' --no-backtraces'}"
         if self.scripts:
-            return f"{COMMAND} --source {self.source.value} --suite {self.scripts[index]} --engines {engines}"
-        return f"{COMMAND} --source {self.source.value} --seed {self.seed} --case {index} --engines {engines}"
+            return f"{COMMAND} --source {self.source.value} --suite {self.scripts[index]} {options}"
+        return f"{COMMAND} --source {self.source.value} --seed {self.seed} --case {index} {options}"
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class Worker:
     def __init__(self, campaign: Campaign, scratch: Path) -> None:
         self._campaign = campaign
         self._scratch = scratch
-        self._lockstep = Lockstep([load(name) for name in campaign.engines])
+        self._lockstep = Lockstep([load(name) for name in campaign.engines], backtraces=campaign.backtraces)
         self._left = campaign.narrow
 
     def __call__(self, index: int) -> Finding | None:
@@ -93,7 +94,8 @@ class Worker:
 
     def _script(self, index: int) -> Finding | None:
         path = self._campaign.scripts[index]
-        found = script_difference(list(self._lockstep.engines.values()), path, self._scratch)
+        engines = list(self._lockstep.engines.values())
+        found = script_difference(engines, path, self._scratch, backtraces=self._campaign.backtraces)
         return None if found is None else Finding(path.name, self._campaign.command(index), b"", None, str(found))
 
 

@@ -154,6 +154,9 @@ def lockstep(
     narrow: Annotated[int, typer.Option(min=0, help="Findings that each process narrows down.")] = 5,
     seconds: Annotated[float, typer.Option(min=0.1, help="Time to narrow down each of them.")] = 30.0,
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where findings are saved.")] = DEFAULT_FOLDER,
+    backtraces: Annotated[
+        bool, typer.Option("--backtraces/--no-backtraces", help="Compare where traps came from.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Run modules on several engines in lock step; exit code 0 only if nothing differs."""
@@ -165,7 +168,9 @@ def lockstep(
         wasm_tools_path()
         scripts = tuple(_slow_first(select([], suite))) if source is Source.SUITE else ()
         names = named(engines)
-        campaign = Campaign(names, source, seed, modules, jobs, narrow, seconds, DEFAULT_MEMORY, scripts)
+        campaign = Campaign(
+            names, source, seed, modules, jobs, narrow, seconds, DEFAULT_MEMORY, scripts, backtraces=backtraces
+        )
         if case is not None:
             return _one(campaign, case, output)
         report = _run(campaign, output, Console(stderr=True))

@@ -29,6 +29,11 @@ def marks(difference: Difference) -> list[str]:
     return [NUMBERS.sub("", side) if side.startswith(MARKS) else "" for side in sides]
 
 
+def impatient(schedule: Schedule) -> Schedule:
+    """The schedule with little time for each call."""
+    return replace(schedule, limits=replace(schedule.limits, deadline_seconds=DEADLINE_SECONDS))
+
+
 class Narrowing:
     """Runs a difference's two engines again, with other modules and calls."""
 
@@ -42,9 +47,7 @@ class Narrowing:
         binaries = binaries_of(validate(decode(wasm)), wasm, self._engines)
         if len(binaries) < len(self._engines):
             return None
-        found = self._lockstep.compare(
-            binaries, replace(schedule, limits=replace(schedule.limits, deadline_seconds=DEADLINE_SECONDS))
-        )
+        found = self._lockstep.compare(binaries, impatient(schedule))
         return found if found is not None and marks(found) == self._marks else None
 
     def fewer_calls(self, wasm: bytes, difference: Difference) -> Difference:
@@ -75,7 +78,7 @@ class Narrowing:
     def place(self, wasm: bytes, difference: Difference) -> tuple[str, ...] | None:
         """The first instruction whose effect differs; None if that cannot be told."""
         try:
-            return first_difference(self._engines, wasm, difference.schedule, difference.step)
+            return first_difference(self._engines, wasm, impatient(difference.schedule), difference.step)
         except (WasmError, ValueError):
             return None
 

@@ -86,16 +86,19 @@ def callable_exports(exports: Sequence[ExportType]) -> list[str]:
 
 
 class Run:
-    """A module in a new store of an engine, as one instance or, if there are `twins`, as two that share nothing."""
+    """A module in a new store of an engine, as one instance or, if there are `twins`, as two that share nothing.
+    `backtraces` says whether outcomes tell where they came from, where engines have to agree on that."""
 
-    def __init__(self, engine: Engine, wasm: bytes, limits: Limits, *, twins: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, wasm: bytes, limits: Limits, *, twins: bool = False, backtraces: bool = True
+    ) -> None:
         self.engine = engine
         self.exports: Mapping[str, Extern] = {}
         self.host = Host(self.show)
-        self.twin: Run | None = Run(engine, wasm, limits) if twins else None
+        self.twin: Run | None = Run(engine, wasm, limits, backtraces=backtraces) if twins else None
         self._wasm = wasm
         self._limits = limits
-        self._exact = is_exact(engine)
+        self._places = backtraces and is_exact(engine)
         self._store: Store | None = None
         self._module: Module | None = None
 
@@ -105,7 +108,7 @@ class Run:
 
     def instantiate(self) -> Outcome:
         """Compile and instantiate; the second instance after the first one, if that ended well."""
-        outcome, instance = attempt(self._instantiate, self.show, self._exact)
+        outcome, instance = attempt(self._instantiate, self.show, self._places)
         if instance is not None:
             self.exports = self.host.exports = instance.exports
         if instance is not None and self.twin is not None:
@@ -130,7 +133,7 @@ class Run:
         """Call an export."""
         if call.twin and self.twin is not None:
             return self.twin.call(replace(call, twin=False))
-        return attempt(lambda: (self._call(call), None), self.show, self._exact)[0]
+        return attempt(lambda: (self._call(call), None), self.show, self._places)[0]
 
     def _call(self, call: Call) -> Outcome:
         func = self.exports.get(call.name)
@@ -182,25 +185,25 @@ def state_of(exports: Mapping[str, Extern], show_value: ShowValue, max_pages: in
     return State(memories, others)
 
 
-def backtrace_of(error: ExecutionError, exact: bool) -> tuple[str, ...] | None:
+def backtrace_of(error: ExecutionError, places: bool) -> tuple[str, ...] | None:
     """The functions that an error came through, and where in them; the innermost ones."""
-    return tuple(map(str, error.backtrace[:MAX_FRAMES])) if exact else None
+    return tuple(map(str, error.backtrace[:MAX_FRAMES])) if places else None
 
 
 def attempt(
-    action: Callable[[], tuple[Outcome, Any]], show_value: ShowValue, exact: bool = False
+    action: Callable[[], tuple[Outcome, Any]], show_value: ShowValue, places: bool = False
 ) -> tuple[Outcome, Any]:
-    """Do something: how it ended, and what it gave. `exact` engines must agree on backtraces."""
+    """Do something: how it ended, with its backtrace if `places` says so, and what it gave."""
     given: Any = None
     try:
         outcome, given = action()
     except Trap as error:
-        outcome = Outcome("trap", error.kind.value, (), backtrace_of(error, exact))
+        outcome = Outcome("trap", error.kind.value, (), backtrace_of(error, places))
     except Exhaustion as error:
         outcome = Outcome("exhaustion", error.what.value)
     except UncaughtException as error:
         thrown = () if error.exception is None else (show_value(EXNREF, error.exception),)
-        outcome = Outcome("exception", "", thrown, backtrace_of(error, exact))
+        outcome = Outcome("exception", "", thrown, backtrace_of(error, places))
     except HostFailureError as error:
         outcome = Outcome("host exception", str(error))
     except Rejected as error:

@@ -36,9 +36,10 @@ ACTING = (s.ActionCommand, s.AssertReturn, s.AssertTrap, s.AssertExhaustion, s.A
 class Side(ScriptRun):
     """A script on one engine. `acted` is what the actions of the last command gave."""
 
-    def __init__(self, engine: Engine, script: s.Script) -> None:
+    def __init__(self, engine: Engine, script: s.Script, *, backtraces: bool) -> None:
         super().__init__(engine, script, RunOptions())
         self.engine = engine
+        self._places = backtraces and is_exact(engine)
         self.acted: list[Outcome] = []
 
     @property
@@ -66,7 +67,7 @@ class Side(ScriptRun):
                 raise
             return Outcome("values", "", tuple([self.show(t, value) for value, t in results])), None
 
-        self.acted.append(attempt(act, self.show, is_exact(self.engine))[0])
+        self.acted.append(attempt(act, self.show, self._places)[0])
         if failure:
             raise failure[0]
         return results
@@ -111,14 +112,17 @@ def is_free(script: s.Script) -> bool:
     return False
 
 
-def script_difference(engines: Sequence[Engine], path: Path, scratch: Path) -> ScriptDifference | None:
-    """The first difference of engines in a script, the first engine being the one to compare with.
+def script_difference(
+    engines: Sequence[Engine], path: Path, scratch: Path, *, backtraces: bool = True
+) -> ScriptDifference | None:
+    """The first difference of engines in a script, the first engine being the one to compare with; `backtraces` is as
+    in Lockstep.
 
     Raises ScriptError, ToolMissingError.
     """
     script = s.load_script(path, scratch)
     free = is_free(script)
-    first, *others = [Side(engine, script) for engine in engines if is_exact(engine) or not free]
+    first, *others = [Side(engine, script, backtraces=backtraces) for engine in engines if is_exact(engine) or not free]
     for command in script.commands:
         mine = first.do(command)
         for other in others:

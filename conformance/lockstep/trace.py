@@ -25,6 +25,7 @@ from conformance.lockstep.run import Outcome, Run
 from conformance.lockstep.values import Shown
 from interp.binary.modules import decode
 from interp.engine import Engine, Limits
+from interp.errors import ExhaustionKind
 from interp.syntax import modules as m
 from interp.syntax.instructions import Instr
 from interp.syntax.notation import show_instr
@@ -238,7 +239,10 @@ def first_difference(
         run = TraceRun(engine, binaries[name], limits)  # a second instance is left out: it would tell the same
         ends = [run.instantiate()]
         if ends[0].kind == "values":
-            ends += [run.call(call) for call in schedule.calls[: last + 1]]
+            for call in schedule.calls[: last + 1]:
+                ends.append(run.call(call))
+                if ends[-1].detail == ExhaustionKind.DEADLINE.value:
+                    break
         runs.append(run)
         outcomes.append(ends)
     return describe_difference(traced, tuple(engines), [run.host.events for run in runs], outcomes)

@@ -278,7 +278,7 @@ def initial(made: Plan, c: Choices, t: ValType) -> Expr:
         return (ins("global.get", c.pick(known)),)
     if t in CHAINED and c.chance(25):
         operator = ins(mnemonic(c.pick((numerics.iadd, numerics.isub, numerics.imul)), width(t)))
-        return (*initial(made, c, t), *initial(made, c, t), operator)
+        return (const(t, constant(c, t)), const(t, constant(c, t)), operator)
     if not isinstance(t, RefType):
         return (const(t, constant(c, t)),)
     if t == FUNCREF and made.leaves and c.chance(60):
