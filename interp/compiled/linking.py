@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,12 @@ def template(source: str, n: int) -> Callable[..., Any]:
     return make
 
 
+def lazy_caller(link: Callable[[], Callable[..., Any]], n: int) -> Callable[..., Any]:
+    """A function of n parameters that calls what `link` gives."""
+    made: Callable[..., Any] = (LAZIES[n] if n < len(LAZIES) else template(LAZY, n))(link)
+    return made
+
+
 def lazy_function(instance: LinkedInstance, func: FuncInst) -> Callable[..., Any]:
     """Stands for a function that was not called yet; its attribute `places` holds the containers and keys where it was
     put."""
@@ -149,8 +156,7 @@ def lazy_function(instance: LinkedInstance, func: FuncInst) -> Callable[..., Any
         prepared: Callable[..., Any] = func.prepared
         return prepared
 
-    n = len(func.type.params)
-    lazy: Any = (LAZIES[n] if n < len(LAZIES) else template(LAZY, n))(link)
+    lazy: Any = lazy_caller(link, len(func.type.params))
     lazy.places, lazy.link = [], link
     function: Callable[..., Any] = lazy
     return function
@@ -182,7 +188,8 @@ class LinkedInstance:
 
     def offsets(self, code: CodeType) -> tuple[int, ...]:
         """The byte offsets of the lines of a function."""
-        return self.units.unit(int(code.co_name[1:]), self.machine.options_of(self.moduleinst)).offsets
+        options = replace(self.machine.options_of(self.moduleinst), general=code.co_name[0] == "u")
+        return self.units.unit(int(code.co_name[1:]), options).offsets
 
     def link(self, func: FuncInst) -> None:
         """Make a function and put it wherever it is waited for."""
@@ -230,6 +237,18 @@ class LinkedInstance:
         if places is not None:
             places.append((self.namespace, name))
         return prepared
+
+    def general(self, name: str, x: int, _: int, __: str) -> Any:
+        """u: the general version of a function that tests its parameters."""
+        func = self.moduleinst.funcs[x]
+
+        def link() -> Callable[..., Any]:
+            unit = self.units.unit(x, replace(self.machine.options_of(self.moduleinst), general=True))
+            self.provide(unit.code)
+            function = self.namespace[name] = FunctionType(unit.code, self.namespace, unit.code.co_name)
+            return function
+
+        return lazy_caller(link, len(func.type.params))
 
     def funcinst(self, name: str, x: int, _: int, __: str) -> FuncInst:
         """ref: a function as a reference."""
@@ -302,7 +321,8 @@ Finder = Callable[[LinkedInstance, str, int, int, str], Any]
 
 
 FINDERS: dict[str, Finder] = {
-    "f": LinkedInstance.function, "ref": LinkedInstance.funcinst, "g": LinkedInstance.globalinst,
+    "f": LinkedInstance.function, "u": LinkedInstance.general, "ref": LinkedInstance.funcinst,
+    "g": LinkedInstance.globalinst,
     "m": LinkedInstance.memory, "c": LinkedInstance.calls, "callee": LinkedInstance.callee,
     "ld": LinkedInstance.loader, "st": LinkedInstance.storer, "tag": LinkedInstance.tag,
     "type": LinkedInstance.deftype, "rt_": LinkedInstance.reftype,

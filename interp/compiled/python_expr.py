@@ -51,6 +51,9 @@ class IntegerWriter:
     inline: dict[str, Text]
     """Temporaries in whose place a text is written."""
 
+    signs: frozenset[str] = frozenset()
+    """Variables that are kept as signed numbers."""
+
     def hoist(self, text: str) -> str:
         """A name that holds the value of the text from now on."""
         raise NotImplementedError
@@ -76,7 +79,12 @@ class IntegerWriter:
             return Text(str(e.imm), ATOM, e.imm, e.imm)
         if e.op == VAR:
             put_off = self.inline.get(e.imm)
-            return put_off if put_off is not None else Text(e.imm, ATOM, e.lo, e.hi)
+            if put_off is not None:
+                return put_off
+            sign = SIGN[WIDTHS[e.type]]
+            if e.imm in self.signs and e.hi >= sign:
+                return Text(e.imm, ATOM, -sign, sign - 1)
+            return Text(e.imm, ATOM, e.lo, e.hi)
         if e.op == GLOBAL:
             return Text(f"g{e.imm}.value", POSTFIX, e.lo, e.hi)
         write = NUMBERS.get(e.op)
@@ -95,13 +103,8 @@ class IntegerWriter:
     def exact(self, e: Expr) -> Text:
         """The value itself, 0 <= value < 2**N."""
         t, N = self.number(e), WIDTHS[e.type]
-        if (
-            e.op == "iadd"
-            and e.args[0].op == VAR
-            and e.args[0].imm not in self.inline
-            and e.args[1].op == CONST
-            and t.lo >> N != t.hi >> N
-        ):
+        plain = e.op == "iadd" and e.args[0].op == VAR and e.args[1].op == CONST
+        if plain and t.lo >> N != t.hi >> N and e.args[0].imm not in self.inline.keys() | self.signs:
             return self.stepped(e.args[0].imm, e.args[1].imm, N, e)
         return self.masked(t, N, e)
 
@@ -367,7 +370,10 @@ class IntegerWriter:
         sign = "==" if (e.op == "ieq") is not negated else "!="
         if b.op == CONST and b.imm == 0:
             return self.condition(a, sign == "==")
-        return self.compared(self.exactly(a, OR), sign, self.exactly(b, OR))
+        x, y = self.signed_if_cheap(a), self.signed_if_cheap(b)
+        if x is None or y is None:
+            x, y = self.exact(a), self.exact(b)
+        return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
 
     def unsigned_comparison(self, e: Expr, negated: bool) -> tuple[str, int]:
         """ilt_u and the like; of a difference it is a test for a range"""
@@ -377,7 +383,10 @@ class IntegerWriter:
             sign = NEGATED[sign]
         if a.op == "iadd" and a.args[1].op == CONST and b.op == CONST:
             return self.range_test(a, sign, b.imm)
-        return self.compared(self.exactly(a, OR), sign, self.exactly(b, OR))
+        x, y = self.signed_if_cheap(a), self.signed_if_cheap(b)
+        if x is None or y is None:
+            x, y = self.exact(a), self.exact(b)
+        return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
 
     def range_test(self, a: Expr, sign: str, c: int) -> tuple[str, int]:
         """(x + -first) compared with a constant, where x + -first wraps around: first <= x < first + c"""

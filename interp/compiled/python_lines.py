@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from interp.compiled.python_data import STATEMENTS, DataWriter
 from interp.compiled.python_nans import any_nans
+from interp.compiled.python_signed import signed_variables
 from interp.compiled.structure import Node
 from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try
 from interp.syntax.types import I32, I64
@@ -39,6 +40,7 @@ class Options:
     depth: bool = False
     native: bool = True
     whole: bool = False
+    general: bool = False
 
     @property
     def metered(self) -> bool:
@@ -48,7 +50,8 @@ class Options:
     @property
     def key(self) -> str:
         """A letter for each option."""
-        letters = zip("ftdnw", (self.fuel, self.time, self.depth, self.native, self.whole), strict=True)
+        options = (self.fuel, self.time, self.depth, self.native, self.whole, self.general)
+        letters = zip("ftdnwg", options, strict=True)
         return "".join([letter for letter, on in letters if on]) or "-"
 
 
@@ -82,6 +85,7 @@ class LineWriter(DataWriter):
         self.options = options
         self.types = function.types
         self.any_nans = any_nans(function)
+        self.signs = signed_variables(function)
         self.lines: list[tuple[int, str, int]] = []
         self.indent = 1
         self.offset = -1
@@ -144,7 +148,8 @@ class LineWriter(DataWriter):
         if not self.inline:
             self.offset = node.offset
         if len(node.names) > 1 and any(reads_any(e, node.names) for e in node.exprs):
-            values = [self.clean(e)[0] for e in node.exprs]
+            pairs = zip(node.names, node.exprs, strict=True)
+            values = [self.signed(e).text if name in self.signs else self.clean(e)[0] for name, e in pairs]
             self.line(f"{', '.join(node.names)} = {', '.join(values)}")
         else:
             for name, e in zip(node.names, node.exprs, strict=True):
@@ -155,6 +160,9 @@ class LineWriter(DataWriter):
 
     def assign_one(self, name: str, e: Expr) -> None:
         """name := e"""
+        if name in self.signs:
+            self.line(f"{name} = {self.signed(e).text}")
+            return
         if e.type in WIDTHS:
             t = self.number(e)
             self.assign_integer(name, t, WIDTHS[e.type])

@@ -146,7 +146,7 @@ class MemoryWriter(ValueWriter):
                 return (x, y)[not x.text], cx + cy
             text = f"{paren(x.text, x.prec, ADD)} + {paren(y.text, y.prec, MUL)}"
             return Text(text, ADD, x.lo + y.lo, x.hi + y.hi), cx + cy
-        if base.op == VAR:
+        if base.op == VAR and base.imm not in self.signs:
             lo, hi = base.lo >> shift, base.hi >> shift
             if self.indexed.get((base.imm, shift), 0) > 1:
                 return Text(self.share(f"{base.imm} >> {shift}", base.imm), ATOM, lo, hi), 0
@@ -175,6 +175,7 @@ class MemoryWriter(ValueWriter):
         t, width, signed = do.instr.op.params
         memarg: MemArg = do.instr.immediates[0]
         (base,) = do.args
+        signed = signed or do.results[0] in self.signs
         letter = {F32: "f", F64: "d"}.get(t) or FORMATS[width, signed]
         if width == 8:
             view = f"m{memarg.memidx}" if letter == "B" else f"m{memarg.memidx}b"
@@ -198,6 +199,8 @@ class MemoryWriter(ValueWriter):
                 address = self.hoist(address)
             self.line(f"{name} = {text.text}")
             self.line(f"if {name} != {name}: {name} = ld{memarg.memidx}f({address})")
+        elif name in self.signs:
+            self.line(f"{name} = {text.text}")
         else:
             self.assign_integer(name, text, int(t.value[1:]))
 
@@ -250,7 +253,13 @@ class MemoryWriter(ValueWriter):
         if t is F32:
             self.store_f32(e, base, memarg)
             return
-        text = self.clean(e)[0] if t is F64 else self.low(e, width)
+        text = self.clean(e)[0] if t is F64 else ""
+        if not text:
+            value = self.number(e)
+            if value.lo < 0 and -SIGN[width] <= value.lo and value.hi < SIGN[width]:
+                letter, text = FORMATS[width, True], value.text
+            else:
+                text = self.low(e, width)
         if self.native and self.aligned(base, offset, shift):
             self.line(f"m{memory}{letter}[{self.element(base, offset, shift)}] = {text}")
         elif not self.native or (base.zeros >= shift and offset & MASK[shift]):

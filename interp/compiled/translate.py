@@ -77,9 +77,12 @@ class Translator:
     """Translates one function. `guesses` holds what is guessed in place of guesses that were wrong, by the offset of
     the loop and the variable."""
 
-    def __init__(self, context: Context, func: Func, memory_end: int = MEMORY_END) -> None:
+    def __init__(
+        self, context: Context, func: Func, memory_end: int = MEMORY_END, aligned: dict[str, int] | None = None
+    ) -> None:
         self.context = context
         self.memory_end = memory_end
+        self.aligned = aligned or {}
         self.func = func
         self.functype: FuncType = context.functype(func.typeidx)
         closed = [context.close_valtype(t) for t in func.locals]
@@ -118,7 +121,8 @@ class Translator:
         self.joins = 0
         self.stack: list[Expr] = []
         self.region = Region()
-        self.facts: Facts = {}
+        self.facts: Facts = {name: (0, MASK[32], zeros) for name, zeros in self.aligned.items()}
+        self.function.aligned = self.aligned
         self.definitions: Definitions = {}
         self.last: Last = None
         self.set = (1 << n) - 1

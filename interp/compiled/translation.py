@@ -6,7 +6,9 @@ Spec: exec/instructions
 from __future__ import annotations
 
 from interp.compiled import translate_control, translate_data
+from interp.compiled.alignment import aligned_parameters, unaligned
 from interp.compiled.scalarize import scalarize
+from interp.compiled.split import split_locals
 from interp.compiled.translate import MEMORY_END, Translator
 from interp.compiled.tree import Function
 from interp.syntax.modules import Func
@@ -16,9 +18,18 @@ CHAPTERS = (translate_control, translate_data)
 """The modules whose instructions are registered."""
 
 
-def translate(context: Context, func: Func, memory_end: int = MEMORY_END) -> Function:
+def translate(context: Context, func: Func, memory_end: int = MEMORY_END, general: bool = True) -> Function:
     """A function of a valid module, whose context it is, as basic blocks. No memory of i32 addresses has more than
-    `memory_end` bytes while it runs."""
+    `memory_end` bytes while it runs. Unless it is to be `general`, it may rely on parameters being aligned.
+    """
     function = Translator(context, func, memory_end).translate()
+    split_locals(function)
+    aligned = {} if general else aligned_parameters(function)
+    if aligned:
+        before = sum(1 for _ in unaligned(function))
+        relying = Translator(context, func, memory_end, aligned).translate()
+        split_locals(relying)
+        if sum(1 for _ in unaligned(relying)) < before:
+            function = relying
     scalarize(function)
     return function

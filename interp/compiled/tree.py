@@ -210,7 +210,8 @@ class Function:
     """A translated function: names of its parameters, types of all its variables, and its blocks, the entry first, each
     behind the blocks that lead to it forward. `defaults` are the locals behind the parameters that may be read before
     they are set, `tail_calls` says whether it leaves by a TailCall,
-    `reused` are the temporaries that are used more than once."""
+    `reused` are the temporaries that are used more than once, `aligned` the
+    parameters whose lowest bits are taken to be 0, with their number."""
 
     params: tuple[str, ...]
     results: tuple[ValType, ...]
@@ -219,6 +220,7 @@ class Function:
     defaults: list[str] = field(default_factory=list)
     tail_calls: bool = False
     reused: set[str] = field(default_factory=set)
+    aligned: dict[str, int] = field(default_factory=dict)
 
 
 def successors(terminator: Terminator) -> Iterable[Block]:
