@@ -45,7 +45,8 @@ BODIES = {
     "branches to an outer loop": f"(loop {STEP.format(1)} (loop {STEP.format(2)}"
     " (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br_if 1 (i32.eq (i32.and (local.get 0) (i32.const 3))"
     " (i32.const 1))) (br_if 0 (i32.lt_u (local.get 0) (i32.const 20)))))",
-    "a table": f"(block $out (loop $l (block $a (block $b {STEP.format(1)} (local.set 0 (i32.add (local.get 0) (i32.const 1)))"
+    "a table": f"(block $out (loop $l (block $a (block $b {STEP.format(1)}"
+    " (local.set 0 (i32.add (local.get 0) (i32.const 1)))"
     " (br_if $out (i32.gt_u (local.get 0) (i32.const 30)))"
     f" (br_table $l $a $b (i32.rem_u (local.get 0) (i32.const 3)))) {STEP.format(2)}) (br_if $l (i32.const 1))))",
     "a state machine": DEEP_LOOPS,
