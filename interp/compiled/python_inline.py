@@ -1,8 +1,8 @@
 """Which loads may stand where their value is used, rather than on a line before.
 
-A value that is used once, by the statement right behind the load or behind a run of such loads, needs no variable. Only
-statements qualify that neither have effects nor trap in other ways, so that what an IndexError on the line means stays
-known.
+A value that is used once, by the statement right behind the load, needs no variable. Only statements qualify that
+neither have effects nor trap in other ways, so that what an IndexError on the line means stays known, and only places
+in them that are evaluated in any case, so that a trap is not passed by.
 
 Spec: exec/instructions#memory-instructions
 """
@@ -11,17 +11,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from interp.compiled.python_expr import CONDITIONS
 from interp.compiled.structure import Choice, If, Node
-from interp.compiled.tree import VAR, Assign, Do, Expr
+from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr
 from interp.syntax.types import F32
 
-MAX_RUN = 4
-"""Loads in a run."""
+ALWAYS = frozenset({
+    "iadd", "isub", "imul", "ior", "ixor", "ishl", "ishr_u", "ishr_s", "ieq", "ine", "ilt_u", "igt_u", "ile_u", "ige_u",
+    "ieqz", "wrap", "extend_u", "extend_s", "iextend_s", "fadd", "fsub", "fmul",
+    "feq", "fne", "flt", "fgt", "fle", "fge",
+})  # fmt: skip
+"""Functions that are written so that their operands are always evaluated, each once."""
 
 
 def uses(e: Expr, name: str) -> int:
     """How often an expression reads a variable."""
     return int(e.imm == name) if e.op == VAR else sum([uses(arg, name) for arg in e.args])
+
+
+def always(e: Expr, name: str) -> bool:
+    """Whether the one place where an expression reads a variable is evaluated whatever else is."""
+    if e.op == VAR:
+        return True
+    arg = next(arg for arg in e.args if uses(arg, name))
+    fits = e.op in ALWAYS or (e.op == SELECT and arg is e.args[0])
+    fits = fits or (e.op == "iand" and (arg.op not in CONDITIONS or arg is e.args[0]))
+    return fits and always(arg, name)
+
+
+def fits(e: Expr, name: str) -> bool:
+    """Whether an expression reads a variable once, and always."""
+    return uses(e, name) == 1 and always(e, name)
 
 
 def is_load(node: Node) -> bool:
@@ -39,14 +59,9 @@ def inlined(nodes: Sequence[Node], number: int, reused: set[str]) -> bool:
     node = nodes[number]
     if not isinstance(node, Do) or not is_load(node) or node.results[0] in reused:
         return False
-    name = node.results[0]
-    for other in nodes[number + 1 : number + 1 + MAX_RUN]:
-        if isinstance(other, Assign):
-            return sum([uses(e, name) for e in other.exprs]) == 1 and len(other.names) == 1
-        if isinstance(other, If):
-            return uses(other.condition, name) == 1
-        if isinstance(other, Choice):
-            return uses(other.index, name) == 1
-        if not isinstance(other, Do) or not is_load(other) or any(uses(arg, name) for arg in other.args):
-            return False
-    return False
+    name, user = node.results[0], nodes[number + 1] if number + 1 < len(nodes) else None
+    if isinstance(user, Assign):
+        return len(user.exprs) == 1 and fits(user.exprs[0], name)
+    if isinstance(user, If):
+        return fits(user.condition, name)
+    return isinstance(user, Choice) and fits(user.index, name)

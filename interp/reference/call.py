@@ -184,7 +184,8 @@ def return_call_ref(c: Config, x: TrapKind) -> str:
     if n:
         c.vals.extend(left.vals[-n:])
     c.vals.append(func)
-    c.insert(((call_ref, x, instr),))
+    # For its caller the call goes on where it began: the tail call is an instruction of the function that is left.
+    c.insert(((call_ref, x, c.current()),))
     return "Step_read/return_call_ref-frame-addr"
 
 
