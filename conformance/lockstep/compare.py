@@ -17,7 +17,7 @@ from conformance.lockstep.choices import Choices
 from conformance.lockstep.encode import encode
 from conformance.lockstep.engines import is_exact
 from conformance.lockstep.host import HostCall
-from conformance.lockstep.run import Call, Outcome, Run, State, callable_exports
+from conformance.lockstep.run import Binary, Call, Outcome, Run, State, callable_exports
 from interp.binary.modules import decode
 from interp.engine import Engine, Limits
 from interp.errors import ExhaustionKind, TrapKind
@@ -132,7 +132,7 @@ class Lockstep:
         return None
 
     def compare(
-        self, binaries: Mapping[str, bytes], schedule: Schedule, used: list[int] | None = None
+        self, binaries: Mapping[str, Binary], schedule: Schedule, used: list[int] | None = None
     ) -> Difference | None:
         """The first difference among engines, each with the module's binary form for it, the one to compare with
         first. `used` gets the fuel that each call took on that one."""
@@ -140,12 +140,12 @@ class Lockstep:
         runs = {
             name: Run(
                 self.engines[name],
-                wasm,
+                binary,
                 limits[is_exact(self.engines[name])],
                 twins=schedule.twins,
                 backtraces=self.backtraces,
             )
-            for name, wasm in binaries.items()
+            for name, binary in binaries.items()
         }
         first, *others = runs
         for step in range(-1, len(schedule.calls)):
@@ -168,15 +168,15 @@ class Lockstep:
         return None
 
 
-def binaries_of(valid: ValidModule, wasm: bytes, engines: Mapping[str, Engine]) -> dict[str, bytes]:
+def binaries_of(valid: ValidModule, wasm: bytes, engines: Mapping[str, Engine]) -> dict[str, Binary]:
     """The binary form of a module for each engine that can be compared by it."""
-    binaries: dict[str, bytes] = {}
-    canonical: bytes | None = None
+    binaries: dict[str, Binary] = {}
+    canonical: Binary | None = None
     for name, engine in engines.items():
         if is_exact(engine):
-            binaries[name] = wasm
+            binaries[name] = Binary.of(valid, wasm)
         elif not has_relaxed(valid.module):
-            canonical = canonical or encode(canonicalise(valid))
+            canonical = canonical or Binary.of(valid, encode(canonicalise(valid)))
             binaries[name] = canonical
     return binaries
 

@@ -60,12 +60,14 @@ def argument(c: Choices, t: ValType, exports: Mapping[str, Extern]) -> Any:
 
 
 class Host:
-    """What a module of one instance imports. `calls` notes each call: name and arguments, as `show` gives them."""
+    """What a module of one instance imports, whose exported functions have these `signatures`. `calls` notes each call:
+    name and arguments, as `show` gives them."""
 
-    def __init__(self, show_value: Callable[[ValType, Any], Shown]) -> None:
+    def __init__(self, show_value: Callable[[ValType, Any], Shown], signatures: Mapping[str, FuncType]) -> None:
         self.calls: list[HostCall] = []
         self.exports: Mapping[str, Extern] = {}
         self._show = show_value
+        self._signatures = signatures
         self._nested = 0
         self._count = 0
 
@@ -127,7 +129,7 @@ class Host:
             return None
         c = Choices(Random(number).randrange)  # noqa: S311
         try:
-            args = [argument(c, t, self.exports) for t in func.type.params]
+            args = [argument(c, t, self.exports) for t in self._signatures[REENTERED].params]
         except TypeError:
             return None
         self._nested += 1
@@ -135,7 +137,7 @@ class Host:
             results = func(*args)
         finally:
             self._nested -= 1
-        types = func.type.results
+        types = self._signatures[REENTERED].results
         values = (results,) if len(types) == 1 else results or ()
         shown = [self._show(t, value) for t, value in zip(types, values, strict=True)]
         self.calls.append(("reentered", tuple(shown)))

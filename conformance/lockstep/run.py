@@ -16,6 +16,7 @@ from interp.engine import Engine, Extern, Func, Global, Limits, Memory, Module, 
 from interp.engines.embedding import PureStore
 from interp.errors import ExecutionError, Exhaustion, Rejected, Trap, UncaughtException, Unlinkable
 from interp.syntax.types import EXNREF, ExportType, FuncType, RefType, ValType
+from interp.validation.modules import ValidModule
 
 ShowValue = Callable[[ValType, Any], Shown]
 """How values of an instance are shown."""
@@ -85,18 +86,31 @@ def callable_exports(exports: Sequence[ExportType]) -> list[str]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A module as an engine runs it, and the types of the functions it exports: an engine may not tell them exactly."""
+
+    wasm: bytes
+    signatures: Mapping[str, FuncType]
+
+    @classmethod
+    def of(cls, valid: ValidModule, wasm: bytes) -> Binary:
+        """The module in its own binary form, or in another one with the same exports."""
+        return cls(wasm, {each.name: each.type for each in valid.exports if isinstance(each.type, FuncType)})
+
+
 class Run:
     """A module in a new store of an engine, as one instance or, if there are `twins`, as two that share nothing.
     `backtraces` says whether outcomes tell where they came from, where engines have to agree on that."""
 
     def __init__(
-        self, engine: Engine, wasm: bytes, limits: Limits, *, twins: bool = False, backtraces: bool = True
+        self, engine: Engine, binary: Binary, limits: Limits, *, twins: bool = False, backtraces: bool = True
     ) -> None:
         self.engine = engine
         self.exports: Mapping[str, Extern] = {}
-        self.host = Host(self.show)
-        self.twin: Run | None = Run(engine, wasm, limits, backtraces=backtraces) if twins else None
-        self._wasm = wasm
+        self.host = Host(self.show, binary.signatures)
+        self.twin: Run | None = Run(engine, binary, limits, backtraces=backtraces) if twins else None
+        self._binary = binary
         self._limits = limits
         self._places = backtraces and is_exact(engine)
         self._store: Store | None = None
@@ -119,7 +133,7 @@ class Run:
     def _instantiate(self) -> tuple[Outcome, Any]:
         module, store = self._module, self._store
         if module is None or store is None:
-            module, store = self.engine.compile(self._wasm), self.engine.store(self._limits)
+            module, store = self.engine.compile(self._binary.wasm), self.engine.store(self._limits)
             self._store, self._module = store, module
         externs = [
             store.func_alloc(each.type, self.host.function(each.name, each.type))
@@ -139,8 +153,9 @@ class Run:
         func = self.exports.get(call.name)
         if not isinstance(func, Func):
             return Outcome("no such function", call.name)
-        types = func.type.results
-        results = func(*call.arguments(func.type.params, self.exports))
+        signature = self._binary.signatures[call.name]
+        types = signature.results
+        results = func(*call.arguments(signature.params, self.exports))
         values = (results,) if len(types) == 1 else results or ()
         return Outcome("values", "", tuple([self.show(t, value) for t, value in zip(types, values, strict=True)]))
 

@@ -21,7 +21,7 @@ from conformance.lockstep.host import Host
 from conformance.lockstep.indices import imported, renumber_instr, size
 from conformance.lockstep.indices import renumber as renumber_module
 from conformance.lockstep.rewriting import Effect, Locals, effects, open_type, rewrite
-from conformance.lockstep.run import Outcome, Run
+from conformance.lockstep.run import Binary, Outcome, Run
 from conformance.lockstep.values import Shown
 from interp.binary.modules import decode
 from interp.engine import Engine, Limits
@@ -191,8 +191,8 @@ def leaves(instr: Instr) -> bool:
 class TraceHost(Host):
     """A host that also keeps the events."""
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(run.show)
+    def __init__(self, run: Run, binary: Binary) -> None:
+        super().__init__(run.show, binary.signatures)
         self.events: list[Event] = []
         self._run = run
 
@@ -218,9 +218,9 @@ class TraceHost(Host):
 class TraceRun(Run):
     """A run of a traced module."""
 
-    def __init__(self, engine: Engine, wasm: bytes, limits: Limits) -> None:
-        super().__init__(engine, wasm, limits)
-        self.host: TraceHost = TraceHost(self)
+    def __init__(self, engine: Engine, binary: Binary, limits: Limits) -> None:
+        super().__init__(engine, binary, limits)
+        self.host: TraceHost = TraceHost(self, binary)
 
 
 def first_difference(

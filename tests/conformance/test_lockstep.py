@@ -26,7 +26,7 @@ from conformance.lockstep.engines import DEFAULT_ENGINES, load
 from conformance.lockstep.host import HostFailureError
 from conformance.lockstep.pool import Pool, PoolError
 from conformance.lockstep.rewriting import rewrite, with_code
-from conformance.lockstep.run import Call, Outcome, Run
+from conformance.lockstep.run import Binary, Call, Outcome, Run
 from conformance.lockstep.suite import script_difference
 from interp.binary.modules import decode
 from interp.engine import Limits
@@ -181,7 +181,7 @@ def test_calls_of_the_host_are_compared(name: str) -> None:
 def test_exceptions_of_the_host_come_out_of_every_engine() -> None:
     wasm, _ = case(HOSTED.format("fail").replace("-9", "31"))
     for name in ENGINES:
-        run_ = Run(load(name), wasm, LIMITS)
+        run_ = Run(load(name), Binary.of(validate(decode(wasm)), wasm), LIMITS)
         assert run_.instantiate() == Outcome("values")
         assert run_.call(Call("f0", "x")) == Outcome("host exception", "7")
     assert issubclass(HostFailureError, Exception)
@@ -202,7 +202,7 @@ def test_nans_that_engines_may_choose_are_the_same_after_all() -> None:
     assert changed != wasm
     memories = []
     for name, binary in (("reference", wasm), ("reference", changed), ("wasmtime", changed)):
-        run_ = Run(load(name), binary, replace(LIMITS, fuel=None))
+        run_ = Run(load(name), Binary.of(valid, binary), replace(LIMITS, fuel=None))
         run_.instantiate()
         assert run_.call(Call("f", "x")).kind == "values"
         memories.append(run_.state().memories["m"])
@@ -220,7 +220,7 @@ def test_modules_that_may_behave_in_more_than_one_way_run_on_pure_engines_only()
     valid = validate(decode(wasm))
     assert has_relaxed(valid.module)
     engines = {name: load(name) for name in ("reference", "wasmtime")}
-    assert binaries_of(valid, wasm, engines) == {"reference": wasm}
+    assert {name: binary.wasm for name, binary in binaries_of(valid, wasm, engines).items()} == {"reference": wasm}
     assert against(load("wasmtime")).difference(Subject(wasm, "x")) is None
 
 

@@ -21,7 +21,7 @@ from conformance.lockstep.encode import EncodeError, encode, sleb
 from conformance.lockstep.engines import load
 from conformance.lockstep.grammar import generate
 from conformance.lockstep.grammar.constants import FLOATS, constant, integer
-from conformance.lockstep.run import Call, Run, callable_exports
+from conformance.lockstep.run import Binary, Call, Run, callable_exports
 from conformance.lockstep.strategy import modules
 from interp.binary.modules import decode
 from interp.binary.reader import StrictReader
@@ -107,7 +107,7 @@ def test_most_calls_end_with_values_and_hardly_any_without_end() -> None:
     engine = load("reference")
     for index in range(150):
         wasm = encode(generate(Choices.seeded(SEED, index)))
-        run = Run(engine, wasm, LIMITS)
+        run = Run(engine, Binary.of(validate(decode(wasm)), wasm), LIMITS)
         run.instantiate()
         for name in callable_exports(engine.compile(wasm).exports):
             kinds[run.call(Call(name, f"{index}")).kind] += 1

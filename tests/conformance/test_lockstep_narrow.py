@@ -22,7 +22,7 @@ from conformance.lockstep.indices import FIELDS, UsedError, size, without
 from conformance.lockstep.narrow import VANISHED, Narrowing, narrowed
 from conformance.lockstep.reduce import Reducer
 from conformance.lockstep.rewriting import effects, rewrite, with_code
-from conformance.lockstep.run import Call, Run, callable_exports
+from conformance.lockstep.run import Binary, Call, Run, callable_exports
 from conformance.lockstep.strategy import modules
 from conformance.lockstep.trace import Instrument, TraceRun, first_difference
 from interp.binary.modules import decode
@@ -184,8 +184,10 @@ def test_traced_modules_do_the_same(tmp_path: Path) -> None:
     told = 0
     for index in range(40):
         wasm = make_case(Source.BOTH, SEED, index, tmp_path).wasm
-        traced = Instrument(validate(decode(wasm))).traced()
-        plain, watched = Run(engine, wasm, LIMITS), TraceRun(engine, traced.wasm, LIMITS)
+        valid = validate(decode(wasm))
+        traced = Instrument(valid).traced()
+        plain = Run(engine, Binary.of(valid, wasm), LIMITS)
+        watched = TraceRun(engine, Binary.of(valid, traced.wasm), LIMITS)
         assert replace(plain.instantiate(), backtrace=None) == replace(watched.instantiate(), backtrace=None)
         for name in callable_exports(engine.compile(wasm).exports):
             ends = [replace(each.call(Call(name, "x")), backtrace=None) for each in (plain, watched)]
