@@ -81,7 +81,7 @@ class ControlWriter(LineWriter):
         arm, falls = self.captured(node.arm, follow)
         self.inline, self.offset = inline, offset
         text, _ = self.condition(node.condition, node.negated is bool(arm))
-        self.inline = {}
+        self.inline, reads = {}, bool(inline)
         if arm:
             self.line(f"if {text}:")
             self.lines += arm
@@ -91,6 +91,9 @@ class ControlWriter(LineWriter):
         if other:
             self.line("else:") if arm else self.lines.append((self.indent, f"if {text}:", offset))
             self.lines += other
+        elif reads and not arm:
+            # Nothing depends on the condition, but reading memory for it may trap.
+            self.lines.append((self.indent, text, offset))
         return True
 
     def goto(self, target: Block, follow: Block | None) -> bool:

@@ -383,10 +383,7 @@ class IntegerWriter:
             sign = NEGATED[sign]
         if a.op == "iadd" and a.args[1].op == CONST and b.op == CONST:
             return self.range_test(a, sign, b.imm)
-        x, y = self.signed_if_cheap(a), self.signed_if_cheap(b)
-        if x is None or y is None:
-            x, y = self.exact(a), self.exact(b)
-        return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
+        return self.compared(self.exactly(a, OR), sign, self.exactly(b, OR))
 
     def range_test(self, a: Expr, sign: str, c: int) -> tuple[str, int]:
         """(x + -first) compared with a constant, where x + -first wraps around: first <= x < first + c"""
