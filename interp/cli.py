@@ -135,19 +135,43 @@ def show_derivation(wasm: bytes, function: str, as_json: bool) -> None:
 def dump(
     file: FileArgument,
     function: Annotated[str | None, typer.Option(help="Only this function: its index, name, or export name.")] = None,
+    python: Annotated[
+        bool, typer.Option("--python", help="The Python that the engine 'compiled' makes of functions, line by line.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a module holds: sections, imports, exports, and the code of its functions with its offsets."""
     from interp.binary.modules import decode
     from interp.dump import dump_json, dump_text
 
+    wasm = read_module(file)
+    if python:
+        dump_python(file, wasm, function, as_json)
+        return
     with in_file(file):
-        module = decode(read_module(file))
+        module = decode(wasm)
     if as_json:
         typer.echo(json.dumps(dump_json(module, function), indent=2))
         return
     for line in dump_text(module, function):
         typer.echo(line)
+
+
+def dump_python(file: Path, wasm: bytes, function: str | None, as_json: bool) -> None:
+    """Print functions of a module as Python, which it must be valid for.  Raises CommandError, NoSuchFunctionError."""
+    from rich.console import Console
+
+    from interp.binary.modules import decode
+    from interp.dump_python import python_functions, show
+    from interp.validation.modules import validate as validated
+
+    with in_file(file):
+        valid = validated(decode(wasm))
+    functions = python_functions(valid, function)
+    if as_json:
+        typer.echo(json.dumps([each.to_json() for each in functions], indent=2))
+    else:
+        show(functions, Console())
 
 
 def invoke(

@@ -1,5 +1,6 @@
 """`wascc invoke`, `validate` and `dump`: results on stdout, one clear line of error on stderr."""
 
+import io
 import json
 import signal
 import subprocess
@@ -8,8 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from benchmarks.kernels import KERNELS, Kernel
 from interp import ENGINES
+from interp.binary.modules import decode
+from interp.dump_python import python_functions, python_text, show
+from interp.validation.modules import validate
 from tests_support import parse, wascc
 
 WASCC = Path(sys.executable).parent / "wascc"
@@ -142,7 +148,76 @@ def test_validate_and_dump(module: Path) -> None:
     assert [i["text"] for i in data["functions"][0]["instructions"]] == ["local.get 1", "local.get 0"]
 
 
-@pytest.mark.parametrize("command", [["validate"], ["dump"], ["invoke", "f"]])
+def test_dump_python(module: Path) -> None:
+    text = wascc("dump", "--python", module).stdout
+    assert text.count("# function ") == 5
+    assert "# function 0 fib [i32] -> [i32]\ndef f0(l0):\n" in text
+    two = wascc("dump", "--python", "--function", "two", module).stdout
+    code, _, comment = two.splitlines()[-1].partition("  # 0x")
+    assert code.strip() == "return l1, l0"
+    assert comment[8:] == "local.get 1; local.get 0"
+    compile(text, "dumped", "exec")
+
+
+def test_dump_python_as_data(module: Path) -> None:
+    (function,) = json.loads(wascc("dump", "--python", "--json", "--function", "trap", module).stdout)
+    assert (function["index"], function["name"], function["type"]) == (2, "trap", "[f32 i64] -> [i64 f32]")
+    assert function["source"] == "".join(f"{line['text']}\n" for line in function["lines"])
+    dumped = json.loads(wascc("dump", "--json", "--function", "trap", module).stdout)["functions"][0]["instructions"]
+    known = {(each["offset"], each["text"]) for each in dumped}
+    shown = [(each["offset"], each["text"]) for line in function["lines"] for each in line["instructions"]]
+    assert sorted(shown) == sorted(known - {max(known)} | set(shown))
+    division = next(line for line in function["lines"] if "//" in line["text"])
+    assert [each["text"] for each in division["instructions"]] == ["local.get 1", "i64.const 0", "i64.div_s"]
+    assert division["offset"] == division["instructions"][-1]["offset"]
+
+
+def test_dump_python_of_what_is_invalid_or_not_there(tmp_path: Path, module: Path) -> None:
+    path = tmp_path / "invalid.wasm"
+    path.write_bytes(parse("(module (func (result i32)))"))
+    done = wascc("dump", "--python", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {path}: type mismatch")
+    done = wascc("dump", "--python", "--function", "nothing", module)
+    assert (done.returncode, done.stderr) == (1, "error: the module defines no function 'nothing'\n")
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_dump_python_of_kernels(kernel: Kernel) -> None:
+    """Lines show what they were made of in the order of the module, those that use memory always."""
+    valid = validate(decode(kernel.wasm()))
+    for function in python_functions(valid, None):
+        compile(function.source, "dumped", "exec")
+        for line in function.lines:
+            offsets = [instr.offset for instr in line.instructions]
+            assert offsets == sorted(set(offsets))
+        owned = [line.offset for line in function.lines if line.instructions]
+        assert owned
+        memory = [line for line in function.lines if "m0" in line.text and not line.text.endswith(":")]
+        assert all(line.offset is not None for line in memory)
+        assert "".join(python_text(function)).count("  # 0x") == len(owned)
+
+
+def test_dump_python_on_terminals(module: Path) -> None:
+    valid = validate(decode(module.read_bytes()))
+
+    def shown(width: int, terminal: bool) -> list[str]:
+        file = io.StringIO()
+        show(
+            python_functions(valid, "two"), Console(file=file, width=width, force_terminal=terminal, color_system=None)
+        )
+        return file.getvalue().splitlines()
+
+    title, *lines = shown(120, True)
+    assert title.strip() == "function 3 [f32 i64] -> [i64 f32]"
+    code, _, instructions = lines[-1].partition("0x")
+    assert (code.strip(), instructions.partition("  ")[2].strip()) == ("return l1, l0", "local.get 1; local.get 0")
+    narrow, piped = shown(70, True), shown(70, False)
+    assert narrow[:2] == piped[:2] == ["# function 3 [f32 i64] -> [i64 f32]", "def f3(l0, l1):"]
+    assert piped[-1].startswith(f"{narrow[-1]}  local.get 1")
+
+
+@pytest.mark.parametrize("command", [["validate"], ["dump"], ["dump", "--python"], ["invoke", "f"]])
 def test_missing_files_and_folders_are_one_line(tmp_path: Path, command: list[str]) -> None:
     for path, message in ((tmp_path / "none.wasm", "No such file or directory"), (tmp_path, "Is a directory")):
         done = wascc(command[0], path, *command[1:])
