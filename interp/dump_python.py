@@ -120,7 +120,7 @@ def origins(context: Context, func: Func, offsets: frozenset[int]) -> dict[int, 
 def only_leads_on(text: str) -> bool:
     """Whether a line is one of control, which may have the offset of the statement before it."""
     text = text.strip()
-    return text.endswith(":") or text in ("break", "continue", "pass") or text.startswith("else:")
+    return text.endswith(":") or text in ("break", "continue", "pass")
 
 
 def lines_of(source: Source, context: Context, func: Func) -> Iterator[Line]:
