@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from conformance.lockstep.choices import Choices
-from conformance.lockstep.grammar import aggregates, control, memories, patterns, references, values
+from conformance.lockstep.grammar import aggregates, control, loops, memories, patterns, references, values
 from conformance.lockstep.grammar.body import Body, Code, Label, finish
 from conformance.lockstep.grammar.constants import constant
 from conformance.lockstep.grammar.patterns import deep, long_run
@@ -16,7 +16,7 @@ from interp.execution import numerics
 from interp.syntax import modules as m
 from interp.syntax.types import I32, FuncType, NumType, RecType, TypeIdx, VecType
 
-PRODUCTIONS = (values, memories, control, references, aggregates, patterns)
+PRODUCTIONS = (values, memories, control, references, aggregates, patterns, loops)
 """The modules whose productions are registered."""
 
 RECURSION_MASKS = (3, 7)
