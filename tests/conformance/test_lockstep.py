@@ -6,12 +6,14 @@ import json
 import os
 import signal
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import interp.engine
@@ -27,12 +29,14 @@ from conformance.lockstep.host import HostFailureError
 from conformance.lockstep.pool import Pool, PoolError
 from conformance.lockstep.rewriting import rewrite, with_code
 from conformance.lockstep.run import Binary, Call, Outcome, Run
+from conformance.lockstep.strategy import modules
 from conformance.lockstep.suite import script_difference
 from interp.binary.modules import decode
 from interp.engine import Limits
 from interp.engines.embedding import PureEngine, PureModule, PureStore
 from interp.execution.values import fbits, inv_fbits
 from interp.reference.machine import Machine
+from interp.syntax import modules as m
 from interp.syntax.instructions import BY_MNEMONIC, Instr
 from interp.validation.modules import validate
 from tests_support import parse
@@ -62,6 +66,12 @@ class Faulty(PureEngine):
         return super().store(replace(limits, fuel=None if limits.fuel is None else limits.fuel + self._more_fuel))
 
 
+@cache
+def loaded() -> list[Any]:
+    """All engines."""
+    return [load(name) for name in ENGINES]
+
+
 def against(engine: Any) -> Lockstep:
     return Lockstep([load("reference"), engine])
 
@@ -72,10 +82,16 @@ def differences(lockstep: Lockstep, tmp_path: Path, cases: int) -> list[str]:
 
 
 def test_all_engines_agree_on_generated_modules(tmp_path: Path) -> None:
-    lockstep = Lockstep([load(name) for name in ENGINES])
+    lockstep = Lockstep(loaded())
     for index in range(MODULES):
         difference = lockstep.difference(make_case(Source.BOTH, SEED, index, tmp_path))
         assert difference is None, Campaign(ENGINES, Source.BOTH, SEED).command(index)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(modules(), st.integers(0, 9))
+def test_all_engines_agree_on_drawn_modules(module: m.Module, number: int) -> None:
+    assert Lockstep(loaded()).difference(Subject(encode(module), f"drawn-{number}")) is None
 
 
 @pytest.mark.parametrize(
@@ -360,7 +376,7 @@ SCRIPT = """(module (func (export "f") (param i32) (result i32) (i32.shr_s (loca
 def test_scripts_run_in_lock_step(tmp_path: Path) -> None:
     script = tmp_path / "shift.wast"
     script.write_text(SCRIPT)
-    engines = [load(name) for name in ENGINES]
+    engines = loaded()
     assert script_difference(engines, script, tmp_path) is None
     found = script_difference([engines[0], Faulty({"i32.shr_s": "i32.shr_u"})], script, tmp_path)
     assert found is not None

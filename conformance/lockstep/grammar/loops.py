@@ -47,8 +47,6 @@ def wild_loop(body: Body) -> Code | None:
         return None
     t = counter_type(body)
     i, bound = body.some_local(t), body.some_local(t)
-    if {i, bound} & body.protected:
-        return None
     code = [body.const(t, body.c.pick((0, 0, 1, -3))), body.ins("local.set", i)]
     code += [*body.leaf(t), body.const(t, 7), body.ins(mnemonic(numerics.iand, width(t))), body.ins("local.set", bound)]
     compare = body.c.pick(COMPARISONS[t]).mnemonic
@@ -114,10 +112,8 @@ def use(body: Body, i: int) -> Code:
     """Work that depends on a counter."""
     t = body.locals[i]
     x = body.some_local(t)
-    code: Code = []
-    if x not in body.protected:
-        mixed = [body.ins("local.get", x), body.ins("local.get", i), body.ins(body.c.pick(CHAINED[t]).mnemonic)]
-        code = [*mixed, body.ins("local.set", x)]
+    mixed = [body.ins("local.get", x), body.ins("local.get", i), body.ins(body.c.pick(CHAINED[t]).mnemonic)]
+    code = [*mixed, body.ins("local.set", x)]
     if body.c.chance(25):
         code += [*condition(body), body.ins("br_if", 1)]
     return [*code, *body.statements(2)]

@@ -69,7 +69,7 @@ def based(body: Body, t: ValType) -> tuple[Code, int]:
     """A local that holds a small number, plus or minus a constant, with an offset that makes up for it."""
     delta = body.c.pick((1, 3, 4, 8, 12, 16, 32, 100))
     x = body.some_local(t)
-    code = [*masked(body, t), body.ins("local.set", x)] if body.c.chance(60) or x in body.protected else []
+    code = [*masked(body, t), body.ins("local.set", x)] if body.c.chance(60) else []
     if not code:
         code = [body.const(t, body.c.below(512)), body.ins("local.set", x)]
     negative = body.c.chance(60)

@@ -94,7 +94,7 @@ def between(body: Body, x: int, memidx: int, offset: int) -> Code:
     if form == 7:
         return [body.const(at, 1), body.ins("memory.grow", memidx), body.ins("drop")]
     if form == 8:
-        return [*body.value(at), body.ins("local.set", x)] if x not in body.protected else []
+        return [*body.value(at), body.ins("local.set", x)]
     return body.statement()
 
 
@@ -116,8 +116,6 @@ def neighbours(body: Body) -> Code | None:
             code += [*body.leaf(op.params[0]), body.ins(op.mnemonic, arg)]
         else:
             code += [body.ins(op.mnemonic, arg), *body.discard((op.params[0],))]
-        if x not in body.settable():
-            continue
         if body.c.chance(40):
             step = [body.const(at, body.c.pick((1, 4, 8, 3))), body.ins(mnemonic(numerics.iadd, width(at)))]
             code += [body.ins("local.get", x), *step, body.ins("local.set", x)]
@@ -228,7 +226,6 @@ def long_run(body: Body) -> Code:
     """A long run of simple assignments, in which every value depends on earlier ones."""
     t = some_integer(body)
     names = [body.some_local(t) for _ in range(4)]
-    names = [x for x in names if x in body.settable()] or [body.new_local(t)]
     code: Code = []
     for _ in range(body.c.between(15, MAX_RUN)):
         code += [body.ins("local.get", body.c.pick(names)), *body.leaf(t), combine(body, t)]
