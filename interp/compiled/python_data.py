@@ -129,13 +129,13 @@ class DataWriter(MemoryWriter):
 
     def i31_get(self, do: Do) -> None:
         """i31.get"""
-        x = self.named(do.args[0])
+        x = self.reference(do.args[0])
         text = Text(f"{x}.value", POSTFIX, 0, MASK[31])
         if do.instr.op.params[0]:
             text = Text(f"({x}.value ^ {SIGN[31]}) - {SIGN[31]}", ADD, -SIGN[31], SIGN[31] - 1)
         self.assign_integer(do.results[0], text, 32)
 
-    def named(self, e: Expr) -> str:
+    def reference(self, e: Expr) -> str:
         """A name for a reference, even for null."""
         x = self.atom(e)
         return self.hoist(x) if x == "None" else x
@@ -170,14 +170,14 @@ class DataWriter(MemoryWriter):
     def struct_get(self, do: Do) -> None:
         """struct.get"""
         x, i = do.instr.immediates
-        text = f"{self.named(do.args[0])}.fields[{i}]"
+        text = f"{self.reference(do.args[0])}.fields[{i}]"
         self.unpacked(do.results[0], text, self.structtype(x).fields[i], do.instr.op.params[0])
 
     def struct_set(self, do: Do) -> None:
         """struct.set"""
         x, i = do.instr.immediates
         value = self.packed(self.structtype(x).fields[i], do.args[1])
-        self.line(f"{self.named(do.args[0])}.fields[{i}] = {value}")
+        self.line(f"{self.reference(do.args[0])}.fields[{i}] = {value}")
 
     def arraytype(self, x: int) -> ArrayType:
         """An array type of the module."""
@@ -199,17 +199,17 @@ class DataWriter(MemoryWriter):
     def array_get(self, do: Do) -> None:
         """array.get"""
         x = do.instr.immediates[0]
-        text = f"{self.named(do.args[0])}.fields[{self.exact(do.args[1]).text}]"
+        text = f"{self.reference(do.args[0])}.fields[{self.exact(do.args[1]).text}]"
         self.unpacked(do.results[0], text, self.arraytype(x).field, do.instr.op.params[0])
 
     def array_set(self, do: Do) -> None:
         """array.set"""
         value = self.packed(self.arraytype(do.instr.immediates[0]).field, do.args[2])
-        self.line(f"{self.named(do.args[0])}.fields[{self.exact(do.args[1]).text}] = {value}")
+        self.line(f"{self.reference(do.args[0])}.fields[{self.exact(do.args[1]).text}] = {value}")
 
     def array_len(self, do: Do) -> None:
         """array.len"""
-        self.line(f"{do.results[0]} = len({self.named(do.args[0])}.fields)")
+        self.line(f"{do.results[0]} = len({self.reference(do.args[0])}.fields)")
 
     def array_fill(self, do: Do) -> None:
         """array.fill"""

@@ -58,6 +58,10 @@ class IntegerWriter:
         """A name that holds the value of the text from now on."""
         raise NotImplementedError
 
+    def share(self, text: str, variable: str) -> str:
+        """A name for the value of a text that reads one variable, the same as long as that does not change."""
+        raise NotImplementedError
+
     def value(self, e: Expr) -> tuple[str, int]:
         """The text of any expression as a value of its type, and its precedence."""
         raise NotImplementedError
@@ -263,7 +267,8 @@ class IntegerWriter:
 
     def doubled(self, e: Expr) -> str:
         """A name for the 32 bits of a number, twice, one behind the other."""
-        return self.hoist(f"{self.exactly(e, MUL)} * {MODULUS[32] + 1}")
+        text = f"{self.exactly(e, MUL)} * {MODULUS[32] + 1}"
+        return self.share(text, e.imm) if e.op == VAR else self.hoist(text)
 
     # ---- Operators of one operand, and conversions.
 
@@ -365,14 +370,17 @@ class IntegerWriter:
         return f"{a} {sign} {b}", COMPARE
 
     def equality(self, e: Expr, negated: bool) -> tuple[str, int]:
-        """ieq, ine"""
+        """ieq, ine; signed numbers compare as well as exact ones, if both are such"""
         a, b = e.args
+        N = WIDTHS[a.type]
         sign = "==" if (e.op == "ieq") is not negated else "!="
         if b.op == CONST and b.imm == 0:
             return self.condition(a, sign == "==")
-        x, y = self.signed_if_cheap(a), self.signed_if_cheap(b)
-        if x is None or y is None:
-            x, y = self.exact(a), self.exact(b)
+        x, y = self.number(a), self.number(b)
+        if y.lo == y.hi >= SIGN[N] and x.lo < 0:
+            y = self.signed(b)
+        if max(x.hi, y.hi) - min(x.lo, y.lo) > MASK[N]:
+            x, y = self.masked(x, N, a), self.masked(y, N, b)
         return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
 
     def unsigned_comparison(self, e: Expr, negated: bool) -> tuple[str, int]:
@@ -405,26 +413,26 @@ class IntegerWriter:
         sign = SIGNED[e.op]
         if negated:
             sign = NEGATED[sign]
-        x, y = self.signed_if_cheap(a), self.signed_if_cheap(b)
-        if x is not None and y is not None:
+        x, y = self.number_or_signed(a), self.number_or_signed(b)
+        limit = SIGN[N]
+        known = [-limit <= t.lo and t.hi < limit for t in (x, y)]
+        if all(known):
             return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
-        if x is not None:
-            a, b, x, sign = b, a, y, MIRROR[sign]
-            y = self.signed_if_cheap(b)
-        left = self.atom(a)
-        if y is None:
-            right = self.atom(b)
-            reverse = MIRROR[sign]
-            return f"{left} {sign} {right} if {left} ^ {right} < {SIGN[N]} else {left} {reverse} {right}", CONDITIONAL
+        if known[0]:
+            a, b, x, y, sign = b, a, y, x, MIRROR[sign]
+        left = self.named(self.masked(x, N, a))
+        if not any(known):
+            right, reverse = self.named(self.masked(y, N, b)), MIRROR[sign]
+            return f"{left} {sign} {right} if {left} ^ {right} < {limit} else {left} {reverse} {right}", CONDITIONAL
         return self.compared_with_known(left, sign, y, N)
 
-    def signed_if_cheap(self, e: Expr) -> Text | None:
-        """The signed number, if that costs nothing: a constant, or a number whose sign is known."""
-        N = WIDTHS[e.type]
-        if e.op == CONST:
-            return self.signed(e)
-        t = self.number(e)
-        return t if -SIGN[N] <= t.lo and t.hi < SIGN[N] else None
+    def named(self, t: Text) -> str:
+        """A name or number for a text."""
+        return t.text if t.prec == ATOM else self.hoist(t.text)
+
+    def number_or_signed(self, e: Expr) -> Text:
+        """An integer, which of a constant is the signed one."""
+        return self.signed(e) if e.op == CONST else self.number(e)
 
     def compared_with_known(self, left: str, sign: str, y: Text, N: int) -> tuple[str, int]:
         """A signed comparison of an exact number of unknown sign with one whose sign is known."""

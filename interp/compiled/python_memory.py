@@ -259,7 +259,7 @@ class MemoryWriter(ValueWriter):
             if value.lo < 0 and -SIGN[width] <= value.lo and value.hi < SIGN[width]:
                 letter, text = FORMATS[width, True], value.text
             else:
-                text = self.low(e, width)
+                text = self.low_bits(value, width)
         if self.native and self.aligned(base, offset, shift):
             self.line(f"m{memory}{letter}[{self.element(base, offset, shift)}] = {text}")
         elif not self.native or (base.zeros >= shift and offset & MASK[shift]):
@@ -289,11 +289,14 @@ class MemoryWriter(ValueWriter):
 
     def low(self, e: Expr, width: int) -> str:
         """The lowest bits of an integer."""
-        t = self.number(e)
+        return self.low_bits(self.number(e), width)
+
+    def low_bits(self, t: Text, width: int) -> str:
+        """The lowest bits of a text."""
         if t.lo >= 0 and t.hi <= MASK[width]:
             return t.text
-        if e.op == CONST:
-            return str(e.imm & MASK[width])
+        if t.text.isdigit():
+            return str(int(t.text) & MASK[width])
         return f"{paren(t.text, t.prec, AND)} & {MASK[width]}"
 
     def vector_load(self, do: Do) -> None:

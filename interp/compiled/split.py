@@ -65,6 +65,7 @@ class Splitter:
     def run(self) -> None:
         """Find the webs, then rename."""
         assigned: dict[Block, list[list[int]]] = {}
+        self.alive = alive(self.function)
         for block in self.function.blocks:
             state = self.start(block)
             self.starts[block] = dict(state)
@@ -73,18 +74,21 @@ class Splitter:
         for block in self.function.blocks:
             for target in successors(block.terminator):
                 if target.back_edges and target.index <= block.index:
+                    living = self.alive[target]
                     for name, web in self.starts[target].items():
-                        self.join(web, self.ends[block][name])
+                        if living >> int(name[1:]) & 1:
+                            self.join(web, self.ends[block][name])
         self.rename(assigned)
 
     def start(self, block: Block) -> State:
-        """The webs at the start of a block, joined where they differ between the ways there."""
+        """The webs at the start of a block, joined where they differ between the ways there and the value is used."""
         if not block.sources:
             return dict(self.entry)
         state = dict(self.ends[block.sources[0]])
+        living = self.alive[block]
         for source in block.sources[1:]:
             for name, web in self.ends[source].items():
-                if web != state[name]:
+                if web != state[name] and living >> int(name[1:]) & 1:
                     self.join(web, state[name])
         return state
 
@@ -152,6 +156,44 @@ class Splitter:
         if isinstance(step, str):
             step = self.names[self.root(state[step])]
         block.count = replace(count, relation=relation, bound=(count.bound[0], variable, sign), step=step)
+
+
+def alive(function: Function) -> dict[Block, int]:
+    """For each block a bit for each local whose value at its start may be used."""
+    used: dict[Block, int] = {}
+    assigned: dict[Block, int] = {}
+    for block in function.blocks:
+        reads = sets = 0
+        for statement in block.statements:
+            for e in statement.exprs if isinstance(statement, Assign) else statement.args:
+                reads |= e.reads & ~sets
+            for name in assigned_names(statement):
+                if name[0] == "l":
+                    sets |= 1 << int(name[1:])
+        for e in terminator_exprs(block):
+            reads |= e.reads & ~sets
+        if block.count is not None:
+            reads |= counted_locals(block)
+        used[block], assigned[block] = reads, sets
+    living = dict(used)
+    changed = True
+    while changed:
+        changed = False
+        for block in reversed(function.blocks):
+            behind = 0
+            for target in successors(block.terminator):
+                behind |= living[target]
+            now = used[block] | behind & ~assigned[block]
+            if now != living[block]:
+                living[block] = now
+                changed = True
+    return living
+
+
+def counted_locals(block: Block) -> int:
+    """The locals that a loop counts by: their bits."""
+    names = (block.count.relation.name, block.count.bound[1], block.count.step)
+    return sum({1 << int(name[1:]) for name in names if isinstance(name, str)})
 
 
 def assigned_names(statement: object) -> tuple[str, ...]:
