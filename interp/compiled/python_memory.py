@@ -131,8 +131,8 @@ class MemoryWriter(ValueWriter):
         N = 32 if base.type is I32 else 64
         if base.op == CONST:
             return Text("", ATOM, 0, 0), base.imm >> shift
-        if base.op == "ishl" and base.args[1].op == CONST and base.args[1].imm >= shift:
-            x, k = self.bounded(base.args[0]), base.args[1].imm - shift
+        if base.op == "ishl" and base.args[1].op == CONST and base.args[1].imm % N >= shift:
+            x, k = self.bounded(base.args[0]), base.args[1].imm % N - shift
             if k == 0:
                 return x, 0
             return Text(f"{paren(x.text, x.prec, SHIFT)} << {k}", SHIFT, x.lo << k, x.hi << k), 0

@@ -285,6 +285,8 @@ class Scalarizer:
     def settled(self, e: Expr) -> Expr:
         """A variable that holds a number or vector from now on."""
         if e.op in (VAR, CONST):
+            if e.op == VAR:
+                self.function.reused.add(e.imm)
             return e
         self.temps += 1
         name = f"v{self.temps}"
