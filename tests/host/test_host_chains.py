@@ -234,13 +234,16 @@ def test_calls_that_nest_too_deep_for_the_stack_are_refused(
     add_all(host_on_engine, actors)
     operation, payload = nested(actors, "echo", b"deep")
     for frames in range(RESERVED_FRAMES + 60, 400, 20):
+        refusal = None
         try:
             with room_on_the_stack(frames):
                 host_on_engine.call_actor(actors[0].public_key, operation, payload)
         except InvocationFailure as failure:
-            assert "is refused: the calls nest too deep" in failure.message
-        else:
+            refusal = failure.message
+        if refusal is None:
             assert engine == "compiled", "only this engine makes the room that it needs"
+        else:
+            assert "is refused: the calls nest too deep" in refusal
         assert still_well(host_on_engine, actors)
 
 
