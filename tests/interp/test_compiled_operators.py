@@ -115,7 +115,7 @@ def uses(op: Op) -> list[Term]:
         return [apply(op.mnemonic, a) for a in choices[0]]
     random = Random(op.mnemonic)  # noqa: S311 — any choice will do
     pairs = [(a, plain[1]) for a in choices[0]] + [(plain[0], b) for b in choices[1][1:]]
-    pairs += [(random.choice(choices[0][1:]), random.choice(choices[1][1:])) for _ in range(30)]
+    pairs += [(random.choice(choices[0][1:]), random.choice(choices[1][1:])) for _ in range(20)]
     return [apply(op.mnemonic, a, b) for a, b in pairs]
 
 
@@ -136,7 +136,7 @@ def test_uses_of_each_operator(name: str) -> None:
     types, random, exports = op.type.params, Random(name), instance()  # noqa: S311
     for k, term in enumerate(uses(op)):
         function = exports[f"{name} {k}"]
-        for _ in range(6):
+        for _ in range(4):
             bits = [
                 random.choice(EDGES[t]) if random.random() < 0.7 else random.getrandbits(int(str(t)[1:])) for t in types
             ]
