@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from interp.compiled.python_expr import CONDITIONS
+from interp.compiled.python_conditions import CONDITIONS
 from interp.compiled.structure import Choice, If, Node
 from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr
 from interp.syntax.types import F32

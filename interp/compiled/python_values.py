@@ -17,7 +17,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
-from interp.compiled.python_expr import IntegerWriter
+from interp.compiled.python_conditions import ConditionWriter
 from interp.compiled.python_text import (
     ADD,
     AND,
@@ -64,7 +64,7 @@ def function_name(op: str, params: tuple[Any, ...]) -> str:
     return "__".join(["n", op, *("y".join(map(str, p)) if isinstance(p, tuple) else str(p) for p in params)])
 
 
-class ValueWriter(IntegerWriter):
+class ValueWriter(ConditionWriter):
     """Writes values of all types. `any_nans` are the f64 variables that may hold a NaN of any bits."""
 
     any_nans: frozenset[str] = frozenset()

@@ -223,17 +223,11 @@ class Translator:
 
     def settle_globals(self, offset: int) -> None:
         """A global is about to change."""
-        for e in self.stack:
-            if e.reads_global:
-                self.settle(lambda e: e.reads_global, offset)
-                break
+        self.settle(lambda e: e.reads_global, offset)
 
     def settle_all(self, offset: int) -> None:
         """Control is about to leave the block: only constants and temporaries go on waiting."""
-        for e in self.stack:
-            if e.op != CONST and not is_temp(e):
-                self.settle(lambda e: not is_temp(e), offset)
-                break
+        self.settle(lambda e: not is_temp(e), offset)
 
     # ---- Statements.
 
