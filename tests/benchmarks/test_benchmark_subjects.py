@@ -429,7 +429,7 @@ def test_the_peers_are_the_versions_that_the_extra_brings() -> None:
     pinned = dict(each.split("==") for each in project["optional-dependencies"]["bench"] if "==" in each)
     for peer in PEERS.values():
         if peer.version:
-            assert pinned.get(peer.distribution, peer.version) == peer.version
+            assert pinned[peer.distribution] == peer.version
         else:
             assert any(each.startswith(peer.distribution) for each in project["dependencies"])
 
