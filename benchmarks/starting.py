@@ -20,7 +20,7 @@ from benchmarks.results import Comparison, Series
 from benchmarks.start_results import ProgramStart, Start
 from benchmarks.subjects.program import Program
 from benchmarks.subjects.registry import Subject, cached_name
-from benchmarks.timing import MIN_ROUNDS, Effort, Progress
+from benchmarks.timing import MIN_ROUNDS, Effort, Progress, shuffled
 from benchmarks.workers import SubjectFailedError, Worker, working
 
 CALLS = 20
@@ -83,7 +83,7 @@ def measure_starts(
                 break
             for index, program in enumerate(programs):
                 due = [each for each in plan[program.name] if taken[program.name, each.name].is_due(completed)]
-                _one_round(_rotated(due, completed), program, taken, gaps, calls)
+                _one_round(shuffled(due, completed * len(programs) + index), program, taken, gaps, calls)
                 rounds = (completed + (index + 1) / len(programs)) / effort.rounds
                 progress(min(1.0, max(rounds, (perf_counter() - begin) / effort.seconds)))
     progress(1.0)
@@ -106,17 +106,12 @@ def measure_imports(subjects: Sequence[Subject], rounds: int) -> Comparison:
     imported is not there."""
     samples: dict[str, list[float]] = defaultdict(list)
     for completed in range(rounds):
-        for subject in _rotated(subjects, completed):
+        for subject in shuffled(subjects, completed):
             with working([subject]) as workers, suppress(SubjectFailedError):
                 samples[subject.name].append(workers[subject.name].ask("ready")["seconds"])
     return Comparison(
         "import", tuple(Series(each.name, tuple(samples[each.name])) for each in subjects if samples[each.name])
     )
-
-
-def _rotated(subjects: Sequence[Subject], by: int) -> list[Subject]:
-    first = by % len(subjects) if subjects else 0
-    return [*subjects[first:], *subjects[:first]]
 
 
 def _one_round(

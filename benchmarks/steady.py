@@ -13,7 +13,7 @@ from benchmarks.results import Comparison, KernelResult, KernelsResult, Series
 from benchmarks.subjects.program import Program, answer_text
 from benchmarks.subjects.registry import Subject
 from benchmarks.summary import call_text
-from benchmarks.timing import Effort, Progress, interleaved
+from benchmarks.timing import Effort, Progress, interleaved, shuffled
 from benchmarks.workers import SubjectFailedError, Worker, working
 
 SLOW_SECONDS = 0.05
@@ -49,6 +49,7 @@ def measure_kernels(
             effort,
             progress,
             before_round=lambda: [worker.ask("collect") for worker in workers.values()],
+            order=_order,
             most={key: SLOW_ROUNDS for key, each in sampled.items() if each.seconds > SLOW_SECONDS},
         )
     made = [(key[0], Series(key[1], samples[key], each.loops)) for key, each in sampled.items()]
@@ -61,6 +62,15 @@ def measure_kernels(
         for kernel in kernels
     )
     return KernelsResult(results, _present(ratios, sampled)), gaps.skipped()
+
+
+def _order(keys: Sequence[tuple[str, str]], completed: int) -> list[tuple[str, str]]:
+    """The subjects of a kernel one right after the other, in an order that is drawn anew for each kernel and round."""
+    kernels = list(dict.fromkeys(kernel for kernel, _ in keys))
+    found: list[tuple[str, str]] = []
+    for index, kernel in enumerate(kernels):
+        found += shuffled([key for key in keys if key[0] == kernel], completed * len(kernels) + index)
+    return found
 
 
 def _present(ratios: Iterable[tuple[str, str]], sampled: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

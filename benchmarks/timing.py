@@ -1,6 +1,6 @@
 """How samples are taken: operations repeated until they can be timed, subjects in interleaved rounds.
 
-In each round every subject is sampled once, in an order that rotates from round to round, so that whatever slows the
+In each round every subject is sampled once, in an order that changes from round to round, so that whatever slows the
 machine down for a while slows all of them and not one. The garbage collector runs before each round and stays on.
 Progress is by rounds or by time, whichever is further.
 """
@@ -8,10 +8,11 @@ Progress is by rounds or by time, whichever is further.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
+from random import Random
 from time import perf_counter
 from typing import TypeVar
 
@@ -78,6 +79,17 @@ def time_all(
     return {key: Timed(samples, loops[key]) for key, samples in interleaved(samplers, effort, progress).items()}
 
 
+def rotated(keys: Sequence[K], by: int) -> list[K]:
+    """The keys, another one first in each round."""
+    first = by % len(keys) if keys else 0
+    return [*keys[first:], *keys[:first]]
+
+
+def shuffled(keys: Sequence[K], seed: int) -> list[K]:
+    """The keys in an order that only the seed determines: who comes after whom must not matter."""
+    return Random(seed).sample(keys, len(keys))  # noqa: S311 (an order is no secret)
+
+
 def interleaved(
     samplers: Mapping[K, Callable[[], T]],
     effort: Effort,
@@ -85,10 +97,12 @@ def interleaved(
     *,
     before_round: Callable[[], object] = gc.collect,
     most: Mapping[K, int] | None = None,
+    order: Callable[[Sequence[K], int], Sequence[K]] | None = None,
 ) -> dict[K, tuple[T, ...]]:
     """The samples of each sampler, one for each round; ends early, after whole rounds, when the time is over.
 
-    `most` are the samplers that take part in no more than so many of the first rounds: those that take long.
+    `most` are the samplers that take part in no more than so many of the first rounds: those that take long. `order`
+    gives the order of a round, whose number it gets (default: `rotated`).
     """
     taken: dict[K, list[T]] = {key: [] for key in samplers}
     keys = list(samplers)
@@ -98,8 +112,7 @@ def interleaved(
         if completed >= min(MIN_ROUNDS, effort.rounds) and elapsed > effort.seconds:
             break
         before_round()
-        first = completed % len(keys)
-        for key in keys[first:] + keys[:first]:
+        for key in (order or rotated)(keys, completed):
             if most is None or completed < most.get(key, effort.rounds):
                 taken[key].append(samplers[key]())
         progress(min(1.0, max((completed + 1) / effort.rounds, (perf_counter() - begin) / effort.seconds)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from statistics import median
 from time import sleep
 
@@ -23,7 +24,7 @@ from benchmarks.estimates import (
     percentile,
     settled,
 )
-from benchmarks.timing import MIN_ROUNDS, Effort, interleaved, loops_for, time_all, time_once
+from benchmarks.timing import MIN_ROUNDS, Effort, interleaved, loops_for, rotated, shuffled, time_all, time_once
 
 times = st.floats(min_value=1e-9, max_value=1e6)
 samples_of_times = st.lists(times, min_size=1, max_size=40)
@@ -189,6 +190,22 @@ def test_rounds_are_interleaved_and_their_order_rotates() -> None:
     assert "".join(order) == "abcbcacababc"
     assert samples == {"a": (1, 6, 8, 10), "b": (2, 4, 9, 11), "c": (3, 5, 7, 12)}
     assert reached == [0.25, 0.5, 0.75, 1.0, 1.0]
+
+
+def test_orders_that_are_drawn_are_fair_and_the_same_again() -> None:
+    orders = [tuple(shuffled("abc", seed)) for seed in range(600)]
+    assert orders == [tuple(shuffled("abc", seed)) for seed in range(600)]
+    counts = Counter(orders)
+    assert len(counts) == 6
+    assert all(60 < count < 140 for count in counts.values())
+    assert rotated([], 3) == shuffled([], 3) == []
+    order: list[str] = []
+    interleaved(
+        {name: lambda name=name: order.append(name) for name in "abc"},  # type: ignore[misc]
+        Effort(2, 60.0),
+        order=lambda keys, completed: keys[::-1] if completed else keys,
+    )
+    assert "".join(order) == "abccba"
 
 
 def test_some_take_part_in_the_first_rounds_only() -> None:
