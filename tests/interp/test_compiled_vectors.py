@@ -16,6 +16,7 @@ from compiled_support import (
     WIDTH,
     Term,
     apply,
+    assert_same,
     check_terms,
     constant,
     expected,
@@ -30,6 +31,8 @@ from compiled_support import (
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from interp.engine import Limits
+from interp.execution.values import fbits
 from interp.syntax.instructions import OPS, Op
 from interp.syntax.shapes import I8X16, Shape
 from interp.syntax.types import F32, F64, I32, I64, V128, ValType
@@ -155,3 +158,111 @@ def terms(draw: st.DrawFn, t: ValType, depth: int) -> Term:
 )
 def test_random_terms(some: list[Term], operands: list[tuple[int, ...]]) -> None:
     check_terms(some, PARAMS, operands)
+
+
+# ---- Variables that hold vectors, which may be kept as their lanes.
+
+LANES = {"f32x4": 4, "f64x2": 2, "i32x4": 4}
+OPERATORS = {
+    "f32x4": ("add", "sub", "mul", "div", "min", "max", "eq", "lt", "ge"),
+    "f64x2": ("add", "sub", "mul", "div", "min", "max", "ne", "gt", "le"),
+    "i32x4": ("add", "sub", "mul", "eq", "lt_s", "gt_u"),
+}
+UNARY = {"f32x4": ("abs", "neg", "sqrt"), "f64x2": ("abs", "neg", "sqrt"), "i32x4": ("abs", "neg")}
+VECTORS = ("$a", "$b", "$c", "$d")
+
+
+class Body:
+    """Makes up code with vectors in locals. `shapes` are those of its operators; where there is one, vectors are taken
+    apart."""
+
+    def __init__(self, random: Random) -> None:
+        self.pick = random.choice
+        self.below = random.randrange
+        self.shapes = random.choice((["f32x4"], ["f64x2"], ["i32x4"], list(LANES)))
+
+    def address(self) -> str:
+        return f"(i32.and (local.get $i) (i32.const {self.pick((0xF0, 0xFF, 0))}))"
+
+    def vector(self, depth: int) -> str:
+        shape, lane = self.pick(self.shapes), self.below(2)
+        scalar = f"({shape[:3]}.load (i32.const {4 * self.below(12)}))"
+        kind = self.below(13 if depth else 4)
+        if kind < 3:
+            return f"(local.get {self.pick(VECTORS)})"
+        if kind == 3:
+            load = f"(v128.load offset={self.pick((0, 16, 4))} {self.address()})"
+            constant = "(v128.const i32x4 0x3f800000 2 0x7fc00000 0xbf800000)"
+            return self.pick((load, load, constant, f"({shape}.splat {scalar})"))
+        a, b = self.vector(depth - 1), self.vector(depth - 1)
+        if kind < 9:
+            return f"({shape}.{self.pick(OPERATORS[shape])} {a} {b})"
+        if kind < 11:
+            return self.pick(
+                (f"({shape}.{self.pick(UNARY[shape])} {a})", f"({shape}.replace_lane {lane} {a} {scalar})")
+            )
+        whole = (
+            f"(v128.bitselect {a} {b} (local.get {self.pick(VECTORS)}))",
+            f"(v128.{self.pick(('and', 'or', 'xor'))} {a} {b})",
+            f"(select {a} {b} (i32.and (local.get $i) (i32.const 1)))",
+            f"(call $same {a})",
+        )
+        return self.pick(whole)
+
+    def seen(self) -> str:
+        shape = self.pick(self.shapes)
+        lane = f"({shape}.extract_lane {self.below(LANES[shape])} {self.vector(1)})"
+        bits = {"f32x4": f"(i64.extend_i32_u (i32.reinterpret_f32 {lane}))", "f64x2": f"(i64.reinterpret_f64 {lane})"}
+        value = bits.get(shape, f"(i64.extend_i32_u {lane})")
+        if self.below(4) == 0:
+            test = self.pick(("v128.any_true", "i32x4.all_true", "i32x4.bitmask"))
+            value = f"(i64.extend_i32_u ({test} {self.vector(1)}))"
+        return f"(local.set $h (i64.add (i64.mul (local.get $h) (i64.const 31)) {value}))"
+
+    def statement(self, depth: int) -> str:
+        kind = self.below(12)
+        if kind < 2:
+            return self.seen()
+        if kind == 2:
+            return f"(v128.store offset={self.pick((0, 16, 4))} {self.address()} {self.vector(2)})"
+        if kind == 3 and depth:
+            then, otherwise = (self.statement(depth - 1) for _ in range(2))
+            return f"(if (i32.and (local.get $i) (i32.const 1)) (then {then}) (else {otherwise}))"
+        if kind == 4 and depth:
+            step = "(local.set $i (i32.add (local.get $i) (i32.const 1)))"
+            body = " ".join([self.statement(0) for _ in range(3)])
+            return f"(loop {body} {step} (br_if 0 (i32.and (local.get $i) (i32.const 7))))"
+        if kind == 5:
+            leave = f"(br_if 0 {self.vector(1)} (i32.and (local.get $i) (i32.const 2))) drop"
+            return f"(local.set {self.pick(VECTORS)} (block (result v128) {leave} {self.vector(1)}))"
+        return f"(local.set {self.pick(VECTORS)} {self.vector(3)})"
+
+
+def vector_function(name: str, random: Random) -> str:
+    """A function of two vectors and a number."""
+    body = Body(random)
+    code = " ".join([body.statement(2) for _ in range(random.randrange(3, 9))])
+    stores = [f"(v128.store offset={256 + 16 * k} (i32.const 0) (local.get {v}))" for k, v in enumerate(VECTORS)]
+    head = "(param $a v128) (param $b v128) (param $i i32) (result i64 v128)"
+    locals_ = "(local $c v128) (local $d v128) (local $h i64)"
+    return f'(func (export "{name}") {head} {locals_} {code} {" ".join(stores)} (local.get $h) (local.get $c))'
+
+
+@settings(max_examples=8, deadline=None, phases=(Phase.generate,))
+@given(st.integers(0, 2**32))
+def test_variables_that_hold_vectors(seed: int) -> None:
+    random = Random(seed)  # noqa: S311
+    functions = [vector_function(str(k), random) for k in range(10)]
+    data = "".join(f"\\{random.choice((0, 0, 0x3F, 0x80, 0x7F, 0xC0, random.getrandbits(8))):02x}" for _ in range(320))
+    same = '(memory (export "memory") 1) (func $same (param v128) (result v128) (local.get 0))'
+    text = f'(module {same} (data (i32.const 0) "{data}") {" ".join(functions)})'
+    vectors = [1.5, -0.0, float("inf"), 2.0**-140, 3.25e10]
+    calls = []
+    for k in range(40):
+        lanes = [
+            random.choice([fbits(32, random.choice(vectors)), 0x7FA00001, random.getrandbits(32)]) for _ in range(8)
+        ]
+        a, b = (sum(lane << 32 * n for n, lane in enumerate(part)) for part in (lanes[:4], lanes[4:]))
+        calls.append((str(k % 10), a, b, random.choice((0, 1, 3, 6, 16, 255))))
+    for limits in (Limits(), Limits(fuel=200)):
+        assert_same(text, calls, limits)
