@@ -189,6 +189,8 @@ ENDLESS = """(module (tag $e) (type $v (func)) (table funcref (elem $tail)) (mem
   (func (export "loop") (loop (br 0)))
   (func (export "loops") (local i32) (loop (loop (br_if 0 (i32.and (local.tee 0 (i32.add (local.get 0) (i32.const 1)))
     (i32.const 7)))) (br 0)))
+  (func (export "counted loop") (local i32) (loop (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+    (br_if 0 (i32.ne (local.get 0) (i32.const -2)))))
   (func $tail (export "tail") (return_call $tail))
   (func (export "indirect") (return_call_indirect (type $v) (i32.const 0)))
   (func $f (param i32) (result i32) (if (result i32) (local.get 0) (then (i32.add (call $f (i32.sub (local.get 0)
@@ -198,7 +200,18 @@ ENDLESS = """(module (tag $e) (type $v (func)) (table funcref (elem $tail)) (mem
   (func (export "handler around a loop") (try_table (catch_all 0) (loop (br 0))))
   (func (export "fill") (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) (br 0)))
   (func (export "table") (loop $l (br_table $l $l $l (i32.const 1)))))"""
-NAMES = ("loop", "loops", "tail", "indirect", "recursion", "handlers", "handler around a loop", "fill", "table")
+NAMES = (
+    "loop",
+    "loops",
+    "counted loop",
+    "tail",
+    "indirect",
+    "recursion",
+    "handlers",
+    "handler around a loop",
+    "fill",
+    "table",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -268,3 +281,18 @@ def test_usual_limit() -> None:
         assert outcome(exports[name], 9_500) == (9_500,)
         assert outcome(exports[name], 11_000) is ExhaustionKind.CALL_STACK
         assert outcome(exports[name], 9_500) == (9_500,)
+
+
+def test_depth_is_right_again_after_errors_of_the_host() -> None:
+    store, found = store_of("compiled", Limits(max_call_depth=20)), {}
+    module = compiled("compiled", NESTED)
+
+    def interrupted(n: int) -> int:
+        raise KeyboardInterrupt(n)
+
+    found |= store.instantiate(module, [store.func_alloc(module.imports[0].type, interrupted)]).exports
+    for _ in range(30):
+        with pytest.raises(KeyboardInterrupt):
+            found["host"](3)
+    assert outcome(found["call"], 19) == (19,)
+    assert outcome(found["call"], 20) is ExhaustionKind.CALL_STACK

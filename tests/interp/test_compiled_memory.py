@@ -19,7 +19,7 @@ from interp.engine import Limits
 from interp.errors import TrapKind
 from interp.execution.values import ibytes
 from interp.syntax.instructions import OPS, Op
-from interp.syntax.types import I32, AddrType, FuncType, MemType
+from interp.syntax.types import I32, AddrType, FuncType, GlobalType, MemType
 from interp.syntax.types import Limits as Size
 
 ROWS = {op.mnemonic: op for op in OPS if op.kind in ("load", "store", "vload", "vstore", "vload_lane", "vstore_lane")}
@@ -294,3 +294,47 @@ def test_all_of_4_gib() -> None:
     exports: Any = store.instantiate(compiled("compiled", text), [memory]).exports
     assert [exports["f"](x) for x in (-4, -8, -12, 0)] == [5, 0, 0, 0]
     assert outcome(exports["f"], -3) == TrapKind.MEMORY_OUT_OF_BOUNDS
+
+
+ALIASES = """(module (import "m" "a" (memory $a 1)) (import "m" "a" (memory $b 1))
+  (import "m" "g" (global $g (mut i32))) (import "m" "g" (global $h (mut i32)))
+  (func (export "memories") (param i32) (result i32) (local i32)
+    (i32.load $a (local.get 0)) (i32.store $b (local.get 0) (i32.const 77))
+    (local.set 1 (i32.add (i32.load $a (local.get 0)) (i32.const 1))) (local.get 1) i32.add)
+  (func (export "growing") (param i32) (result i32)
+    (i32.mul (i32.load $a (local.get 0)) (i32.const 3)) (i32.store $b (local.get 0) (i32.const 99))
+    (drop (memory.grow $b (i32.const 1))) (i32.load $a (i32.const 70000)) i32.add (i32.load $b (local.get 0)) i32.add)
+  (func (export "globals") (param i32) (result i32)
+    (i32.add (global.get $g) (i32.const 1)) (global.set $h (i32.add (local.get 0) (i32.const 55)))
+    (global.get $g) i32.sub))"""
+
+
+def test_what_is_imported_twice() -> None:
+    """The same memory and the same global under two indices."""
+    outcomes = []
+    for name in ("reference", "compiled"):
+        store = store_of(name)
+        memory = store.mem_alloc(MemType(AddrType.I32, Size(1, None)))
+        global_ = store.global_alloc(GlobalType(True, I32), 7)
+        imports = [memory, memory, global_, global_]
+        exports: Any = store.instantiate(compiled(name, ALIASES), imports).exports
+        outcomes.append([outcome(exports[call], x) for call in exports for x in (8, 8, 6)])
+    assert outcomes[0] == outcomes[1]
+
+
+OWNER = """(module (memory (export "m") 1) (func (export "g") (param i32) (result i32)
+  (i32.store (i32.const 8) (i32.const 3)) (drop (memory.grow (local.get 0)))
+  (i32.store (i32.const 65536) (i32.const 41)) (i32.load (i32.const 8))))"""
+USER = """(module (import "m" "m" (memory 1)) (import "m" "g" (func $g (param i32) (result i32)))
+  (func (export "f") (param i32) (result i32)
+    (i32.load (local.get 0)) (call $g (i32.const 1)) (i32.load (i32.const 65536)) i32.add i32.add))"""
+
+
+def test_a_memory_that_another_instance_grows() -> None:
+    outcomes = []
+    for name in ("reference", "compiled"):
+        store = store_of(name, Limits(max_memory_pages=4))
+        owner: Any = store.instantiate(compiled(name, OWNER), []).exports
+        users: list[Any] = [store.instantiate(compiled(name, USER), [owner["m"], owner["g"]]).exports for _ in range(2)]
+        outcomes.append([outcome(user["f"], 8) for _ in range(3) for user in users])
+    assert outcomes[0] == outcomes[1] == [(44,), *[(47,)] * 5]
