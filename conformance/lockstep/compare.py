@@ -24,7 +24,7 @@ from interp.errors import ExhaustionKind, TrapKind
 from interp.validation.modules import ValidModule, validate
 
 FUEL = 3_000
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 60.0
 CALL_DEPTH = 200
 MAX_CALLS = 16
 MAX_TIGHT = 6
