@@ -4,6 +4,7 @@ as in Wasmtime; and a valid module runs as it does there.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ except ImportError:  # not on Windows, where only time is bounded
     resource = None  # type: ignore[assignment]
 
 MEGABYTE = 1 << 20
-STATM = Path("/proc/self/statm")
+STATM, STATUS = Path("/proc/self/statm"), Path("/proc/self/status")
+PEAK = re.compile(rb"^VmHWM:\s*(\d+) kB", re.MULTILINE)
 PAGE_BYTES = 4096 if resource is None else resource.getpagesize()
 HANG_SECONDS = 30.0
 """After so much processor time, decoding and validation are ended."""
@@ -62,8 +64,13 @@ def memory_used() -> tuple[int, int]:
 
 
 def peak_memory() -> int:
-    """The most bytes of memory that this process has had so far; 0 where the system does not tell."""
-    return 0 if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """The most bytes of memory that this process has had so far; 0 where the system does not tell. What getrusage
+    tells is no use: a process that was started by a large one begins with the peak of that one."""
+    try:
+        found = PEAK.search(STATUS.read_bytes())
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from conformance.fuzz import properties
-from conformance.fuzz.campaign import Campaign, Runner, summary
+from conformance.fuzz.campaign import Campaign, Runner, _Worker, summary
 from conformance.fuzz.cases import CaseKind, make_case, random_of
 from conformance.fuzz.cli import app
 from conformance.fuzz.corpus import Corpus, CorpusError, load_corpus
@@ -51,6 +51,24 @@ def test_a_small_campaign_finds_nothing(corpus: Corpus) -> None:
     )
     assert report.cases == CASES
     assert set(report.kinds) == {kind.name.lower() for kind in CaseKind}
+
+
+def test_workers_of_a_large_process_run_many_cases(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peak of the parent's memory is not theirs."""
+    large = bytearray(2 * GENEROUS.bytes)
+    large[::4096] = b"x" * len(large[::4096])
+    started = []
+    start = _Worker.start
+
+    def counted(campaign: Campaign) -> _Worker:
+        started.append(campaign)
+        return start(campaign)
+
+    monkeypatch.setattr(_Worker, "start", counted)
+    report = Runner(Campaign(SEED, 30, corpus, jobs=1, bounds=GENEROUS)).run()
+    assert report.cases == 30
+    assert len(started) == 1
+    assert large
 
 
 def test_cases_follow_from_seed_and_number(corpus: Corpus, tmp_path: Path) -> None:
