@@ -258,10 +258,10 @@ class LinkedInstance:
         """g: a global"""
         return self.moduleinst.globals[x]
 
-    def memory(self, name: str, x: int, _: int, letter: str) -> Any:
-        """m: the bytes of a memory, or a view of them."""
+    def memory(self, name: str, x: int, start: int, letter: str) -> Any:
+        """m: the bytes of a memory, or a view of them that begins at an address."""
         mem = self.moduleinst.mems[x]
-        return views_of(mem).use(letter, self.namespace, name) if letter else mem.bytes
+        return views_of(mem).use(letter, start, self.namespace, name) if letter else mem.bytes
 
     def calls(self, name: str, x: int, y: int, _: str) -> list[Any]:
         """c: what to call by the elements of table x if they have type y."""

@@ -6,7 +6,7 @@ Spec: exec/runtime#memory-instances, exec/runtime#table-instances
 from __future__ import annotations
 
 from collections.abc import Callable
-from struct import Struct
+from struct import Struct, calcsize
 from struct import error as StructError  # noqa: N812
 from typing import Any, Never
 
@@ -20,24 +20,27 @@ Namespace = dict[str, Any]
 
 
 class Views:
-    """Native views of the bytes of a memory, by format; given up while the memory grows, and renewed wherever they are
-    used."""
+    """Native views of the bytes of a memory, by format and by where they begin; given up while the memory grows, and
+    renewed wherever they are used."""
 
     def __init__(self, mem: MemInst) -> None:
         self.mem = mem
-        self.views: dict[str, memoryview] = {}
-        self.users: list[tuple[Namespace, str, str]] = []
+        self.views: dict[tuple[str, int], memoryview] = {}
+        self.users: list[tuple[Namespace, str, tuple[str, int]]] = []
 
-    def use(self, letter: str, namespace: Namespace, name: str) -> memoryview:
+    def use(self, letter: str, start: int, namespace: Namespace, name: str) -> memoryview:
         """A view, which `namespace` will have under `name`."""
-        self.users.append((namespace, name, letter))
-        return self.view(letter)
+        self.users.append((namespace, name, (letter, start)))
+        return self.view((letter, start))
 
-    def view(self, letter: str) -> memoryview:
-        """A view."""
-        found = self.views.get(letter)
+    def view(self, key: tuple[str, int]) -> memoryview:
+        """A view of whole numbers, of as many as there are from `start` on."""
+        found = self.views.get(key)
         if found is None:
-            found = self.views[letter] = memoryview(self.mem.bytes).cast(letter)  # type: ignore[call-overload]
+            letter, start = key
+            data = memoryview(self.mem.bytes)[start:]
+            data = data[: len(data) - len(data) % calcsize(letter)]
+            found = self.views[key] = data.cast(letter)  # type: ignore[call-overload]
         return found
 
     def release(self) -> None:
@@ -48,8 +51,8 @@ class Views:
 
     def renew(self) -> None:
         """Views of the bytes as they are now."""
-        for namespace, name, letter in self.users:
-            namespace[name] = self.view(letter)
+        for namespace, name, key in self.users:
+            namespace[name] = self.view(key)
 
 
 def views_of(mem: MemInst) -> Views:

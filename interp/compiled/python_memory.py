@@ -2,7 +2,8 @@
 
 Memory is reached through the bytearray `m0` and native views of it (`m0I`, `m0d` …, named by their formats in the
 module `struct`), whose indices are addresses divided by the width; where an address may not be a multiple of it, it is
-tested first, and functions with names like `ld0I` and `st0I` do what the views cannot. An index beyond the end raises
+tested first, and functions with names like `ld0I` and `st0I` do what the views cannot. A constant part of an address
+is that of a view that begins there: `m0_64I[x]` saves the addition of `m0I[x + 16]`. An index beyond the end raises
 IndexError, which `interp.compiled.traps` makes a trap; it is never negative.
 
 Spec: exec/instructions#memory-instructions
@@ -28,6 +29,12 @@ FORMATS = {(8, False): "B", (8, True): "b", (16, False): "H", (16, True): "h", (
            (64, False): "Q", (64, True): "q"}  # fmt: skip
 """Width in bits and signedness of an access -> the format of the view."""
 
+MAX_VIEWS = 32
+"""Views of a function that begin behind the start of a memory: each is made anew where the memory grows."""
+
+MAX_START = 1 << 31
+"""Where such views begin at the latest."""
+
 
 class MemoryWriter(ValueWriter):
     """Writes memory instructions. `native` says that views are little-endian, as memory is; `timed` that a deadline
@@ -41,6 +48,7 @@ class MemoryWriter(ValueWriter):
         self.indexed: dict[tuple[str, int], int] = {}
         self.shared: dict[str, tuple[str, str]] = {}
         self.inline: dict[str, Text] = {}
+        self.views: set[str] = set()
 
     def share(self, text: str, variable: str) -> str:
         """A name for the value of a text that reads one variable, the same as long as that does not change."""
@@ -91,16 +99,19 @@ class MemoryWriter(ValueWriter):
 
     def address(self, base: Expr, offset: int = 0) -> Text:
         """An effective address: the exact address and the offset."""
+        return self.plus(*self.terms(base, offset))
+
+    def terms(self, base: Expr, offset: int) -> tuple[Text, int]:
+        """An effective address as the sum of an integer and a constant."""
         N = 32 if base.type is I32 else 64
         t, c = self.affine(base)
         lo, hi = t.lo + c, t.hi + c
         if lo >> N == hi >> N:
             # All of the range wraps around in the same way, mostly not at all.
-            c -= lo >> N << N
-            return self.plus(t, c + offset)
+            return t, c - (lo >> N << N) + offset
         name = self.hoist_name()
         self.assign_integer(name, self.plus(t, c), N)
-        return self.plus(Text(name, ATOM, 0, MASK[N]), offset)
+        return Text(name, ATOM, 0, MASK[N]), offset
 
     def plus(self, t: Text, c: int) -> Text:
         """The sum of an integer and a constant."""
@@ -154,15 +165,26 @@ class MemoryWriter(ValueWriter):
         t = self.exact(base)
         return Text(f"{paren(t.text, t.prec, SHIFT)} >> {shift}", SHIFT, t.lo >> shift, t.hi >> shift), 0
 
-    def element(self, base: Expr, offset: int, shift: int) -> str:
-        """The index of an aligned access."""
+    def element(self, memory: int, letter: str, base: Expr, offset: int, shift: int) -> str:
+        """The text of an aligned place."""
         t, c = self.index(base, shift)
         bits = (32 if base.type is I32 else 64) - shift
         lo, hi = t.lo + c, t.hi + c
         if lo >> bits == hi >> bits:
-            return self.plus(t, c - (lo >> bits << bits) + (offset >> shift)).text
+            return self.place(memory, letter, t, c - (lo >> bits << bits) + (offset >> shift), shift)
         whole = self.plus(t, c)
-        return self.plus(Text(f"{paren(whole.text, whole.prec, AND)} & {MASK[bits]}", AND, 0, 0), offset >> shift).text
+        index = Text(f"{paren(whole.text, whole.prec, AND)} & {MASK[bits]}", AND, 0, MASK[bits])
+        return self.place(memory, letter, index, offset >> shift, shift)
+
+    def place(self, memory: int, letter: str, index: Text, c: int, shift: int) -> str:
+        """The text of an item of a view: the one at the sum of an index and a constant."""
+        view = f"m{memory}{letter if letter != 'B' else ''}"
+        if index.text and index.lo >= 0 and 0 < c << shift < MAX_START:
+            later = f"m{memory}_{c << shift}{letter or 'B'}"
+            if later in self.views or len(self.views) < MAX_VIEWS:
+                self.views.add(later)
+                return f"{later}[{index.text}]"
+        return f"{view}[{self.plus(index, c).text}]"
 
     # ---- Loads and stores.
 
@@ -178,8 +200,7 @@ class MemoryWriter(ValueWriter):
         signed = signed or do.results[0] in self.signs
         letter = {F32: "f", F64: "d"}.get(t) or FORMATS[width, signed]
         if width == 8:
-            view = f"m{memarg.memidx}" if letter == "B" else f"m{memarg.memidx}b"
-            text = f"{view}[{self.byte_index(base, memarg.offset)}]"
+            text = self.byte(memarg.memidx, letter, base, memarg.offset)
         else:
             text = self.access(base, memarg, (width >> 3).bit_length() - 1, letter)
         prec = POSTFIX if text.endswith("]") else CONDITIONAL
@@ -204,6 +225,10 @@ class MemoryWriter(ValueWriter):
         else:
             self.assign_integer(name, text, int(t.value[1:]))
 
+    def byte(self, memory: int, letter: str, base: Expr, offset: int) -> str:
+        """The text of a byte."""
+        return self.place(memory, letter, *self.terms(base, offset), 0)
+
     def byte_index(self, base: Expr, offset: int) -> str:
         """The index of a byte."""
         return self.address(base, offset).text
@@ -212,31 +237,29 @@ class MemoryWriter(ValueWriter):
         """The text that reads a number."""
         memory, offset = memarg.memidx, memarg.offset
         if self.native and self.aligned(base, offset, shift):
-            return f"m{memory}{letter}[{self.element(base, offset, shift)}]"
+            return self.element(memory, letter, base, offset, shift)
         if not self.native or (base.zeros >= shift and offset & MASK[shift]):
             return f"ld{memory}{letter}({self.byte_index(base, offset)})"
-        name, quotient, offset = self.tested(base, offset, shift)
+        name, index, offset = self.tested(base, offset, shift)
         slow = f"{name} + {offset}" if offset else name
         rest = self.rest(base, name, shift)
-        return f"m{memory}{letter}[{quotient}] if not {rest} else ld{memory}{letter}({slow})"
+        place = self.place(memory, letter, index, offset >> shift, shift)
+        return f"{place} if not {rest} else ld{memory}{letter}({slow})"
 
     def rest(self, base: Expr, name: str, shift: int) -> str:
         """What is left of an address divided by the width; a name where it is asked for again."""
         text = f"{name} & {MASK[shift]}"
         return self.share(text, name) if base.op == VAR and self.indexed.get((name, shift), 0) > 1 else text
 
-    def tested(self, base: Expr, offset: int, shift: int) -> tuple[str, str, int]:
+    def tested(self, base: Expr, offset: int, shift: int) -> tuple[str, Text, int]:
         """For an address that may be no multiple of the width: what to test, the index if it is one, and what is to be
         added to what was tested."""
-        if offset & MASK[shift]:
-            name = self.location(base, MemArg(0, offset))
-            return name, f"{name} >> {shift}", 0
-        name = self.location(base, MemArg(0, 0))
+        odd = offset & MASK[shift]
+        name = self.location(base, MemArg(0, offset if odd else 0))
         quotient = f"{name} >> {shift}"
-        if base.op == VAR and self.indexed.get((name, shift), 0) > 1:
-            quotient = self.share(quotient, name)
-            return name, f"{quotient} + {offset >> shift}" if offset else quotient, offset
-        return name, f"{name} + {offset} >> {shift}" if offset else quotient, offset
+        if not odd and base.op == VAR and self.indexed.get((name, shift), 0) > 1:
+            return name, Text(self.share(quotient, name), ATOM, 0, MASK[64]), offset
+        return name, Text(quotient, SHIFT, 0, MASK[64]), 0 if odd else offset
 
     def store(self, do: Do) -> None:
         """A store."""
@@ -245,8 +268,8 @@ class MemoryWriter(ValueWriter):
         base, e = do.args
         memory, offset = memarg.memidx, memarg.offset
         if width == 8:
-            index = self.byte_index(base, offset)
-            self.line(f"m{memory}[{index}] = {self.low(e, 8)}")
+            place = self.byte(memory, "", base, offset)
+            self.line(f"{place} = {self.low(e, 8)}")
             return
         shift = (width >> 3).bit_length() - 1
         letter = {F32: "f", F64: "d"}.get(t) or FORMATS[width, False]
@@ -261,28 +284,28 @@ class MemoryWriter(ValueWriter):
             else:
                 text = self.low_bits(value, width)
         if self.native and self.aligned(base, offset, shift):
-            self.line(f"m{memory}{letter}[{self.element(base, offset, shift)}] = {text}")
+            self.line(f"{self.element(memory, letter, base, offset, shift)} = {text}")
         elif not self.native or (base.zeros >= shift and offset & MASK[shift]):
             self.line(f"st{memory}{letter}({self.byte_index(base, offset)}, {text})")
         else:
             if not text.isidentifier() and not text.isdigit():
                 text = self.hoist(text)
-            name, quotient, offset = self.tested(base, offset, shift)
+            name, index, offset = self.tested(base, offset, shift)
             slow = f"{name} + {offset}" if offset else name
             self.line(f"if {self.rest(base, name, shift)}: st{memory}{letter}({slow}, {text})")
-            self.line(f"else: m{memory}{letter}[{quotient}] = {text}")
+            self.line(f"else: {self.place(memory, letter, index, offset >> shift, shift)} = {text}")
 
     def store_f32(self, e: Expr, base: Expr, memarg: MemArg) -> None:
         """A NaN is written by its bits."""
         memory, offset = memarg.memidx, memarg.offset
         text = self.atom(e)
         if self.native and self.aligned(base, offset, 2):
-            index = self.element(base, offset, 2)
+            place = self.element(memory, "f", base, offset, 2)
             if e.op == CONST and text[0] != "k":
-                self.line(f"m{memory}f[{index}] = {text}")
+                self.line(f"{place} = {text}")
                 return
             slow = self.slow_address(base, offset)
-            self.line(f"if {text} == {text}: m{memory}f[{index}] = {text}")
+            self.line(f"if {text} == {text}: {place} = {text}")
             self.line(f"else: st{memory}f({slow}, {text})")
         else:
             self.line(f"st{memory}f({self.byte_index(base, offset)}, {text})")
