@@ -9,7 +9,7 @@ Spec: exec/instructions#exec-loop
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from interp.compiled.facts import MIRRORED, NEGATED, RULES, Fact, Facts, constant
@@ -114,6 +114,10 @@ class Count:
 
     `entered` says that the relation holds before the first turn too. Where the variable is stepped in every turn
     (`steady`), there are at most `turns` turns after the first one.
+
+    `others` are the locals that are stepped once a turn: by how much (signed), and what holds of them in the loop;
+    `starts` is what holds before it of them and of the bound. Unless the variable is `used_behind` the loop, it need
+    not have its last value.
     """
 
     relation: Relation
@@ -123,6 +127,9 @@ class Count:
     turns: int
     entered: bool
     steady: bool = False
+    others: dict[str, tuple[int, Fact]] = field(default_factory=dict)
+    starts: Facts = field(default_factory=dict)
+    used_behind: bool = True
 
 
 def bound_of(relation: Relation, entry: Facts, full: Fact) -> tuple[Fact, tuple[int, str | None, int]] | None:

@@ -187,12 +187,26 @@ def refine(facts: Facts, condition: Expr, holds: bool) -> None:
 
 
 def narrow(facts: Facts, e: Expr, lo: int, hi: int) -> None:
-    """The variable e lies in lo <= e <= hi too; nothing is added where that contradicts what is known."""
-    if e.op != "var":
-        return
-    lo, hi = max(e.lo, lo), min(e.hi, hi)
-    if lo <= hi:
-        facts[e.imm] = (lo, hi, e.zeros)
+    """The variable e lies in lo <= e <= hi too, or a variable and a constant have such a sum; nothing is added where
+    that contradicts what is known."""
+    if e.op == "var":
+        known = facts.get(e.imm, (e.lo, e.hi, e.zeros))
+        lo, hi = max(e.lo, known[0], lo), min(e.hi, known[1], hi)
+        if lo <= hi:
+            facts[e.imm] = (lo, hi, max(e.zeros, known[2]))
+    elif e.op == "iadd" and e.args[1].op == "const":
+        v, c = e.args[0], e.args[1].imm
+        full = MASK[e.params[0]]
+        lo, hi = (max(e.lo, lo) - c) & full, (min(e.hi, hi) - c) & full
+        if lo <= hi:
+            narrow(facts, v, lo, hi)
+        elif v.op == "var":
+            # The range wraps around: of its two parts, only one may be possible.
+            known = facts.get(v.imm, (v.lo, v.hi, v.zeros))
+            if max(known[0], v.lo) > hi:
+                narrow(facts, v, lo, full)
+            elif min(known[1], v.hi) < lo:
+                narrow(facts, v, 0, hi)
 
 
 def compare(facts: Facts, relation: str, a: Expr, b: Expr, N: int) -> None:

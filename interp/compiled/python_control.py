@@ -190,7 +190,8 @@ class ControlWriter(LineWriter):
             lines.append((self.indent + 1, "pass", -1))
         constant, variable, sign = count.bound
         wraps = not sign and constant > MASK[WIDTHS[self.types[name]]]
-        lines.append((self.indent, f"else: {name} = 0" if wraps else f"else: {name} += {step}", -1))
+        if count.used_behind:
+            lines.append((self.indent, f"else: {name} = 0" if wraps else f"else: {name} += {step}", -1))
         bound = variable if sign == 1 else f"{constant} - {variable}" if sign else str(constant)
         by = "" if step == 1 else f", {step}"
         header = f"for {name} in range({name}, {bound}{by}):"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from interp.compiled.python_conditions import CONDITIONS
 from interp.compiled.structure import Choice, If, Node
-from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr
+from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr, reads
 from interp.syntax.types import F32
 
 ALWAYS = frozenset({
@@ -24,16 +24,11 @@ ALWAYS = frozenset({
 """Functions that are written so that their operands are always evaluated, each once."""
 
 
-def uses(e: Expr, name: str) -> int:
-    """How often an expression reads a variable."""
-    return int(e.imm == name) if e.op == VAR else sum([uses(arg, name) for arg in e.args])
-
-
 def always(e: Expr, name: str) -> bool:
     """Whether the one place where an expression reads a variable is evaluated whatever else is."""
     if e.op == VAR:
         return True
-    arg = next(arg for arg in e.args if uses(arg, name))
+    arg = next(arg for arg in e.args if reads(arg, name))
     fits = e.op in ALWAYS or (e.op == SELECT and arg is e.args[0])
     fits = fits or (e.op == "iand" and (arg.op not in CONDITIONS or arg is e.args[0]))
     return fits and always(arg, name)
@@ -41,7 +36,7 @@ def always(e: Expr, name: str) -> bool:
 
 def fits(e: Expr, name: str) -> bool:
     """Whether an expression reads a variable once, and always."""
-    return uses(e, name) == 1 and always(e, name)
+    return reads(e, name) == 1 and always(e, name)
 
 
 def is_load(node: Node) -> bool:

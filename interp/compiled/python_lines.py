@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from interp.compiled.python_data import STATEMENTS, DataWriter
-from interp.compiled.python_nans import any_nans
+from interp.compiled.python_nans import any_nans, unseen_nans
 from interp.compiled.python_signed import signed_variables
 from interp.compiled.structure import Node
-from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try
+from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try, divided
 from interp.syntax.types import I32, I64
 from interp.validation.context import Context
 
@@ -85,6 +85,7 @@ class LineWriter(DataWriter):
         self.options = options
         self.types = function.types
         self.any_nans = any_nans(function)
+        self.unseen_nans = unseen_nans(function)
         self.signs = signed_variables(function)
         self.lines: list[tuple[int, str, int]] = []
         self.indent = 1
@@ -126,9 +127,10 @@ class LineWriter(DataWriter):
         """How often the statements of a sequence use each variable as an address."""
         counts: dict[tuple[str, int], int] = {}
         for node in nodes:
-            if isinstance(node, Do) and node.instr.op.kind in ("load", "store") and node.args[0].op == VAR:
-                key = (node.args[0].imm, (node.instr.op.params[1] >> 3).bit_length() - 1)
-                counts[key] = counts.get(key, 0) + 1
+            if isinstance(node, Do) and node.instr.op.kind in ("load", "store"):
+                shift = (node.instr.op.params[1] >> 3).bit_length() - 1
+                for name in divided(node.args[0], shift):
+                    counts[name, shift] = counts.get((name, shift), 0) + 1
         self.indexed = counts
 
     def put_off(self, node: Do) -> None:

@@ -207,12 +207,13 @@ class MemoryWriter(ValueWriter):
         return Text(text, prec, *((-SIGN[width], SIGN[width] - 1) if signed else (0, MASK[width])))
 
     def load(self, do: Do) -> None:
-        """A load; floats of 32 bits that are NaNs are read as integers, since views would quiet them."""
+        """A load; floats of 32 bits that are NaNs are read as integers, since views would quiet them; unless only
+        operators see them, to which all NaNs are the same."""
         t = do.instr.op.params[0]
         memarg: MemArg = do.instr.immediates[0]
         (name,), (base,) = do.results, do.args
         text = self.load_text(do)
-        if t is F64:
+        if t is F64 or name in self.unseen_nans:
             self.line(f"{name} = {text.text}")
         elif t is F32:
             address = self.slow_address(base, memarg.offset)

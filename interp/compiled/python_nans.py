@@ -1,5 +1,5 @@
 """Which f64 variables may hold a NaN of any bits: those that only operators assign, never a value that came from
-elsewhere with bits of its own.
+elsewhere with bits of its own. And which f32 variables may hold any NaN for another: those that only operators read.
 
 Spec: exec/numerics#aux-nans
 """
@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interp.compiled.python_values import ARITHMETIC
+from interp.compiled.scalarize import all_blocks, terminator_exprs
 from interp.compiled.tree import CONST, SELECT, VAR, Assign, Block, Expr, Function, Statement, Try
-from interp.syntax.types import F64
+from interp.syntax.types import F32, F64
 
 NEVER_BITS = ARITHMETIC | {"convert_s", "convert_u", "ffloor", "fceil", "ftrunc", "fnearest", "fmin", "fmax"}
 """Functions whose result has no bits that came from elsewhere: a number, or a NaN that is the canonical one or may be
 replaced by it."""
+
+
+BLIND = frozenset({"fadd", "fsub", "fmul", "fdiv", "fsqrt", "feq", "fne", "flt", "fgt", "fle", "fge"})
+"""Functions for whose results the bits of a NaN do not matter."""
 
 
 def statements(blocks: list[Block]) -> Iterator[Statement]:
@@ -47,6 +52,39 @@ def any_nans(function: Function) -> frozenset[str]:
                 candidates.discard(name)
                 changed = True
     return frozenset(candidates)
+
+
+def unseen_nans(function: Function) -> frozenset[str]:
+    """The variables of whose NaNs the bits do not matter: they are operands, or assigned to such variables."""
+    candidates = {name for name, t in function.types.items() if t is F32}
+    copies: list[tuple[str, str]] = []
+    if not candidates:
+        return frozenset()
+    for block in all_blocks(function.blocks):
+        for statement in block.statements:
+            if isinstance(statement, Assign):
+                for name, e in zip(statement.names, statement.exprs, strict=True):
+                    copies += [(name, seen) for seen in seen_by(e)]
+            else:
+                candidates.difference_update(*map(seen_by, statement.args))
+        candidates.difference_update(*map(seen_by, terminator_exprs(block)))
+    changed = True
+    while changed:
+        wrong = {seen for name, seen in copies if name not in candidates} & candidates
+        candidates -= wrong
+        changed = bool(wrong)
+    return frozenset(candidates)
+
+
+def seen_by(e: Expr) -> set[str]:
+    """The f32 variables whose bits decide about the value of an expression."""
+    if e.op == VAR:
+        return {e.imm} if e.type is F32 else set()
+    seen: set[str] = set()
+    for arg in e.args:
+        if e.op not in BLIND or arg.op != VAR:
+            seen |= seen_by(arg)
+    return seen
 
 
 def handlers(block: Block) -> Iterator[str]:

@@ -65,9 +65,11 @@ def function_name(op: str, params: tuple[Any, ...]) -> str:
 
 
 class ValueWriter(ConditionWriter):
-    """Writes values of all types. `any_nans` are the f64 variables that may hold a NaN of any bits."""
+    """Writes values of all types. `any_nans` are the f64 variables that may hold a NaN of any bits, `unseen_nans` the
+    f32 variables of whose NaNs the bits do not matter."""
 
     any_nans: frozenset[str] = frozenset()
+    unseen_nans: frozenset[str] = frozenset()
 
     def line(self, text: str) -> None:
         """One more line."""

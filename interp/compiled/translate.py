@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from interp.compiled.counting import Relation, derive, relation_of
-from interp.compiled.facts import RULES, Fact, Facts, constant, implies, join, refine, trailing_zeros
+from interp.compiled.facts import RULES, Fact, Facts, constant, implies, join, narrow, refine, trailing_zeros
 from interp.compiled.labels import Label, Region, exit_number, is_temp, widened
 from interp.compiled.scan import assigned
 from interp.compiled.simplify import COMMUTATIVE, simplify
@@ -336,16 +336,24 @@ class Translator:
         self.edge(otherwise, self.facts, (condition, False))
 
     def refine(self, facts: Facts, condition: Expr, holds: bool) -> None:
-        """Add to `facts` what follows from a condition: of the variables in it, and of those defined by them."""
+        """Add to `facts` what follows from a condition: of the variables in it, of those they are defined by, and of
+        those that are defined by these."""
         refine(facts, condition, holds)
-        if condition.reads:
-            for name, e in self.definitions.items():
-                if e.reads & condition.reads:
-                    lo, hi, zeros = facts.get(name) or FULL[e.type]
-                    derived = derive(e, facts)
-                    lo, hi = max(lo, derived[0]), min(hi, derived[1])
-                    if lo <= hi:
-                        facts[name] = lo, hi, max(zeros, derived[2])
+        reads = condition.reads
+        if not reads:
+            return
+        for name, e in self.definitions.items():
+            if reads >> int(name[1:]) & 1 and name in facts:
+                lo, hi, _ = facts[name]
+                narrow(facts, e, lo, hi)
+                reads |= e.reads
+        for name, e in self.definitions.items():
+            if e.reads & reads:
+                lo, hi, zeros = facts.get(name) or FULL[e.type]
+                derived = derive(e, facts)
+                lo, hi = max(lo, derived[0]), min(hi, derived[1])
+                if lo <= hi:
+                    facts[name] = lo, hi, max(zeros, derived[2])
 
     def check_guesses(self, header: Block, facts: Facts, last: Last) -> None:
         """A branch back to a loop: note the guesses that do not hold there, with what may be guessed instead."""

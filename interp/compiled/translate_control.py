@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from interp.compiled.counting import counted, secondary
-from interp.compiled.facts import Fact, join
+from interp.compiled.counting import Count, counted, secondary
+from interp.compiled.facts import Fact, Facts, join
 from interp.compiled.labels import Label, Region, is_temp
 from interp.compiled.scan import first_facts
 from interp.compiled.translate import FULL, WIDTH, Translator, translates
@@ -23,6 +23,7 @@ from interp.compiled.tree import (
     TailCall,
     Try,
 )
+from interp.execution.values import MODULUS, SIGN
 from interp.syntax.instructions import Catch, Instr
 from interp.syntax.types import I32, AbsHeapType, FuncType, RefType, as_functype
 
@@ -99,24 +100,31 @@ def loop(t: Translator, instr: Instr) -> None:
     relation = t.relations.get(instr.offset)
     count = None if relation is None else counted(t, relation, entry, header.state.last if header.state else None)
     if count is not None:
-        steps = t.assigned[instr.offset]
-        steady = int(count.relation.name[1:]) in steps.always and instr.offset not in t.unsteady
-        count = replace(count, steady=steady)
         label.relation = relation
-        header.count = count
-        known = {count.relation.name: count.fact}
-        for x, step in steps.once.items():
-            name = f"l{x}"
-            if steady and name not in known and isinstance(step, int):
-                N = WIDTH[t.types[name]]
-                fact = secondary(entry.get(name) or FULL[t.types[name]], step, count.turns, N)
-                if fact is not None:
-                    known[name] = fact
-        for name, fact in known.items():
-            t.facts[name] = fact
-            label.guesses.pop(name, None)
+        header.count = follow(t, label, count, entry)
     t.labels.append(label)
     t.stack.extend([t.var(name) for name in names])
+
+
+def follow(t: Translator, label: Label, count: Count, entry: Facts) -> Count:
+    """What follows from a loop being counted, of what it counts by and of the other locals that are stepped in it."""
+    steps = t.assigned[label.offset]
+    name, bound = count.relation.name, count.bound[1]
+    steady = int(name[1:]) in steps.always and label.offset not in t.unsteady
+    others = {name: (count.step, count.fact)} if isinstance(count.step, int) else {}
+    for x, step in steps.once.items():
+        other = f"l{x}"
+        if steady and other != name and isinstance(step, int):
+            N = WIDTH[t.types[other]]
+            fact = secondary(entry.get(other) or FULL[t.types[other]], step, count.turns, N)
+            if fact is not None:
+                others[other] = (step if step < SIGN[N] else step - MODULUS[N], fact)
+    for other, (_, fact) in [(name, (0, count.fact)), *others.items()]:
+        t.facts[other] = fact
+        label.guesses.pop(other, None)
+    needed = {*others, name} if bound is None else {*others, name, bound}
+    starts = {other: entry.get(other) or FULL[t.types[other]] for other in needed}
+    return replace(count, steady=steady, others=others, starts=starts)
 
 
 def guess(t: Translator, offset: int) -> dict[str, Fact]:

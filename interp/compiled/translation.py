@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from interp.compiled import translate_control, translate_data
 from interp.compiled.alignment import aligned_parameters, unaligned
+from interp.compiled.induction import count_by_indices
 from interp.compiled.scalarize import scalarize
 from interp.compiled.split import split_locals
 from interp.compiled.translate import MEMORY_END, Translator
@@ -22,14 +23,20 @@ def translate(context: Context, func: Func, memory_end: int = MEMORY_END, genera
     """A function of a valid module, whose context it is, as basic blocks. No memory of i32 addresses has more than
     `memory_end` bytes while it runs. Unless it is to be `general`, it may rely on parameters being aligned.
     """
-    function = Translator(context, func, memory_end).translate()
-    split_locals(function)
+    function = first_half(Translator(context, func, memory_end))
     aligned = {} if general else aligned_parameters(function)
     if aligned:
         before = sum(1 for _ in unaligned(function))
-        relying = Translator(context, func, memory_end, aligned).translate()
-        split_locals(relying)
+        relying = first_half(Translator(context, func, memory_end, aligned))
         if sum(1 for _ in unaligned(relying)) < before:
             function = relying
     scalarize(function)
+    return function
+
+
+def first_half(translator: Translator) -> Function:
+    """A function as it is translated, with a variable for each purpose."""
+    function = translator.translate()
+    count_by_indices(translator, function)
+    split_locals(function)
     return function

@@ -234,3 +234,17 @@ def successors(terminator: Terminator) -> Iterable[Block]:
     if isinstance(terminator, Try):
         return (*terminator.exits, *(handler.target for handler in terminator.handlers))
     return ()
+
+
+def reads(e: Expr, name: str) -> int:
+    """How often an expression reads a variable."""
+    return int(e.imm == name) if e.op == VAR else sum([reads(arg, name) for arg in e.args])
+
+
+def divided(e: Expr, shift: int) -> list[str]:
+    """The variables that are divided by 2**shift to find an index for an address."""
+    if e.op == VAR:
+        return [e.imm]
+    if e.op == "iadd" and all(arg.zeros >= shift for arg in e.args):
+        return [name for arg in e.args for name in divided(arg, shift)]
+    return []

@@ -1,0 +1,444 @@
+"""Loops that count by the index of what they read: pointers that are stepped along with a counter become multiples of
+it.
+
+In a counted loop (see `interp.compiled.counting`), a local that is stepped once a turn is a linear function of the
+turn. Where it is an address, and only used as one, its step and its division by the width of the access are saved by
+writing it as `(q << k) + c`: either q is what the loop counts by already, or nothing else needs that, and the loop
+counts by a new local from 0 on, or from the index of a pointer.
+
+Spec: exec/instructions#exec-loop
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from interp.compiled.counting import DIFFERS, Count, Relation
+from interp.compiled.facts import Fact, constant
+from interp.compiled.scalarize import terminator_exprs
+from interp.compiled.split import alive, assigned_names
+from interp.compiled.translate import WIDTH, Translator
+from interp.compiled.tree import (
+    CONST,
+    VAR,
+    Assign,
+    Block,
+    Branch,
+    Do,
+    Expr,
+    Function,
+    Jump,
+    Return,
+    Statement,
+    Switch,
+    TailCall,
+    Try,
+    divided,
+    reads,
+    successors,
+)
+from interp.execution.values import MASK, SIGN
+from interp.syntax.types import I32, ValType
+
+SHIFT_COST, ADD_COST, STEP_GAIN = 9, 11, 11
+"""Nanoseconds on one machine; what matters is which is more."""
+
+
+@dataclass(slots=True)
+class Uses:
+    """How the code of a loop uses a local besides stepping it: `indices` counts the addresses it is a term of, by the
+    exponents of the widths; `others` all else."""
+
+    indices: dict[int, int] = field(default_factory=dict)
+    others: int = 0
+
+    @property
+    def shift(self) -> int | None:
+        """The one exponent of all addresses; None if there are others, or other uses."""
+        return next(iter(self.indices)) if len(self.indices) == 1 and not self.others else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A local that is stepped once a turn: by how much (signed), what holds at its start and in the loop, where its
+    step stands in the last block, and how it is used."""
+
+    name: str
+    step: int
+    start: Fact
+    fact: Fact
+    at: int
+    uses: Uses
+
+    @property
+    def known(self) -> bool:
+        """Whether its value at the start is known."""
+        return self.start[0] == self.start[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What a loop counts by: a local that is stepped by `step`, its value at the start, and what holds of it; it may
+    be the index of a `pointer`."""
+
+    name: str
+    step: int
+    type: ValType
+    start: Expr
+    fact: Fact
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A local by the index q of its loop: (q << k) + c."""
+
+    k: int
+    c: int
+
+
+def count_by_indices(t: Translator, function: Function) -> None:
+    """Rewrite the loops of a function; not where exceptions are caught."""
+    if any(isinstance(block.terminator, Try) for block in function.blocks):
+        return
+    loops = [block for block in function.blocks if block.count is not None and block.back_edges == 1]
+    if loops:
+        living = alive(function)
+        for header in loops:
+            loop = CountedLoop(t, function, header, living)
+            if loop.fits():
+                loop.rewrite()
+
+
+class CountedLoop:
+    """One loop: its blocks, the last of which alone branches back, and where it leads to."""
+
+    def __init__(self, t: Translator, function: Function, header: Block, living: dict[Block, int]) -> None:
+        self.t = t
+        self.function = function
+        self.header = header
+        self.count: Count = header.count
+        self.living = living
+        self.latch = next(b for b in function.blocks if b.index >= header.index and header in successors(b.terminator))
+        self.blocks = self.body()
+        self.stepped: dict[str, Stepped] = {}
+
+    def body(self) -> set[Block]:
+        """The blocks from which the last one can be reached within the loop."""
+        found, waiting = {self.header, self.latch}, [self.latch]
+        while waiting:
+            block = waiting.pop()
+            if block is not self.header:
+                waiting += [source for source in block.sources if source not in found]
+                found.update(block.sources)
+        return found
+
+    def fits(self) -> bool:
+        """Whether the loop has the form that is rewritten."""
+        count = self.count
+        (entry,) = self.header.sources if len(self.header.sources) == 1 else (None,)
+        if not count.steady or not count.entered or isinstance(count.step, str) or entry is None:
+            return False
+        if not isinstance(entry.terminator, Jump) or not isinstance(self.latch.terminator, Branch):
+            return False
+        self.entry = entry
+        assigned = self.assignments()
+        bits = self.alive_behind()
+        for name, (step, fact) in count.others.items():
+            at = self.step_of(name, step, assigned)
+            if at is not None and not bits >> int(name[1:]) & 1 and not self.counts_inside(name):
+                start = count.starts[name]
+                self.stepped[name] = Stepped(name, step, start, fact, at, self.uses(name))
+        return (
+            count.relation.name in self.stepped or self.step_of(count.relation.name, count.step, assigned) is not None
+        )
+
+    def assignments(self) -> dict[str, int]:
+        """How often the loop assigns each variable."""
+        found: dict[str, int] = {}
+        for block in self.blocks:
+            for statement in block.statements:
+                for name in assigned_names(statement):
+                    found[name] = found.get(name, 0) + 1
+        return found
+
+    def alive_behind(self) -> int:
+        """A bit for each local that may be read when the loop was left."""
+        bits = 0
+        for block in self.blocks:
+            for target in successors(block.terminator):
+                if target not in self.blocks:
+                    bits |= self.living[target]
+        return bits
+
+    def step_of(self, name: str, step: int, assigned: dict[str, int]) -> int | None:
+        """Where the last block steps a local, if that is all that the loop assigns to it."""
+        if assigned.get(name) != 1:
+            return None
+        for at, statement in enumerate(self.latch.statements):
+            if isinstance(statement, Assign) and statement.names == (name,):
+                (e,) = statement.exprs
+                full = MASK[WIDTH[self.function.types[name]]]
+                steps = e.op == "iadd" and e.args[0].op == VAR and e.args[0].imm == name and e.args[1].op == CONST
+                return at if steps and e.args[1].imm == step & full else None
+        return None
+
+    def counts_inside(self, name: str) -> bool:
+        """Whether another loop inside counts by a local, or up to it."""
+        counts = [block.count for block in self.blocks if block.count is not None and block is not self.header]
+        inner = any(name in (count.relation.name, count.bound[1], count.step) for count in counts)
+        return inner or name == self.count.bound[1]
+
+    def uses(self, name: str) -> Uses:
+        """How the loop uses a local, apart from its step and the test at the end."""
+        uses, bit = Uses(), 1 << int(name[1:])
+        for block in self.blocks:
+            for statement in block.statements:
+                if isinstance(statement, Do):
+                    for number, e in enumerate(statement.args):
+                        if e.reads & bit:
+                            self.use(statement, number, e, name, uses)
+                elif statement.names != (name,):
+                    uses.others += sum(reads(e, name) for e in statement.exprs)
+            if block is not self.latch or name != self.count.relation.name:
+                uses.others += sum(reads(e, name) for e in terminator_exprs(block))
+        return uses
+
+    def use(self, statement: Do, number: int, e: Expr, name: str, uses: Uses) -> None:
+        """An operand of an instruction with effects uses a local."""
+        n = reads(e, name)
+        if number == 0 and statement.instr.op.kind in ("load", "store"):
+            shift = (statement.instr.op.params[1] >> 3).bit_length() - 1
+            found = divided(e, shift).count(name)
+            aligned = not statement.instr.immediates[0].offset & MASK[shift]
+            if found == n == 1 and aligned:
+                uses.indices[shift] = uses.indices.get(shift, 0) + 1
+                return
+        uses.others += n
+
+    # ---- What to count by.
+
+    def rewrite(self) -> None:
+        """Choose what the loop counts by, and write all that follows from it."""
+        old = self.count.relation.name
+        index = self.new_index()
+        counts_anew = index is not None
+        if index is None:
+            start = self.count.starts[old]
+            if start[0] != start[1]:
+                return
+            type_ = self.function.types[old]
+            index = Index(old, int(self.count.step), type_, self.t.const(type_, start[0]), self.count.fact)
+        replaced: dict[str, Linear] = {}
+        for name, stepped in self.stepped.items():
+            found = self.multiple(stepped, index) if counts_anew or name != old else None
+            if found is not None:
+                replaced[name] = found
+        if counts_anew:
+            if self.stepped[old].uses != Uses() and old not in replaced:
+                return
+            self.count_by(index)
+        if replaced:
+            self.replace(index, replaced)
+
+    def new_index(self) -> Index | None:
+        """A new local to count by, if nothing needs what the loop counts by now, or only addresses do."""
+        primary = self.stepped.get(self.count.relation.name)
+        if primary is None or self.function.types[primary.name] is not I32 or self.turns() is None:
+            return None
+        pointer = primary
+        if primary.uses == Uses():
+            pointers = [stepped for stepped in self.stepped.values() if self.is_pointer(stepped)]
+            if not pointers:
+                return None
+            pointer = max(pointers, key=lambda stepped: sum(stepped.uses.indices.values()))
+        elif not self.is_pointer(primary) or not (primary.uses.shift or primary.start[0] >= SIGN[32]):
+            return None
+        shift, t = pointer.uses.shift or 0, self.t
+        name, step = self.new_local(), pointer.step >> shift
+        if pointer.known:
+            hi = step * self.count.turns
+            return Index(name, step, I32, t.const(I32, 0), (0, hi, constant(step)[2])) if step > 0 else None
+        begin = self.variable(pointer.name, pointer.start)
+        start = t.expr("ishr_u", I32, (begin, t.const(I32, shift)), (32,))
+        lo, hi, zeros = pointer.fact
+        fact = (lo >> shift, hi >> shift, max(zeros - shift, 0))
+        if not 0 <= fact[0] + min(step, 0) <= fact[1] + max(step, 0) <= MASK[32]:
+            return None
+        return Index(name, step, I32, start, fact, pointer.name)
+
+    def new_local(self) -> str:
+        """A name that no local has yet."""
+        return f"l{sum(1 for name in self.function.types if name[0] == 'l')}"
+
+    def is_pointer(self, stepped: Stepped) -> bool:
+        """Whether a local is used as an address alone, and stepped by whole items."""
+        shift = stepped.uses.shift
+        if shift is None or self.function.types[stepped.name] is not I32:
+            return False
+        return not stepped.step & MASK[shift] and min(stepped.start[2], stepped.fact[2]) >= shift
+
+    def turns(self) -> Expr | None:
+        """How many turns the loop takes, computed before it; None if that takes a division."""
+        count, t = self.count, self.t
+        i, step = count.relation.name, int(count.step)
+        constant_, variable, sign = count.bound
+        start = count.starts[i]
+        if variable is None and start[0] == start[1]:
+            return t.const(I32, len(range(start[0], constant_, step)) & MASK[32])
+        size = abs(step)
+        if size & (size - 1) or (size > 1 and count.relation.kind != DIFFERS) or (count.turns + 1) * size > MASK[32]:
+            return None
+        bound = t.const(I32, constant_ & MASK[32])
+        if variable is not None:
+            b = self.variable(variable, count.starts[variable])
+            bound = b if sign == 1 else t.expr("isub", I32, (bound, b), (32,))
+        pair = (bound, self.variable(i, start)) if step > 0 else (self.variable(i, start), bound)
+        n = t.expr("isub", I32, pair, (32,))
+        return t.expr("ishr_u", I32, (n, t.const(I32, size.bit_length() - 1)), (32,))
+
+    def variable(self, name: str, fact: Fact) -> Expr:
+        """A local, of which a fact holds."""
+        e = Expr(VAR, self.function.types[name], imm=name, reads=1 << int(name[1:]))
+        e.lo, e.hi, e.zeros = fact
+        return e
+
+    def multiple(self, stepped: Stepped, index: Index) -> Linear | None:
+        """A local by the index, if that is possible, and better than stepping it."""
+        ratio, rest = divmod(stepped.step, index.step)
+        type_ = self.function.types[stepped.name]
+        if type_ is not index.type or rest or ratio <= 0 or ratio & (ratio - 1):
+            return None
+        k = ratio.bit_length() - 1
+        cost = stepped.uses.others * (ADD_COST + (SHIFT_COST if k else 0)) - STEP_GAIN
+        for shift, n in stepped.uses.indices.items():
+            if shift > min(k, stepped.start[2], stepped.fact[2]):
+                return None
+            cost += n * (SHIFT_COST if shift < k else -SHIFT_COST if shift else 0)
+        if cost >= 0:
+            return None
+        if index.pointer == stepped.name:
+            return Linear(k, 0)
+        if index.start.op != CONST or not stepped.known:
+            return None
+        return Linear(k, (stepped.start[0] - (index.start.imm << k)) & MASK[WIDTH[type_]])
+
+    # ---- The new code.
+
+    def count_by(self, index: Index) -> None:
+        """Let the loop count by a new local, which is stepped where the old one was."""
+        t, latch, old = self.t, self.latch, self.stepped[self.count.relation.name]
+        turns, stepping = self.turns(), latch.statements[old.at]
+        if turns is None or not isinstance(stepping, Assign):
+            raise RuntimeError("a loop whose turns are not known gets no new index")
+        offset = stepping.offset
+        self.function.types[index.name] = I32
+        length = t.expr("imul", I32, (turns, t.const(I32, index.step & MASK[32])), (32,))
+        stop = t.expr("iadd", I32, (length, index.start) if index.start.op == CONST else (index.start, length), (32,))
+        self.entry.statements.append(Assign((index.name,), (index.start,), offset))
+        end: tuple[int, str | None, int] = (stop.imm, None, 0)
+        if stop.op != CONST:
+            name = self.new_local()
+            self.function.types[name] = I32
+            self.entry.statements.append(Assign((name,), (stop,), offset))
+            end = (0, name, 1)
+            stop = self.variable(name, (stop.lo, stop.hi, stop.zeros))
+        step = index.step & MASK[32]
+        relation = Relation(index.name, DIFFERS, step, end[1], end[0], False)
+        self.header.count = replace(
+            self.count, relation=relation, step=index.step, bound=end, fact=index.fact, used_behind=False
+        )
+        value = self.variable(index.name, index.fact)
+        after = t.expr("iadd", I32, (value, t.const(I32, step)), (32,))
+        latch.statements[old.at] = Assign((index.name,), (after,), offset)
+        branch = latch.terminator
+        if isinstance(branch, Branch):
+            kind = "ine" if branch.then is self.header else "ieq"
+            stepped = self.variable(index.name, (0, MASK[32], 0))
+            branch.condition = Expr(kind, I32, (stepped, stop), (32,))
+            branch.condition.hi = 1
+
+    def replace(self, index: Index, replaced: dict[str, Linear]) -> None:
+        """Write the replaced locals by what the loop counts by, and leave out their steps."""
+        before = {name: self.linear(index, linear, False, False) for name, linear in replaced.items()}
+        for block in self.blocks:
+            if block is not self.latch:
+                rewriter = Rewriter(self.t, before)
+                for statement in block.statements:
+                    rewriter.statement(statement)
+                rewriter.terminator(block)
+        indexed, gone, kept = False, set(), []
+        rewriter = Rewriter(self.t, before)
+        for number, statement in enumerate(self.latch.statements):
+            name = next(iter(assigned_names(statement)), "")
+            if name in replaced and self.stepped[name].at == number:
+                gone.add(name)
+            else:
+                rewriter.statement(statement)
+                kept.append(statement)
+                if name != index.name:
+                    continue
+                indexed = True
+            now = {name: self.linear(index, linear, name in gone, indexed) for name, linear in replaced.items()}
+            rewriter = Rewriter(self.t, now)
+        self.latch.statements = kept
+        rewriter.terminator(self.latch)
+
+    def linear(self, index: Index, linear: Linear, stepped: bool, indexed: bool) -> Expr:
+        """A local by the index, where each may have been stepped in this turn."""
+        t, N = self.t, WIDTH[index.type]
+        lo, hi, zeros = index.fact
+        q = self.variable(index.name, (0, MASK[N], 0) if indexed else (lo, hi, zeros))
+        c = linear.c + ((stepped - indexed) * index.step << linear.k)
+        scaled = t.expr("ishl", index.type, (q, t.const(index.type, linear.k)), (N,))
+        return t.expr("iadd", index.type, (scaled, t.const(index.type, c & MASK[N])), (N,))
+
+
+class Rewriter:
+    """Puts expressions in place of locals."""
+
+    def __init__(self, t: Translator, values: dict[str, Expr]) -> None:
+        self.t = t
+        self.values = values
+        self.bits = sum(1 << int(name[1:]) for name in values)
+        self.done: dict[int, tuple[Expr, Expr]] = {}
+
+    def expr(self, e: Expr) -> Expr:
+        """An expression with them in place."""
+        if not e.reads & self.bits:
+            return e
+        found = self.done.get(id(e))
+        if found is None:
+            found = self.done[id(e)] = (e, self.made(e))
+        return found[1]
+
+    def made(self, e: Expr) -> Expr:
+        """The same, not made before."""
+        if e.op == VAR:
+            return self.values[e.imm]
+        args = tuple([self.expr(arg) for arg in e.args])
+        if e.imm is not None:
+            return Expr(e.op, e.type, args, e.params, e.imm)
+        new = self.t.expr(e.op, e.type, args, e.params)
+        if new.args is args and e.type in WIDTH:
+            new.lo, new.hi, new.zeros = max(new.lo, e.lo), min(new.hi, e.hi), max(new.zeros, e.zeros)
+        return new
+
+    def statement(self, statement: Statement) -> None:
+        """The operands of a statement."""
+        if isinstance(statement, Assign):
+            statement.exprs = tuple([self.expr(e) for e in statement.exprs])
+        else:
+            statement.args = tuple([self.expr(e) for e in statement.args])
+
+    def terminator(self, block: Block) -> None:
+        """The operands of a terminator."""
+        terminator = block.terminator
+        if isinstance(terminator, Branch):
+            terminator.condition = self.expr(terminator.condition)
+        elif isinstance(terminator, Switch):
+            terminator.index = self.expr(terminator.index)
+        elif isinstance(terminator, Return):
+            terminator.exprs = tuple([self.expr(e) for e in terminator.exprs])
+        elif isinstance(terminator, TailCall):
+            terminator.args = tuple([self.expr(e) for e in terminator.args])
