@@ -1,4 +1,4 @@
-"""Loops that count: a local that is stepped in one place and compared with a bound before each branch back.
+"""Loops that count: a local that every turn steps alike, and that is compared with a bound before each branch back.
 
 If a local v starts at v0, is only ever changed by adding c, and every branch back is taken only while v differs from a
 bound b that does not change, then v stays between v0 and b - c, provided that v0 + c <= b and that b - v0 is a multiple
@@ -9,6 +9,7 @@ Spec: exec/instructions#exec-loop
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ class Known:
     lo: int
     hi: int
     zeros: int
+    op: str = ""
 
 
 def known(e: Expr, facts: Facts) -> Known:
@@ -65,44 +67,55 @@ def derive(e: Expr, facts: Facts) -> Fact:
     return found.lo, found.hi, found.zeros
 
 
-def relation_of(last: Last, steps: Steps) -> Relation | None:
-    """The relation that a condition establishes, if it is one between a local that is stepped in one place of the loop
-    and a bound that the loop does not change."""
+Stepped = Mapping[str, int | str]
+"""Local -> what each turn of a loop adds to it: an iN, or the name of a local that the loop does not change."""
+
+
+def relation_of(last: Last, steps: Stepped, copies: Mapping[str, str], loop: Steps) -> Relation | None:
+    """The relation that a condition establishes, if it is one between a local that a loop steps and a bound that it
+    does not change. `copies` are variables that have the values of such locals."""
     if last is None:
         return None
     condition, holds = last
     while condition.op == "ieqz":
         condition, holds = condition.args[0], not holds
     if condition.op == VAR:
-        return relation(condition, DIFFERS, None, 0, False, steps) if holds else None
+        return relation(renamed(condition, copies), DIFFERS, None, 0, False, steps, loop) if holds else None
     if len(condition.args) != 2:
         return None
-    a, b = condition.args
+    a, b = [renamed(arg, copies) for arg in condition.args]
     kind = condition.op if holds else NEGATED.get(condition.op, "")
     if kind == DIFFERS and a.op == "iadd" and b.op == CONST:
-        v, w = a.args
-        found = relation(v, DIFFERS, w, b.imm, True, steps)
-        return found or relation(w, DIFFERS, v, b.imm, True, steps)
+        v, w = [renamed(arg, copies) for arg in a.args]
+        found = relation(v, DIFFERS, w, b.imm, True, steps, loop)
+        return found or relation(w, DIFFERS, v, b.imm, True, steps, loop)
     for v, w, way in ((a, b, kind), (b, a, MIRRORED.get(kind, ""))):
         if way in (DIFFERS, BELOW, BELOW_SIGNED):
-            found = relation(v, way, w, 0, False, steps)
+            found = relation(v, way, w, 0, False, steps, loop)
             if found is not None:
                 return found
     return None
 
 
-def relation(v: Expr, kind: str, w: Expr | None, value: int, negated: bool, steps: Steps) -> Relation | None:
+def renamed(e: Expr, copies: Mapping[str, str]) -> Expr:
+    """The stepped local of which a variable is a copy, in place of the copy."""
+    if e.op == VAR and e.imm in copies:
+        return Expr(VAR, e.type, imm=copies[e.imm], reads=1 << int(copies[e.imm][1:]))
+    return e
+
+
+def relation(
+    v: Expr, kind: str, w: Expr | None, value: int, negated: bool, steps: Stepped, loop: Steps
+) -> Relation | None:
     """A relation of v to the bound w, or to a constant."""
-    if v.op != VAR or v.imm[0] != "l":
-        return None
-    step = steps.once.get(int(v.imm[1:]))
-    if step is None or (isinstance(step, str) and int(step[1:]) in steps.divisors):
+    step = steps.get(v.imm) if v.op == VAR else None
+    if step is None or (isinstance(step, str) and int(step[1:]) in loop.divisors):
         return None
     if w is None:
         return Relation(v.imm, kind, step, None, value, negated)
     if w.op == CONST and not negated:
         return Relation(v.imm, kind, step, None, w.imm, negated)
-    if w.op != VAR or w.imm[0] != "l" or int(w.imm[1:]) in steps.divisors:
+    if w.op != VAR or w.imm[0] != "l" or int(w.imm[1:]) in loop.divisors:
         return None
     return Relation(v.imm, kind, step, w.imm, value, negated)
 
@@ -197,9 +210,8 @@ def below(
 
 def holds_before(relation: Relation, last: Last) -> bool:
     """Whether the last condition before a loop was that of its relation."""
-    steps = Steps({int(relation.name[1:]): 0}, {int(relation.name[1:]): relation.step})
-    found = relation_of(last, steps)
-    return found == relation
+    loop = Steps({int(relation.name[1:]): 0})
+    return relation_of(last, {relation.name: relation.step}, {}, loop) == relation
 
 
 def secondary(entry: Fact, step: int, turns: int, N: int) -> Fact | None:

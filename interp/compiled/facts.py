@@ -146,7 +146,15 @@ def _iextend_s(N: int, M: int, a: Expr) -> Fact:
 
 
 def _select(condition: Expr, a: Expr, b: Expr) -> Fact:
-    return min(a.lo, b.lo), max(a.hi, b.hi), min(a.zeros, b.zeros)
+    zeros = min(a.zeros, b.zeros)
+    least, most = (a.lo, b.lo), (a.hi, b.hi)
+    if condition.op in ("ilt_u", "ile_u", "igt_u", "ige_u") and a.op == b.op == "var":
+        names = [arg.imm for arg in condition.args if arg.op == "var"]
+        if names in ([a.imm, b.imm], [b.imm, a.imm]):
+            # The lesser or the greater of both.
+            lesser = (condition.op[1] == "l") == (names[0] == a.imm)
+            return (min(least), min(most), zeros) if lesser else (max(least), max(most), zeros)
+    return min(least), max(most), zeros
 
 
 RULES: dict[str, Callable[..., Fact]] = {

@@ -143,8 +143,9 @@ class ControlWriter(LineWriter):
     def scope(self, node: Scope) -> None:
         """A body that branches leave for what follows."""
         if node.label not in self.left_early:
+            indexed = self.indexed
             self.nodes(node.body, node.label)
-            self.shared = {}
+            self.shared, self.indexed = {}, indexed
             return
         around = Around(None, node.label)
         self.enter(around)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from interp.compiled.python_data import STATEMENTS, DataWriter
 from interp.compiled.python_nans import any_nans, unseen_nans
 from interp.compiled.python_signed import signed_variables
+from interp.compiled.scalarize import all_blocks
 from interp.compiled.structure import Node
 from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try, divided
 from interp.syntax.types import I32, I64
@@ -87,6 +88,7 @@ class LineWriter(DataWriter):
         self.any_nans = any_nans(function)
         self.unseen_nans = unseen_nans(function)
         self.signs = signed_variables(function)
+        self.addresses = addresses(function)
         self.lines: list[tuple[int, str, int]] = []
         self.indent = 1
         self.offset = -1
@@ -194,6 +196,16 @@ class LineWriter(DataWriter):
         self.indent += 1
         if self.indent > MAX_INDENT:
             raise TooDeepError
+
+
+def addresses(function: Function) -> set[str]:
+    """The variables that are addresses, or terms of addresses."""
+    found: set[str] = set()
+    for block in all_blocks(function.blocks):
+        for statement in block.statements:
+            if isinstance(statement, Do) and statement.instr.op.kind in ("load", "store"):
+                found.update(divided(statement.args[0], 0))
+    return found
 
 
 def reads_any(e: Expr, names: Sequence[str]) -> bool:

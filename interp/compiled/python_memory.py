@@ -49,6 +49,7 @@ class MemoryWriter(ValueWriter):
         self.shared: dict[str, tuple[str, str]] = {}
         self.inline: dict[str, Text] = {}
         self.views: set[str] = set()
+        self.addresses: set[str] = set()
 
     def share(self, text: str, variable: str) -> str:
         """A name for the value of a text that reads one variable, the same as long as that does not change."""
@@ -69,13 +70,13 @@ class MemoryWriter(ValueWriter):
         N = 32 if self.types[name] is I32 else 64
         self.assign_integer(name, text, N)
 
-    def assign_integer(self, name: str, t: Text, N: int, exact: str = "") -> None:
-        """name := the exact value; what seldom leaves the range is tested rather than masked."""
+    def assign_integer(self, name: str, t: Text, N: int) -> None:
+        """name := the exact value; what seldom leaves the range is tested rather than masked, above all addresses."""
         if t.lo >> N == t.hi >> N:
             self.line(f"{name} = {self.plus(t, -(t.lo >> N << N)).text}")
-        elif t.lo >= 0 and t.hi < 2 * MODULUS[N] and t.prec >= ADD:
+        elif t.lo >= 0 and ((t.hi < 2 * MODULUS[N] and t.prec >= ADD) or name in self.addresses):
             self.line(f"{name} = {t.text}")
-            if t.hi <= MASK[N] + SMALL:
+            if t.hi <= MASK[N] + SMALL or name in self.addresses:
                 self.line(f"if {name} > {SMALL}: {name} &= {MASK[N]}")
             else:
                 self.line(f"if {name} > {MASK[N]}: {name} -= {MODULUS[N]}")
@@ -110,6 +111,7 @@ class MemoryWriter(ValueWriter):
             # All of the range wraps around in the same way, mostly not at all.
             return t, c - (lo >> N << N) + offset
         name = self.hoist_name()
+        self.addresses.add(name)
         self.assign_integer(name, self.plus(t, c), N)
         return Text(name, ATOM, 0, MASK[N]), offset
 
@@ -147,6 +149,10 @@ class MemoryWriter(ValueWriter):
             if k == 0:
                 return x, 0
             return Text(f"{paren(x.text, x.prec, SHIFT)} << {k}", SHIFT, x.lo << k, x.hi << k), 0
+        if base.op == "imul" and base.args[1].op == CONST and base.args[1].zeros >= shift:
+            x, k = self.bounded(base.args[0]), base.args[1].imm >> shift
+            if x.lo >= 0 and k <= SMALL:
+                return Text(f"{paren(x.text, x.prec, MUL)} * {k}", MUL, x.lo * k, x.hi * k), 0
         if base.op == "iadd" and all(arg.zeros >= shift for arg in base.args):
             a, b = base.args
             if b.op == CONST:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from interp.compiled.python_lines import reads_any
 from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope, count_exits
-from interp.compiled.tree import Assign, Block, Exit
+from interp.compiled.tree import Assign, Block, Do, Exit
 
 MAX_ELSE = 6
 """Branches to one place that are made ends of `if` statements; with more, nesting would get too deep."""
@@ -91,10 +91,33 @@ def counting_loop(node: Loop, behind: Block | None) -> list[Node] | None:
         step = node.body[index]
         if isinstance(step, Assign) and step.names == (name,):
             rest = node.body[index + 1 : -2]
+            body = [*node.body[:index], *rest]
             if all(isinstance(other, Assign) and not any(reads_any(e, (name,)) for e in other.exprs) for other in rest):
-                return [*node.body[:index], *rest]
+                return None if assigns(body, name) else body
             return None
     return None
+
+
+def assigns(nodes: list[Node], name: str) -> bool:
+    """Whether code assigns a variable."""
+    for node in nodes:
+        if isinstance(node, Assign | Do):
+            if name in (node.names if isinstance(node, Assign) else node.results):
+                return True
+        elif any(assigns(part, name) for part in parts(node)):
+            return True
+    return False
+
+
+def parts(node: Node) -> list[list[Node]]:
+    """The sequences that a node is made of."""
+    if isinstance(node, If):
+        return [node.arm]
+    if isinstance(node, Loop | Scope):
+        return [node.body]
+    if isinstance(node, Choice):
+        return node.arms
+    return [node.body, *node.exits, *node.handlers] if isinstance(node, Guarded) else []
 
 
 def repeats(nodes: list[Node], header: Block) -> int:

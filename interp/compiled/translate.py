@@ -33,6 +33,7 @@ from interp.compiled.tree import (
     Function,
     Jump,
     Last,
+    Origins,
     Return,
     State,
 )
@@ -54,6 +55,9 @@ MAX_PASSES = 5
 WIDTH: dict[Any, int] = {I32: 32, I64: 64}
 FULL: dict[Any, Fact] = {t: (0, MASK[N], 0) for t, N in WIDTH.items()}
 FULL_I32, FULL_I64 = FULL[I32], FULL[I64]
+
+SMALL = (1 << 30) - 1
+"""What numbers are at most that Python computes with fastest."""
 
 MEMORY_END = (1 << 32) - (1 << 16)
 """Where a memory of i32 addresses ends at the latest, unless it begins with 4 GiB: it may grow to one page less (see
@@ -89,6 +93,9 @@ class Translator:
         self.local_types: list[ValType] = [*self.functype.params, *closed]
         self.assigned = assigned(func.body)
         self.guesses: dict[tuple[int, str], Fact] = {}
+        self.narrower: dict[tuple[int, str], Fact] = {}
+        self.polished = False
+        self.stepped: dict[int, dict[str, int]] = {}
         self.wrong = False
         self.guessing = True
         self.relations: dict[int, Relation | None] = {}
@@ -100,16 +107,29 @@ class Translator:
         """The function as basic blocks."""
         for _ in range(MAX_PASSES):
             self.wrong = False
+            self.narrower.clear()
             function = self.run()
             # Loops that count to a bound are recognised by their ends, which makes another translation worthwhile.
             for offset, found in self.found.items():
                 self.relations[offset] = found[0] if all(relation == found[0] for relation in found) else None
                 self.wrong = self.wrong or self.relations[offset] is not None
-            if not self.wrong:
+            if not self.narrowed() and not self.wrong:
                 return function
         self.guessing = False
         self.relations = dict.fromkeys(self.relations)
         return self.run()
+
+    def narrowed(self) -> bool:
+        """Take up what was found of variables of which nothing was guessed: it holds all the more of better guesses.
+        Whether that makes another translation worthwhile, which it does only once."""
+        better = {
+            key: fact for key, fact in self.narrower.items() if fact[1] <= SMALL and self.guesses.get(key) != fact
+        }
+        self.guesses.update(better)
+        if self.wrong or not better or self.polished:
+            return False
+        self.polished = True
+        return True
 
     def run(self) -> Function:
         """One translation."""
@@ -124,6 +144,7 @@ class Translator:
         self.facts: Facts = {name: (0, MASK[32], zeros) for name, zeros in self.aligned.items()}
         self.function.aligned = self.aligned
         self.definitions: Definitions = {}
+        self.origins: Origins = {}
         self.last: Last = None
         self.set = (1 << n) - 1
         self.unset: set[int] = set()
@@ -244,6 +265,20 @@ class Translator:
             self.define(name, e)
         if t is I32 or t is I64:
             self.facts[name] = (e.lo, e.hi, e.zeros)
+            if self.origins:
+                self.originate(name, e)
+
+    def originate(self, name: str, e: Expr) -> None:
+        """Note what a variable has to do with the values that locals had at the start of this turn of a loop."""
+        c = 0
+        if e.op == "iadd" and e.args[1].op == CONST:
+            e, c = e.args[0], e.args[1].imm
+        found = self.origins.get(e.imm) if e.op == VAR else None
+        kept = {other: origin for other, origin in self.origins.items() if other != name}
+        if found is not None:
+            loop, x, added = found
+            kept[name] = loop, x, added + c & MASK[WIDTH[e.type]]
+        self.origins = kept
 
     def define(self, name: str, e: Expr) -> None:
         """A local is assigned: what was known of it, or by way of it, is not known any more."""
@@ -306,7 +341,7 @@ class Translator:
         state = block.state
         if state is not None:
             self.facts, self.definitions, self.last = dict(state.facts), state.definitions, state.last
-            self.set = state.set
+            self.origins, self.set = state.origins, state.set
 
     def edge(self, target: Block, facts: Facts | None = None, last: Last = None) -> Block:
         """Control may go from here to `target`; `facts` hold then, and `last` if it came from nowhere else."""
@@ -318,11 +353,14 @@ class Translator:
         target.sources.append(self.here())
         state = target.state
         if state is None:
-            target.state = State(dict(facts), self.definitions, last, self.set)
+            target.state = State(dict(facts), self.definitions, self.origins, last, self.set)
         else:
             state.facts = {name: join(fact, facts[name]) for name, fact in state.facts.items() if name in facts}
             mine = self.definitions
             state.definitions = {name: e for name, e in state.definitions.items() if mine.get(name) is e}
+            if state.origins:
+                known = self.origins
+                state.origins = {name: origin for name, origin in state.origins.items() if known.get(name) == origin}
             state.last = None
             state.set &= self.set
         return target
@@ -364,8 +402,20 @@ class Translator:
             if not implies(actual, guess):
                 self.guesses[label.offset, name] = widened(actual, guess, full)
                 self.wrong = True
-        steps = self.assigned[label.offset]
-        found = relation_of(last, steps)
+            elif guess == full:
+                known = self.narrower.get((label.offset, name))
+                self.narrower[label.offset, name] = actual if known is None else join(known, actual)
+        steps = self.steps_of(label)
+        for name, (step, _) in header.count.others.items() if header.count is not None else ():
+            if steps.get(name) != step & MASK[WIDTH[self.types[name]]]:
+                self.stepped[label.offset] = {name: step for name, step in steps.items() if isinstance(step, int)}
+                self.wrong = True
+        copies = {
+            name: x
+            for name, (loop, x, c) in self.origins.items()
+            if loop == label.offset and steps.get(x) == c and name != x
+        }
+        found = relation_of(last, steps, copies, self.assigned[label.offset])
         if label.relation is not None:
             if found != label.relation:
                 # What was found with other guesses may have been another condition.
@@ -373,11 +423,30 @@ class Translator:
                 self.missed.add(label.offset)
                 self.relations[label.offset] = found if again else None
                 self.wrong = True
-            elif header.count.steady and self.position < steps.always[int(found.name[1:])]:
+            elif isinstance(found.step, str) and self.position < self.assigned[label.offset].always.get(
+                int(found.name[1:]), 0
+            ):
+                self.wrong = self.wrong or header.count.steady
                 self.unsteady.add(label.offset)
-                self.wrong = True
         elif label.offset not in self.relations:
             self.found.setdefault(label.offset, []).append(found)
+
+    def steps_of(self, label: Label) -> dict[str, int | str]:
+        """What a turn of a loop that ends here adds to the locals it assigns, if that is known: an iN, or another
+        local. Noted for the next translation, if all turns agree."""
+        steps: dict[str, int | str] = {}
+        for x, step in self.assigned[label.offset].once.items():
+            loop, name, c = self.origins.get(f"l{x}", (-1, "", 0))
+            if loop == label.offset and name == f"l{x}" and c:
+                steps[name] = c
+            elif isinstance(step, str):
+                steps[f"l{x}"] = step
+        known = self.stepped.get(label.offset)
+        if known is None or label.start is None or not label.start.back_edges > 1:
+            self.stepped[label.offset] = {name: step for name, step in steps.items() if isinstance(step, int)}
+        else:
+            self.stepped[label.offset] = {name: step for name, step in known.items() if steps.get(name) == step}
+        return steps
 
     def jump(self, target: Block) -> None:
         """End the block: go on at `target`."""
@@ -489,14 +558,14 @@ class Translator:
         for outside, facts in zip(region.exits, region.facts, strict=True):
             block = Block(None)
             block.sources.append(self.here())
-            block.state = State(facts, {}, None, label.set)
+            block.state = State(facts, {}, {}, None, label.set)
             try_.exits.append(block)
             self.place(block)
             self.go(outside) if outside.kind != "func" else self.goto(outside, self.end)
             self.current = origin
         for handler in try_.handlers:
             handler.target.sources.append(self.here())
-            handler.target.state = State({}, {}, None, label.set)
+            handler.target.state = State({}, {}, {}, None, label.set)
             self.place(handler.target)
             outside = label.around[handler.catch.labelidx]
             self.stack.extend([self.var(name) for name in handler.names])

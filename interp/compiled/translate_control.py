@@ -18,12 +18,13 @@ from interp.compiled.tree import (
     Block,
     Branch,
     Do,
+    Expr,
     Handler,
     Switch,
     TailCall,
     Try,
 )
-from interp.execution.values import MODULUS, SIGN
+from interp.execution.values import MASK, MODULUS, SIGN
 from interp.syntax.instructions import Catch, Instr
 from interp.syntax.types import I32, AbsHeapType, FuncType, RefType, as_functype
 
@@ -95,6 +96,10 @@ def loop(t: Translator, instr: Instr) -> None:
     entry = t.facts
     changed = sum(1 << x for x in t.assigned[instr.offset].divisors)
     t.definitions = {name: e for name, e in t.definitions.items() if not (e.reads | 1 << int(name[1:])) & changed}
+    begun = {
+        f"l{x}": (instr.offset, f"l{x}", 0) for x in t.assigned[instr.offset].divisors if t.local_types[x] in WIDTH
+    }
+    t.origins = {name: origin for name, origin in t.origins.items() if name not in begun} | begun
     t.facts = {name: fact for name, fact in entry.items() if name not in guesses}
     t.facts.update({name: fact for name, fact in guesses.items() if fact != FULL[t.types[name]]})
     relation = t.relations.get(instr.offset)
@@ -108,13 +113,13 @@ def loop(t: Translator, instr: Instr) -> None:
 
 def follow(t: Translator, label: Label, count: Count, entry: Facts) -> Count:
     """What follows from a loop being counted, of what it counts by and of the other locals that are stepped in it."""
-    steps = t.assigned[label.offset]
     name, bound = count.relation.name, count.bound[1]
-    steady = int(name[1:]) in steps.always and label.offset not in t.unsteady
+    steady, steps = True, t.stepped.get(label.offset, {})
+    if isinstance(count.step, str):
+        steady = int(name[1:]) in t.assigned[label.offset].always and label.offset not in t.unsteady
     others = {name: (count.step, count.fact)} if isinstance(count.step, int) else {}
-    for x, step in steps.once.items():
-        other = f"l{x}"
-        if steady and other != name and isinstance(step, int):
+    for other, step in steps.items() if steady else ():
+        if other != name:
             N = WIDTH[t.types[other]]
             fact = secondary(entry.get(other) or FULL[t.types[other]], step, count.turns, N)
             if fact is not None:
@@ -122,9 +127,37 @@ def follow(t: Translator, label: Label, count: Count, entry: Facts) -> Count:
     for other, (_, fact) in [(name, (0, count.fact)), *others.items()]:
         t.facts[other] = fact
         label.guesses.pop(other, None)
+    define_others(t, name, others, entry)
     needed = {*others, name} if bound is None else {*others, name, bound}
     starts = {other: entry.get(other) or FULL[t.types[other]] for other in needed}
     return replace(count, steady=steady, others=others, starts=starts)
+
+
+def define_others(t: Translator, name: str, others: dict[str, tuple[int, Fact]], entry: Facts) -> None:
+    """The other stepped locals of a counted loop by what it counts by, where both begin at known numbers: what a
+    condition says of one then says something of the others."""
+    start, step = entry.get(name), others.get(name, (0,))[0]
+    if start is None or start[0] != start[1] or not step:
+        return
+    type_ = t.types[name]
+    N = WIDTH[type_]
+    for other, (size, _) in others.items():
+        begin = entry.get(other)
+        if other == name or begin is None or begin[0] != begin[1] or size % step or t.types[other] is not type_:
+            continue
+        ratio = size // step
+        part = times(t, t.var(name), abs(ratio), N)
+        c = t.const(type_, begin[0] - ratio * start[0] & MASK[N])
+        t.definitions[other] = (
+            t.expr("iadd", type_, (part, c), (N,)) if ratio > 0 else t.expr("isub", type_, (c, part), (N,))
+        )
+
+
+def times(t: Translator, e: Expr, n: int, N: int) -> Expr:
+    """An integer times a number; a shift if that does."""
+    if n & (n - 1):
+        return t.expr("imul", e.type, (e, t.const(e.type, n & MASK[N])), (N,))
+    return t.expr("ishl", e.type, (e, t.const(e.type, n.bit_length() - 1)), (N,))
 
 
 def guess(t: Translator, offset: int) -> dict[str, Fact]:

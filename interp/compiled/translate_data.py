@@ -10,7 +10,7 @@ from typing import Any
 from interp.compiled.facts import RULES, narrow
 from interp.compiled.labels import is_temp
 from interp.compiled.translate import WIDTH, Translator, translates
-from interp.compiled.tree import GLOBAL, VAR, Do, Expr
+from interp.compiled.tree import CONST, GLOBAL, VAR, Do, Expr
 from interp.execution.values import MASK
 from interp.syntax.instructions import Instr, MemArg
 from interp.syntax.types import (
@@ -111,12 +111,34 @@ def addrtype(t: Translator, memidx: int) -> ValType:
     return t.context.mems[memidx].addrtype.numtype
 
 
+def scaled(t: Translator, base: Expr) -> Expr:
+    """An address in terms of what it was computed of, if that is a product by a power of two, or a sum that does not
+    wrap around: such terms become part of an index."""
+    if base.op == VAR:
+        e = t.definitions.get(base.imm)
+        if e is None or e.type is not base.type or len(e.args) != 2 or e.args[1].op != CONST:
+            return base
+        x, c = e.args
+        N = WIDTH[base.type]
+        if e.op == "iadd":
+            return scaled_sum(t, x, c, N) if x.hi + c.imm <= MASK[N] else base
+        return e if e.op == "ishl" and x.op == VAR else base
+    if base.op == "iadd":
+        return scaled_sum(t, base.args[0], base.args[1], WIDTH[base.type])
+    return base
+
+
+def scaled_sum(t: Translator, x: Expr, y: Expr, N: int) -> Expr:
+    """The sum of scaled terms."""
+    return t.expr("iadd", x.type, (scaled(t, x), scaled(t, y)), (N,))
+
+
 @translates("load", "vload")
 def load(t: Translator, instr: Instr) -> None:
     """The value at an address."""
     type_, width = instr.op.params[:2]
-    (base,) = args = t.pop_n(1)
-    (e,) = t.do(instr, args, (type_,))
+    (base,) = t.pop_n(1)
+    (e,) = t.do(instr, (scaled(t, base),), (type_,))
     if type_ in WIDTH and width < WIDTH[type_] and not instr.op.params[2]:
         t.facts[e.imm] = (0, MASK[width], 0)
         e = t.var(e.imm)
@@ -127,9 +149,9 @@ def load(t: Translator, instr: Instr) -> None:
 @translates("store", "vstore")
 def store(t: Translator, instr: Instr) -> None:
     """A value is written at an address."""
-    args = t.pop_n(2)
-    t.do(instr, args, ())
-    address(t, args[0], instr.immediates[0], instr.op.params[1])
+    base, value = t.pop_n(2)
+    t.do(instr, (scaled(t, base), value), ())
+    address(t, base, instr.immediates[0], instr.op.params[1])
 
 
 @translates("vload_lane")

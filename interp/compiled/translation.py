@@ -12,6 +12,7 @@ from interp.compiled.scalarize import scalarize
 from interp.compiled.split import split_locals
 from interp.compiled.translate import MEMORY_END, Translator
 from interp.compiled.tree import Function
+from interp.compiled.unread import drop_unread
 from interp.syntax.modules import Func
 from interp.validation.context import Context
 
@@ -39,4 +40,5 @@ def first_half(translator: Translator) -> Function:
     function = translator.translate()
     count_by_indices(translator, function)
     split_locals(function)
+    drop_unread(function)
     return function

@@ -92,17 +92,22 @@ Statement = Assign | Do
 Definitions = dict[str, Expr]
 """Local -> the expression it was assigned, as long as neither has changed."""
 
+Origins = dict[str, tuple[int, str, int]]
+"""Variable -> the loop (its byte offset) and the local whose value at the start of this turn it has, but for a constant
+that was added."""
+
 Last = tuple[Expr, bool] | None
 """The condition that was decided last, and how, as long as nothing in it has changed."""
 
 
 @dataclass(slots=True, eq=False)
 class State:
-    """What is known at the start of a block: facts of integers (lo, hi, zeros) by variable, definitions, the last
-    condition, and a bit for each local that has been assigned."""
+    """What is known at the start of a block: facts of integers (lo, hi, zeros) by variable, definitions, origins, the
+    last condition, and a bit for each local that has been assigned."""
 
     facts: dict[str, tuple[int, int, int]]
     definitions: Definitions
+    origins: Origins
     last: Last
     set: int
 

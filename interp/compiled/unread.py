@@ -1,0 +1,50 @@
+"""Assignments that nobody reads, left out.
+
+Spec: exec/instructions#variable-instructions
+"""
+
+from __future__ import annotations
+
+from interp.compiled.scalarize import all_blocks, terminator_exprs
+from interp.compiled.tree import VAR, Assign, Expr, Function, Try
+
+
+def drop_unread(function: Function) -> None:
+    """Leave out the assignments of variables that are read nowhere; expressions have no effects. Not where exceptions
+    are caught, since locals are not taken apart there."""
+    blocks = list(all_blocks(function.blocks))
+    if any(isinstance(block.terminator, Try) for block in blocks):
+        return
+    counts: dict[str, int] = {}
+    for block in blocks:
+        for statement in block.statements:
+            for e in statement.exprs if isinstance(statement, Assign) else statement.args:
+                count(e, 1, counts)
+        for e in terminator_exprs(block):
+            count(e, 1, counts)
+        if block.count is not None:
+            for name in (block.count.relation.name, block.count.bound[1], block.count.step):
+                if isinstance(name, str):
+                    counts[name] = counts.get(name, 0) + 1
+    changed = True
+    while changed:
+        changed = False
+        for block in blocks:
+            kept = []
+            for statement in block.statements:
+                if isinstance(statement, Assign) and not any(counts.get(name) for name in statement.names):
+                    for e in statement.exprs:
+                        changed = changed or bool(e.args) or e.op == VAR
+                        count(e, -1, counts)
+                else:
+                    kept.append(statement)
+            block.statements = kept
+    function.defaults = [name for name in function.defaults if counts.get(name)]
+
+
+def count(e: Expr, n: int, counts: dict[str, int]) -> None:
+    """Add n for each time that an expression reads a variable."""
+    if e.op == VAR:
+        counts[e.imm] = counts.get(e.imm, 0) + n
+    for arg in e.args:
+        count(arg, n, counts)
