@@ -104,6 +104,7 @@ def count_by_indices(t: Translator, function: Function) -> None:
     loops = [block for block in function.blocks if block.count is not None and block.back_edges == 1]
     if loops:
         living = alive(function)
+        t.facts = {}  # What holds at the end says nothing of other places.
         for header in loops:
             loop = CountedLoop(t, function, header, living)
             if loop.fits():

@@ -76,6 +76,7 @@ class CodeWriter(MachineWriter):
         self.around = []
         self.blocks = 0
         self.shared = {}
+        self.bound = None
         self.left_early = set()
 
     def prologue(self) -> list[str]:

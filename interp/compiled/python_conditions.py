@@ -23,6 +23,7 @@ from interp.compiled.python_text import (
     OR,
     POSTFIX,
     SIGNED,
+    SMALL,
     UNSIGNED,
     WIDTHS,
     Text,
@@ -120,7 +121,10 @@ class ConditionWriter(IntegerWriter):
         left = self.named(self.masked(x, N, a))
         if not any(known):
             right, reverse = self.named(self.masked(y, N, b)), MIRROR[sign]
-            return f"{left} {sign} {right} if {left} ^ {right} < {limit} else {left} {reverse} {right}", CONDITIONAL
+            same, text = f"{left} {sign} {right}", f"{left} ^ {right}"
+            # Numbers of one digit are compared fastest.
+            quick = f"{same} if {text} <= {SMALL} else " if N == 32 else ""
+            return f"{quick}{same} if {text} < {limit} else {left} {reverse} {right}", CONDITIONAL
         return self.compared_with_known(left, sign, y, N)
 
     def named(self, t: Text) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from interp.compiled.python_data import NEVER_RETURNS
 from interp.compiled.python_inline import inlined
 from interp.compiled.python_lines import MAX_INDENT, WIDTHS, Around, LineWriter, TooDeepError
-from interp.compiled.python_scopes import behind_loop, counting_loop, left_early, with_ends
+from interp.compiled.python_scopes import behind_loop, counting_loop, left_early, moves_memory, with_ends
 from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope
 from interp.compiled.tree import Assign, Block, Do, Exit, Handler, Return, TailCall, Try
 from interp.execution.values import MASK
@@ -131,6 +131,10 @@ class ControlWriter(LineWriter):
         self.around.pop()
         self.blocks -= 1
         self.shared = {}
+        if around.binds:
+            for name, local in (self.bound or {}).items():
+                self.line(f"{local} = {name}")
+            self.bound = None
         if around.escapes:
             self.line("br = 0")
         self.line(header)
@@ -157,7 +161,9 @@ class ControlWriter(LineWriter):
     def loop(self, node: Loop, follow: Block | None) -> bool:
         """A loop; the end of its body begins it anew."""
         behind = behind_loop(node, follow)
-        around = Around(node.header, behind)
+        around = Around(node.header, behind, binds=self.bound is None and not moves_memory(node.body))
+        if around.binds:
+            self.bound = {}
         self.enter(around)
         self.shared = {}
         counting = counting_loop(node, behind)

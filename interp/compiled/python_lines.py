@@ -69,12 +69,13 @@ class Source:
 
 @dataclass(slots=True, eq=False)
 class Around:
-    """A Python loop around the current line: what `continue` and `break` lead to, and the further places that branches
-    leave it for."""
+    """A Python loop around the current line: what `continue` and `break` lead to, the further places that branches
+    leave it for, and whether shared names get local ones before it."""
 
     again: Block | None
     behind: Block | None
     escapes: dict[Block, int] = field(default_factory=dict)
+    binds: bool = False
 
 
 class LineWriter(DataWriter):

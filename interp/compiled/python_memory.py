@@ -79,7 +79,8 @@ class MemoryWriter(ValueWriter):
             if t.hi <= MASK[N] + SMALL or name in self.addresses:
                 self.line(f"if {name} > {SMALL}: {name} &= {MASK[N]}")
             else:
-                self.line(f"if {name} > {MASK[N]}: {name} -= {MODULUS[N]}")
+                # The first test is the quicker one, and mostly decides.
+                self.line(f"if {name} > {SMALL} and {name} > {MASK[N]}: {name} -= {MODULUS[N]}")
         elif -MODULUS[N] <= t.lo and t.hi <= MASK[N]:
             self.line(f"{name} = {t.text}")
             self.line(f"if {name} < 0: {name} += {MODULUS[N]}")
@@ -189,8 +190,8 @@ class MemoryWriter(ValueWriter):
             later = f"m{memory}_{c << shift}{letter or 'B'}"
             if later in self.views or len(self.views) < MAX_VIEWS:
                 self.views.add(later)
-                return f"{later}[{index.text}]"
-        return f"{view}[{self.plus(index, c).text}]"
+                return f"{self.bound_name(later)}[{index.text}]"
+        return f"{self.bound_name(view)}[{self.plus(index, c).text}]"
 
     # ---- Loads and stores.
 

@@ -109,6 +109,21 @@ def assigns(nodes: list[Node], name: str) -> bool:
     return False
 
 
+MOVING = frozenset({"call", "call_ref", "call_indirect", "memory.grow"})
+"""Kinds of instructions after which views of a memory may be others."""
+
+
+def moves_memory(nodes: list[Node]) -> bool:
+    """Whether a memory may grow while code runs."""
+    for node in nodes:
+        if isinstance(node, Do):
+            if node.instr.op.kind in MOVING:
+                return True
+        elif any(moves_memory(part) for part in parts(node)):
+            return True
+    return False
+
+
 def parts(node: Node) -> list[list[Node]]:
     """The sequences that a node is made of."""
     if isinstance(node, If):

@@ -47,8 +47,8 @@ BITWISE = {"iand": ("&", AND), "ior": ("|", OR), "ixor": ("^", XOR)}
 INTEGRAL = "4503599627370496.0"
 """2.0**52: every double of at least this magnitude is integral."""
 
-ROUNDED = "F[0]"
-"""The one element of native floats that an f32 is written to and read from again."""
+ROUNDING = "F"
+"""A view of one native float, which an f32 is written to and read from again."""
 
 
 def is_simple(e: Expr) -> bool:
@@ -70,10 +70,23 @@ class ValueWriter(ConditionWriter):
 
     any_nans: frozenset[str] = frozenset()
     unseen_nans: frozenset[str] = frozenset()
+    bound: dict[str, str] | None = None
+    """In a loop, the shared names that have local ones, which Python finds faster."""
 
     def line(self, text: str) -> None:
         """One more line."""
         raise NotImplementedError
+
+    @property
+    def rounding_cell(self) -> str:
+        """Where an f64 becomes an f32."""
+        return f"{self.bound_name(ROUNDING)}[0]"
+
+    def bound_name(self, name: str) -> str:
+        """What a name that all functions of an instance share is called here."""
+        if self.bound is None:
+            return name
+        return self.bound.setdefault(name, f"v{name.removeprefix('m')}")
 
     def value(self, e: Expr) -> tuple[str, int]:
         """The text of any expression, and its precedence."""
@@ -146,8 +159,9 @@ class ValueWriter(ConditionWriter):
 
     def rounded(self, text: str, e: Expr) -> tuple[str, int]:
         """An f32 is rounded; an f64 is as it is."""
-        self.line(f"F[0] = {text}")
-        return self.hoist("F[0]"), ATOM
+        cell = self.rounding_cell
+        self.line(f"{cell} = {text}")
+        return self.hoist(cell), ATOM
 
     def float_operator(self, e: Expr) -> tuple[str, int]:
         """fadd, fsub, fmul"""
@@ -162,11 +176,12 @@ class ValueWriter(ConditionWriter):
         sign, prec = SIGNS[e.op]
         a, b = e.args
         x, px = self.operand(a)
-        if x == ROUNDED and not is_simple(b):
+        cell = self.rounding_cell
+        if x == cell and not is_simple(b):
             x, px = self.hoist(x), ATOM
         y, py = self.operand(b)
-        self.line(f"{ROUNDED} = {paren(x, px, prec)} {sign} {paren(y, py, prec + 1)}")
-        return ROUNDED
+        self.line(f"{cell} = {paren(x, px, prec)} {sign} {paren(y, py, prec + 1)}")
+        return cell
 
     def operand(self, e: Expr) -> tuple[str, int]:
         """An operand that is read at once."""

@@ -319,6 +319,9 @@ class Translator:
 
     def expr(self, op: str, t: ValType, args: tuple[Expr, ...], params: tuple[Any, ...]) -> Expr:
         """An expression, in its simplest form, with what is known of it."""
+        if op == "iadd" and args[0].op == VAR and args[0].hi > self.facts.get(args[0].imm, FULL_I64)[1]:
+            # Something was learned of the variable while its value waited.
+            args = (self.var(args[0].imm), args[1])
         if op in COMMUTATIVE and args[0].op == CONST:
             args = (args[1], args[0])
         simple = simplify(self, op, t, args, params)
