@@ -9,15 +9,15 @@ Spec: exec/instructions#exec-loop
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from interp.compiled.facts import MIRRORED, NEGATED, RULES, Fact, Facts, constant
-from interp.compiled.scan import Steps
+from interp.compiled.scan import Operand, Steps
 from interp.compiled.tree import CONST, VAR, Expr, Last
 from interp.execution.values import MASK, SIGN
-from interp.syntax.types import I32, I64
+from interp.syntax.types import I32, I64, ValType
 
 if TYPE_CHECKING:
     from interp.compiled.translate import Translator
@@ -95,6 +95,38 @@ def relation_of(last: Last, steps: Stepped, copies: Mapping[str, str], loop: Ste
             if found is not None:
                 return found
     return None
+
+
+def expected(loop: Steps, types: Sequence[ValType]) -> Relation | None:
+    """The relation that the text of a loop suggests."""
+    if loop.test is None:
+        return None
+    operator, *operands = loop.test
+    names = [name for operand in operands if not isinstance(operand, int) for name in operand_names(operand)]
+    if not names or types[int(names[0][1:])] not in WIDTH:
+        return None
+    t = types[int(names[0][1:])]
+    a, b = [operand_expr(operand, t) for operand in operands]
+    condition = a
+    if operator is not None:
+        if operator.op.sem is None:
+            return None
+        condition = Expr(operator.op.sem.__name__, I32, (a, b), operator.op.params)
+    steps = {f"l{x}": step for x, step in loop.once.items() if step}
+    return relation_of((condition, True), steps, {}, loop)
+
+
+def operand_names(operand: str | tuple[str, str]) -> tuple[str, ...]:
+    """The locals of an operand."""
+    return (operand,) if isinstance(operand, str) else operand
+
+
+def operand_expr(operand: Operand, t: ValType) -> Expr:
+    """An operand as an expression, of which nothing is known."""
+    if isinstance(operand, int):
+        return Expr(CONST, t, imm=operand)
+    terms = [Expr(VAR, t, imm=name) for name in operand_names(operand)]
+    return terms[0] if len(terms) == 1 else Expr("iadd", t, tuple(terms), (WIDTH[t],))
 
 
 def renamed(e: Expr, copies: Mapping[str, str]) -> Expr:

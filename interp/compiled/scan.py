@@ -11,9 +11,14 @@ from math import gcd
 from interp.compiled.facts import constant
 from interp.execution.numerics_int import iadd, isub
 from interp.execution.values import MASK
-from interp.syntax.instructions import Expr
+from interp.syntax.instructions import Expr, Instr
 
 Step = int | str | None
+
+Operand = int | str | tuple[str, str]
+"""An iN, the name of a local, or those of two that are added."""
+
+Test = tuple[Instr | None, Operand, Operand]
 
 
 @dataclass(slots=True)
@@ -21,11 +26,15 @@ class Steps:
     """The locals that a loop assigns: for each the greatest common divisor of what is added to it, or 0 where it is
     assigned in any other way; and what is added to those that are stepped in one place, outside of inner loops: an iN,
     or the name of another local. None stands for all other assignments. `always` holds the byte offsets of the
-    assignments that no branch inside of the loop can pass by."""
+    assignments that no branch inside of the loop can pass by.
+
+    `test` is what the last branch back that the text shows compares: a comparison (None: with 0) of two operands.
+    """
 
     divisors: dict[int, int] = field(default_factory=dict)
     once: dict[int, Step] = field(default_factory=dict)
     always: dict[int, int] = field(default_factory=dict)
+    test: Test | None = None
 
 
 ASSIGNMENTS = ("local.set", "local.tee")
@@ -45,6 +54,9 @@ def assigned(body: Expr) -> dict[int, Steps]:
                     record(around, instr.immediates[0], step(code, index))
                     if of_loop:
                         around[-1].always[instr.immediates[0]] = instr.offset
+            elif kind == "br_if":
+                if of_loop and instr.immediates[0] == 0:
+                    around[-1].test = test(code, index)
             elif instr.bodies:
                 inner = around
                 if kind in ("loop", "try_table"):
@@ -88,11 +100,45 @@ def step(code: Expr, index: int) -> Step:
     return isub(operator.op.params[0], 0, added.immediates[0]) if operator.op.sem is isub else None
 
 
+def test(code: Expr, index: int) -> Test | None:
+    """What the condition of a branch compares."""
+    if index < 1:
+        return None
+    operator = code[index - 1]
+    if operator.op.kind in ("local.get", "local.tee"):
+        return None, f"l{operator.immediates[0]}", 0
+    second = operand(code, index - 2)
+    if operator.op.type is None or len(operator.op.type.params) != 2 or second is None:
+        return None
+    first = operand(code, second[1])
+    return None if first is None else (operator, first[0], second[0])
+
+
+def operand(code: Expr, last: int) -> tuple[Operand, int] | None:
+    """The local or constant that the instruction at `last` gives, and the index before all that belongs to it."""
+    if last < 0:
+        return None
+    instr = code[last]
+    if instr.op.kind == "const":
+        return instr.immediates[0], last - 1
+    if instr.op.kind == "local.get":
+        return f"l{instr.immediates[0]}", last - 1
+    if instr.op.kind == "local.tee" and step(code, last) is not None:
+        return f"l{instr.immediates[0]}", last - 4
+    if instr.op.sem is iadd:
+        second = operand(code, last - 1)
+        first = None if second is None else operand(code, second[1])
+        if first is not None and second is not None and isinstance(first[0], str) and isinstance(second[0], str):
+            return (first[0], second[0]), first[1]
+    return None
+
+
 def first_facts(N: int, entry: tuple[int, int, int], divisor: int) -> tuple[int, int, int]:
     """What may be expected of an iN at the start of a loop that steps it so, if `entry` holds before the loop: the
-    lowest bits stay; stepped up, it stays above where it began, and stepped down it stays below, and often above 0."""
+    lowest bits stay; stepped up, it stays above where it began, and stepped down it stays below, and often above 0. Of
+    others, only what begins as an address is expected to stay one."""
     lo, hi, zeros = entry
     if not divisor:
-        return 0, MASK[N], zeros
+        return 0, MASK[N], zeros if 2 <= zeros < 64 else 0
     zeros = min(zeros, constant(divisor)[2])
     return (min(lo, 1), max(hi, 2), zeros) if divisor > MASK[N - 1] else (lo, MASK[N], zeros)

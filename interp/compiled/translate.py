@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from interp.compiled.counting import Relation, derive, relation_of
+from interp.compiled.counting import Relation, derive, expected, relation_of
 from interp.compiled.facts import RULES, Fact, Facts, constant, implies, join, narrow, refine, trailing_zeros
 from interp.compiled.labels import Label, Region, exit_number, is_temp, widened
 from interp.compiled.scan import assigned
@@ -99,8 +99,19 @@ class Translator:
         self.wrong = False
         self.guessing = True
         self.relations: dict[int, Relation | None] = {}
+        self.expected: set[int] = set()
         self.unsteady: set[int] = set()
         self.missed: set[int] = set()
+        for offset, loop in self.assigned.items():
+            relation = expected(loop, self.local_types)
+            if relation is not None:
+                self.relations[offset] = relation
+                self.expected.add(offset)
+                self.stepped[offset] = {
+                    f"l{x}": step
+                    for x, step in loop.once.items()
+                    if x in loop.always and step and isinstance(step, int)
+                }
         self.end = func.offset + func.size - 1
 
     def translate(self) -> Function:
@@ -112,6 +123,7 @@ class Translator:
             # Loops that count to a bound are recognised by their ends, which makes another translation worthwhile.
             for offset, found in self.found.items():
                 self.relations[offset] = found[0] if all(relation == found[0] for relation in found) else None
+                self.expected.discard(offset)
                 self.wrong = self.wrong or self.relations[offset] is not None
             if not self.narrowed() and not self.wrong:
                 return function
@@ -405,7 +417,7 @@ class Translator:
             if not implies(actual, guess):
                 self.guesses[label.offset, name] = widened(actual, guess, full)
                 self.wrong = True
-            elif guess == full:
+            elif guess == full or guess[1] == full[1]:
                 known = self.narrower.get((label.offset, name))
                 self.narrower[label.offset, name] = actual if known is None else join(known, actual)
         steps = self.steps_of(label)
@@ -431,7 +443,9 @@ class Translator:
             ):
                 self.wrong = self.wrong or header.count.steady
                 self.unsteady.add(label.offset)
-        elif label.offset not in self.relations:
+        elif label.offset not in self.relations or (
+            label.offset in self.expected and found not in (None, self.relations[label.offset])
+        ):
             self.found.setdefault(label.offset, []).append(found)
 
     def steps_of(self, label: Label) -> dict[str, int | str]:
