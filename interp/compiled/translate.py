@@ -12,7 +12,7 @@ Spec: exec/instructions
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from interp.compiled.counting import Relation, derive, expected, relation_of
@@ -79,10 +79,16 @@ def translates(*kinds: str) -> Callable[[Callable[[Translator, Instr], None]], C
 
 class Translator:
     """Translates one function. `guesses` holds what is guessed in place of guesses that were wrong, by the offset of
-    the loop and the variable."""
+    the loop and the variable. Parameters may be taken to be `aligned`; an `earlier` translation without that tells what
+    to guess."""
 
     def __init__(
-        self, context: Context, func: Func, memory_end: int = MEMORY_END, aligned: dict[str, int] | None = None
+        self,
+        context: Context,
+        func: Func,
+        memory_end: int = MEMORY_END,
+        aligned: dict[str, int] | None = None,
+        earlier: Translator | None = None,
     ) -> None:
         self.context = context
         self.memory_end = memory_end
@@ -112,6 +118,10 @@ class Translator:
                     for x, step in loop.once.items()
                     if x in loop.always and step and isinstance(step, int)
                 }
+        self.hints: Mapping[tuple[int, str], Fact] = {}
+        if earlier is not None:
+            self.relations, self.expected = dict(earlier.relations), set(earlier.expected)
+            self.stepped, self.hints, self.polished = dict(earlier.stepped), earlier.guesses, True
         self.end = func.offset + func.size - 1
 
     def translate(self) -> Function:

@@ -171,7 +171,12 @@ def guess(t: Translator, offset: int) -> dict[str, Fact]:
         if t.guessing:
             entry = t.facts.get(name) or guessed
             known = t.guesses.get((offset, name))
-            guessed = first_facts(WIDTH[type_], entry, divisor) if known is None else join(known, entry)
+            if known is None:
+                guessed = first_facts(WIDTH[type_], entry, divisor)
+                lo, hi, _ = t.hints.get((offset, name), guessed)
+                guessed = min(lo, entry[0]), max(hi, entry[1]), guessed[2]
+            else:
+                guessed = join(known, entry)
         guesses[name] = guessed
     return guesses
 

@@ -24,11 +24,12 @@ def translate(context: Context, func: Func, memory_end: int = MEMORY_END, genera
     """A function of a valid module, whose context it is, as basic blocks. No memory of i32 addresses has more than
     `memory_end` bytes while it runs. Unless it is to be `general`, it may rely on parameters being aligned.
     """
-    function = first_half(Translator(context, func, memory_end))
+    translator = Translator(context, func, memory_end)
+    function = first_half(translator)
     aligned = {} if general else aligned_parameters(function)
     if aligned:
         before = sum(1 for _ in unaligned(function))
-        relying = first_half(Translator(context, func, memory_end, aligned))
+        relying = first_half(Translator(context, func, memory_end, aligned, translator))
         if sum(1 for _ in unaligned(relying)) < before:
             function = relying
     scalarize(function)
