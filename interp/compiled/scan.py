@@ -119,7 +119,7 @@ def operand(code: Expr, last: int) -> tuple[Operand, int] | None:
     if last < 0:
         return None
     instr = code[last]
-    if instr.op.kind == "const":
+    if instr.op.kind == "const" and isinstance(instr.immediates[0], int):
         return instr.immediates[0], last - 1
     if instr.op.kind == "local.get":
         return f"l{instr.immediates[0]}", last - 1
