@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from interp.compiled.python_calls import CallWriter, nested
 from interp.compiled.python_data import NEVER_RETURNS
 from interp.compiled.python_inline import inlined
-from interp.compiled.python_lines import MAX_INDENT, WIDTHS, Around, LineWriter, TooDeepError
+from interp.compiled.python_lines import MAX_INDENT, WIDTHS, Around, TooDeepError
 from interp.compiled.python_scopes import behind_loop, counting_loop, left_early, moves_memory, with_ends
 from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope
 from interp.compiled.tree import Assign, Block, Do, Exit, Handler, Return, TailCall, Try
@@ -21,16 +22,25 @@ MAX_BLOCKS = 18
 """Loops and tries around each other in Python."""
 
 
-class ControlWriter(LineWriter):
+class ControlWriter(CallWriter):
     """Writes structured control."""
 
     def nodes(self, nodes: list[Node], follow: Block | None) -> bool:
         """A sequence; `follow` is where control goes on behind its lines."""
         self.count_indices(nodes)
+        done_until = 0
         for number, node in enumerate(nodes):
+            if number < done_until:
+                continue
             if isinstance(node, Assign):
                 self.assign(node)
             elif isinstance(node, Do):
+                calls = nested(nodes, number, self.translated.reused)
+                if calls and self.calls_and_user(nodes[number : number + calls], nodes[number + calls]):
+                    if isinstance(nodes[number + calls], Return):
+                        return False
+                    done_until = number + calls + 1
+                    continue
                 if inlined(nodes, number, self.translated.reused):
                     self.put_off(node)
                     continue

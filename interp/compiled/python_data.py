@@ -52,22 +52,22 @@ class DataWriter(MemoryWriter):
         return ", ".join([self.clean(e)[0] for e in args])
 
     def call_function(self, do: Do) -> None:
-        """call"""
-        self.assign_results(do.results, f"f{do.instr.immediates[0]}({self.arguments(do.args)})")
+        """call, call_indirect, call_ref"""
+        self.assign_results(do.results, self.call_text(do))
 
-    def call_indirect(self, do: Do) -> None:
-        """call_indirect: lists that hold only functions of one type, and what traps in place of others"""
-        typeidx, tableidx = do.instr.immediates
+    def call_text(self, do: Do) -> str:
+        """A call without what becomes of its results. What is called indirectly comes from lists that hold only
+        functions of one type, and what traps in place of others."""
+        kind, x = do.instr.op.kind, do.instr.immediates[0]
+        if kind == "call":
+            return f"f{x}({self.arguments(do.args)})"
         args = self.arguments(do.args[:-1])
-        index = self.exact(do.args[-1]).text
-        self.assign_results(do.results, f"c{tableidx}_{typeidx}[{index}]({args})")
-
-    def call_ref(self, do: Do) -> None:
-        """call_ref"""
-        args, func = self.arguments(do.args[:-1]), self.atom(do.args[-1])
+        if kind == "call_indirect":
+            return f"c{do.instr.immediates[1]}_{x}[{self.exact(do.args[-1]).text}]({args})"
+        func = self.atom(do.args[-1])
         if func == "None":
             func = self.hoist(func)
-        self.assign_results(do.results, f"{func}.prepared({args})")
+        return f"{func}.prepared({args})"
 
     def tail_call(self, instr: Instr, args: Sequence[Expr]) -> str:
         """What a function gives that leaves with a call: the function and its arguments, for whoever called it."""
@@ -245,9 +245,10 @@ STATEMENTS: dict[str, Statement] = {
     "load": DataWriter.load, "store": DataWriter.store, "vload": DataWriter.vector_load,
     "vstore": DataWriter.vector_store, "vload_lane": DataWriter.lane_load, "vstore_lane": DataWriter.lane_store,
     "memory.size": DataWriter.memory_size, "memory.fill": DataWriter.memory_fill,
-    "memory.copy": DataWriter.memory_copy, "global.set": DataWriter.global_set, "call": DataWriter.call_function,
-    "call_indirect": DataWriter.call_indirect, "call_ref": DataWriter.call_ref, "binop": DataWriter.partial_operator,
-    "cvtop": DataWriter.partial_operator, "ref.as_non_null": DataWriter.non_null, "ref.cast": DataWriter.cast,
+    "memory.copy": DataWriter.memory_copy, "global.set": DataWriter.global_set,
+    **dict.fromkeys(("call", "call_indirect", "call_ref"), DataWriter.call_function),
+    "binop": DataWriter.partial_operator, "cvtop": DataWriter.partial_operator,
+    "ref.as_non_null": DataWriter.non_null, "ref.cast": DataWriter.cast,
     "i31.get": DataWriter.i31_get, "struct.new": DataWriter.struct_new, "struct.get": DataWriter.struct_get,
     "struct.set": DataWriter.struct_set, "array.new_fixed": DataWriter.array_new_fixed,
     "array.new": DataWriter.array_new, "array.get": DataWriter.array_get, "array.set": DataWriter.array_set,
