@@ -24,7 +24,7 @@ INFIX = frozenset({"iadd", "isub", "imul", "ior", "ixor", "fadd", "fsub", "fmul"
 MARK = re.compile("\0(\\d+)\1")
 """Stands before a call in a text: its number."""
 
-BEGINNING = re.compile(r"(?:\w+ = |return )?")
+BEGINNING = re.compile(r"(?:[\w, ]+ = |return )?")
 
 
 def is_call(node: Node, reused: set[str]) -> bool:

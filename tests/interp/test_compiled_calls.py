@@ -50,6 +50,7 @@ BODIES = {
     "of floats": "(i32.trunc_f64_u (f64.mul (call $half (f64.const 9)) (call $half (f64.convert_i32_u A))))",
     "kept": "(local.set 2 (i32.mul NOTE(A) NOTE(B))) (i32.add (local.get 2) (local.get 2))",
     "twice": "(local.set 2 NOTE(A)) (i32.add (i32.add (local.get 2) (local.get 2)) NOTE((i32.const 1)))",
+    "two results": "(call $pair NOTE(A) NOTE(B)) i32.sub",
     "dropped": "(drop NOTE(A)) NOTE(B)",
     "condition": "(if (result i32) (i32.and NOTE(A) NOTE(B)) (then (i32.const 1)) (else (i32.const 2)))",
 }
@@ -61,10 +62,11 @@ def text() -> str:
     three = (
         "(func $three (param i32 i32 i32) (result i32) (i32.sub (i32.sub (local.get 0) (local.get 1)) (local.get 2)))"
     )
+    pair = "(func $pair (param i32 i32) (result i32 i32) (local.get 1) (local.get 0))"
     functions = [
         f'(func (export "{name}") (param i32 i32) (result i32) (local i32) {body})' for name, body in BODIES.items()
     ]
-    whole = MODULE.replace("FUNCTIONS", " ".join([three, *functions])).replace("NOTE(", "(call $note ")
+    whole = MODULE.replace("FUNCTIONS", " ".join([three, pair, *functions])).replace("NOTE(", "(call $note ")
     return whole.replace(" A", " (local.get 0)").replace(" B", " (local.get 1)")
 
 
