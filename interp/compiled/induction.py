@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from interp.compiled.counting import DIFFERS, Count, Relation
 from interp.compiled.facts import Fact, constant
 from interp.compiled.scalarize import terminator_exprs
-from interp.compiled.split import alive, assigned_names
+from interp.compiled.split import assigned_names, counted_names
 from interp.compiled.translate import WIDTH, Translator
 from interp.compiled.tree import (
     CONST,
@@ -34,6 +34,7 @@ from interp.compiled.tree import (
     TailCall,
     Try,
     divided,
+    local_bit,
     reads,
     successors,
 )
@@ -54,8 +55,8 @@ class Uses:
 
     @property
     def shift(self) -> int | None:
-        """The one exponent of all addresses; None if there are others, or other uses."""
-        return next(iter(self.indices)) if len(self.indices) == 1 and not self.others else None
+        """The one exponent of all addresses; None if there are others."""
+        return next(iter(self.indices)) if len(self.indices) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,10 @@ class Linear:
     c: int
 
 
-def count_by_indices(t: Translator, function: Function) -> None:
-    """Rewrite the loops of a function; not where exceptions are caught."""
+def count_by_indices(t: Translator, function: Function) -> bool:
+    """Rewrite the loops of a function, but not where exceptions are caught; whether there is any that counts."""
     if any(isinstance(block.terminator, Try) for block in function.blocks):
-        return
+        return False
     loops = [block for block in function.blocks if block.count is not None and block.back_edges == 1]
     if loops:
         living = alive(function)
@@ -109,12 +110,51 @@ def count_by_indices(t: Translator, function: Function) -> None:
             loop = CountedLoop(t, function, header, living)
             if loop.fits():
                 loop.rewrite()
+    return bool(loops)
+
+
+def alive(function: Function) -> dict[Block, set[str]]:
+    """For each block the variables whose values at its start may be used."""
+    used: dict[Block, set[str]] = {}
+    assigned: dict[Block, set[str]] = {}
+    for block in function.blocks:
+        read: set[str] = set()
+        sets: set[str] = set()
+        for statement in block.statements:
+            for e in statement.exprs if isinstance(statement, Assign) else statement.args:
+                add_read(e, sets, read)
+            sets.update(assigned_names(statement))
+        for e in terminator_exprs(block):
+            add_read(e, sets, read)
+        if block.count is not None:
+            read.update(counted_names(block))
+        used[block], assigned[block] = read, sets
+    living = dict(used)
+    changed = True
+    while changed:
+        changed = False
+        for block in reversed(function.blocks):
+            now = used[block].union(*[living[target] - assigned[block] for target in successors(block.terminator)])
+            if len(now) != len(living[block]):
+                living[block] = now
+                changed = True
+    return living
+
+
+def add_read(e: Expr, assigned: set[str], found: set[str]) -> None:
+    """Add the locals that an expression reads and that are not assigned before."""
+    if e.op == VAR:
+        if e.imm[0] == "l" and e.imm not in assigned:
+            found.add(e.imm)
+    elif e.reads:
+        for arg in e.args:
+            add_read(arg, assigned, found)
 
 
 class CountedLoop:
     """One loop: its blocks, the last of which alone branches back, and where it leads to."""
 
-    def __init__(self, t: Translator, function: Function, header: Block, living: dict[Block, int]) -> None:
+    def __init__(self, t: Translator, function: Function, header: Block, living: dict[Block, set[str]]) -> None:
         self.t = t
         self.function = function
         self.header = header
@@ -123,6 +163,7 @@ class CountedLoop:
         self.latch = next(b for b in function.blocks if b.index >= header.index and header in successors(b.terminator))
         self.blocks = self.body()
         self.stepped: dict[str, Stepped] = {}
+        self.ways: dict[str, str] = {}
 
     def body(self) -> set[Block]:
         """The blocks from which the last one can be reached within the loop."""
@@ -144,10 +185,10 @@ class CountedLoop:
             return False
         self.entry = entry
         assigned = self.assignments()
-        bits = self.alive_behind()
+        behind = self.alive_behind()
         for name, (step, fact) in count.others.items():
             at = self.step_of(name, step, assigned)
-            if at is not None and not bits >> int(name[1:]) & 1 and not self.counts_inside(name):
+            if at is not None and name not in behind and not self.counts_inside(name):
                 start = count.starts[name]
                 self.stepped[name] = Stepped(name, step, start, fact, at, self.uses(name))
         return (
@@ -163,14 +204,14 @@ class CountedLoop:
                     found[name] = found.get(name, 0) + 1
         return found
 
-    def alive_behind(self) -> int:
-        """A bit for each local that may be read when the loop was left."""
-        bits = 0
+    def alive_behind(self) -> set[str]:
+        """The variables that may be read when the loop was left."""
+        found: set[str] = set()
         for block in self.blocks:
             for target in successors(block.terminator):
                 if target not in self.blocks:
-                    bits |= self.living[target]
-        return bits
+                    found |= self.living[target]
+        return found
 
     def step_of(self, name: str, step: int, assigned: dict[str, int]) -> int | None:
         """Where the last block steps a local, if that is all that the loop assigns to it."""
@@ -179,6 +220,12 @@ class CountedLoop:
         for at, statement in enumerate(self.latch.statements):
             if isinstance(statement, Assign) and statement.names == (name,):
                 (e,) = statement.exprs
+                if e.op == VAR and assigned.get(e.imm) == 1:
+                    # By way of another variable.
+                    before = [other for other in self.latch.statements[:at] if assigned_names(other) == (e.imm,)]
+                    if before and isinstance(before[0], Assign):
+                        self.ways[name] = e.imm
+                        e = before[0].exprs[0]
                 full = MASK[WIDTH[self.function.types[name]]]
                 steps = e.op == "iadd" and e.args[0].op == VAR and e.args[0].imm == name and e.args[1].op == CONST
                 return at if steps and e.args[1].imm == step & full else None
@@ -192,18 +239,29 @@ class CountedLoop:
 
     def uses(self, name: str) -> Uses:
         """How the loop uses a local, apart from its step and the test at the end."""
-        uses, bit = Uses(), 1 << int(name[1:])
+        uses, bit, way = Uses(), local_bit(name), self.ways.get(name, "")
         for block in self.blocks:
             for statement in block.statements:
                 if isinstance(statement, Do):
                     for number, e in enumerate(statement.args):
                         if e.reads & bit:
                             self.use(statement, number, e, name, uses)
-                elif statement.names != (name,):
+                elif statement.names != (name,) and (statement.names != (way,) or not self.is_way(way)):
                     uses.others += sum(reads(e, name) for e in statement.exprs)
             if block is not self.latch or name != self.count.relation.name:
                 uses.others += sum(reads(e, name) for e in terminator_exprs(block))
         return uses
+
+    def is_way(self, name: str) -> bool:
+        """Whether a variable is used for one assignment alone."""
+        found = 0
+        for block in self.function.blocks:
+            for statement in block.statements:
+                found += sum(
+                    reads(e, name) for e in (statement.exprs if isinstance(statement, Assign) else statement.args)
+                )
+            found += sum(reads(e, name) for e in terminator_exprs(block))
+        return found == 1
 
     def use(self, statement: Do, number: int, e: Expr, name: str, uses: Uses) -> None:
         """An operand of an instruction with effects uses a local."""
@@ -236,7 +294,7 @@ class CountedLoop:
             if found is not None:
                 replaced[name] = found
         if counts_anew:
-            if self.stepped[old].uses != Uses() and old not in replaced:
+            if not replaced or (self.stepped[old].uses != Uses() and old not in replaced):
                 return
             self.count_by(index)
         if replaced:
@@ -270,10 +328,10 @@ class CountedLoop:
 
     def new_local(self) -> str:
         """A name that no local has yet."""
-        return f"l{sum(1 for name in self.function.types if name[0] == 'l')}"
+        return f"l{max(int(name[1:].partition('_')[0]) for name in self.function.types if name[0] == 'l') + 1}"
 
     def is_pointer(self, stepped: Stepped) -> bool:
-        """Whether a local is used as an address alone, and stepped by whole items."""
+        """Whether a local is an address of items of one width, and stepped by whole items."""
         shift = stepped.uses.shift
         if shift is None or self.function.types[stepped.name] is not I32:
             return False
@@ -300,7 +358,7 @@ class CountedLoop:
 
     def variable(self, name: str, fact: Fact) -> Expr:
         """A local, of which a fact holds."""
-        e = Expr(VAR, self.function.types[name], imm=name, reads=1 << int(name[1:]))
+        e = Expr(VAR, self.function.types[name], imm=name, reads=local_bit(name))
         e.lo, e.hi, e.zeros = fact
         return e
 
@@ -401,7 +459,9 @@ class Rewriter:
     def __init__(self, t: Translator, values: dict[str, Expr]) -> None:
         self.t = t
         self.values = values
-        self.bits = sum(1 << int(name[1:]) for name in values)
+        self.bits = 0
+        for name in values:
+            self.bits |= local_bit(name)
         self.done: dict[int, tuple[Expr, Expr]] = {}
 
     def expr(self, e: Expr) -> Expr:
@@ -416,7 +476,7 @@ class Rewriter:
     def made(self, e: Expr) -> Expr:
         """The same, not made before."""
         if e.op == VAR:
-            return self.values[e.imm]
+            return self.values.get(e.imm, e)
         args = tuple([self.expr(arg) for arg in e.args])
         if e.imm is not None:
             return Expr(e.op, e.type, args, e.params, e.imm)

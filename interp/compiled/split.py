@@ -149,13 +149,16 @@ class Splitter:
         if count is None:
             return
         _, variable, sign = count.bound
-        relation = replace(count.relation, name=self.names[self.root(state[count.relation.name])])
-        if variable is not None:
-            variable = self.names[self.root(state[variable])]
-        step = count.step
-        if isinstance(step, str):
-            step = self.names[self.root(state[step])]
-        block.count = replace(count, relation=relation, bound=(count.bound[0], variable, sign), step=step)
+
+        def renamed(name: str) -> str:
+            return self.names[self.root(state[name])]
+
+        relation = replace(count.relation, name=renamed(count.relation.name))
+        bound = (count.bound[0], variable if variable is None else renamed(variable), sign)
+        step = renamed(count.step) if isinstance(count.step, str) else count.step
+        others = {renamed(name): stepped for name, stepped in count.others.items()}
+        starts = {renamed(name): fact for name, fact in count.starts.items()}
+        block.count = replace(count, relation=relation, bound=bound, step=step, others=others, starts=starts)
 
 
 def alive(function: Function) -> dict[Block, int]:
@@ -190,10 +193,15 @@ def alive(function: Function) -> dict[Block, int]:
     return living
 
 
-def counted_locals(block: Block) -> int:
-    """The locals that a loop counts by: their bits."""
+def counted_names(block: Block) -> set[str]:
+    """The variables that a loop counts by."""
     names = (block.count.relation.name, block.count.bound[1], block.count.step)
-    return sum({1 << int(name[1:]) for name in names if isinstance(name, str)})
+    return {name for name in names if isinstance(name, str)}
+
+
+def counted_locals(block: Block) -> int:
+    """The same as bits."""
+    return sum([1 << int(name[1:]) for name in counted_names(block)])
 
 
 def assigned_names(statement: object) -> tuple[str, ...]:

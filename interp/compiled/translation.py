@@ -39,7 +39,8 @@ def translate(context: Context, func: Func, memory_end: int = MEMORY_END, genera
 def first_half(translator: Translator) -> Function:
     """A function as it is translated, with a variable for each purpose."""
     function = translator.translate()
-    count_by_indices(translator, function)
     split_locals(function)
     drop_unread(function)
+    if count_by_indices(translator, function):
+        drop_unread(function)
     return function

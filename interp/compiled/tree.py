@@ -241,6 +241,11 @@ def successors(terminator: Terminator) -> Iterable[Block]:
     return ()
 
 
+def local_bit(name: str) -> int:
+    """The bit that stands for a local, or for any variable that was made of it, in the `reads` of expressions."""
+    return 1 << int(name[1:].partition("_")[0])
+
+
 def reads(e: Expr, name: str) -> int:
     """How often an expression reads a variable."""
     return int(e.imm == name) if e.op == VAR else sum([reads(arg, name) for arg in e.args])
