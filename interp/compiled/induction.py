@@ -151,6 +151,11 @@ def add_read(e: Expr, assigned: set[str], found: set[str]) -> None:
             add_read(arg, assigned, found)
 
 
+def counted_in(block: Block) -> set[str]:
+    """The variables that a loop counts by, if a block heads one."""
+    return set() if block.count is None else counted_names(block)
+
+
 class CountedLoop:
     """One loop: its blocks, the last of which alone branches back, and where it leads to."""
 

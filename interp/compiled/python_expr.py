@@ -41,6 +41,7 @@ class IntegerWriter:
     """Writes integers, and conditions. Subclasses write the other types and keep the lines."""
 
     inline: dict[str, Text]
+    scales: dict[str, int]
     """Temporaries in whose place a text is written."""
 
     signs: frozenset[str] = frozenset()
@@ -85,6 +86,8 @@ class IntegerWriter:
             put_off = self.inline.get(e.imm)
             if put_off is not None:
                 return put_off
+            if e.imm in self.scales:
+                return Text(f"{e.imm} << {self.scales[e.imm]}", SHIFT, e.lo, e.hi)
             sign = SIGN[WIDTHS[e.type]]
             if e.imm in self.signs and e.hi >= sign:
                 return Text(e.imm, ATOM, -sign, sign - 1)
@@ -108,7 +111,11 @@ class IntegerWriter:
         """The value itself, 0 <= value < 2**N."""
         t, N = self.number(e), WIDTHS[e.type]
         plain = e.op == "iadd" and e.args[0].op == VAR and e.args[1].op == CONST
-        if plain and t.lo >> N != t.hi >> N and e.args[0].imm not in self.inline.keys() | self.signs:
+        if (
+            plain
+            and t.lo >> N != t.hi >> N
+            and e.args[0].imm not in self.inline.keys() | self.signs | self.scales.keys()
+        ):
             return self.stepped(e.args[0].imm, e.args[1].imm, N, e)
         return self.masked(t, N, e)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from interp.compiled.python_data import STATEMENTS, DataWriter
 from interp.compiled.python_nans import any_nans, unseen_nans
+from interp.compiled.python_scaled import scaled_variables
 from interp.compiled.python_signed import signed_variables
 from interp.compiled.scalarize import all_blocks
 from interp.compiled.structure import Node
@@ -89,6 +90,7 @@ class LineWriter(DataWriter):
         self.any_nans = any_nans(function)
         self.unseen_nans = unseen_nans(function)
         self.signs = signed_variables(function)
+        self.scales = scaled_variables(function, self.signs) if options.native else {}
         self.addresses = addresses(function)
         self.lines: list[tuple[int, str, int]] = []
         self.indent = 1
@@ -167,6 +169,10 @@ class LineWriter(DataWriter):
         """name := e"""
         if name in self.signs:
             self.line(f"{name} = {self.signed(e).text}")
+            return
+        if name in self.scales:
+            shift = self.scales[name]
+            self.assign_integer(name, self.plus(*self.index(e, shift)), 32 - shift)
             return
         if e.type in WIDTHS:
             t = self.number(e)

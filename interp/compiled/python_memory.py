@@ -164,6 +164,11 @@ class MemoryWriter(ValueWriter):
                 return (x, y)[not x.text], cx + cy
             text = f"{paren(x.text, x.prec, ADD)} + {paren(y.text, y.prec, MUL)}"
             return Text(text, ADD, x.lo + y.lo, x.hi + y.hi), cx + cy
+        if base.op == VAR and base.imm in self.scales:
+            k, lo, hi = self.scales[base.imm] - shift, base.lo >> shift, base.hi >> shift
+            if k == 0:
+                return Text(base.imm, ATOM, lo, hi), 0
+            return Text(f"{base.imm} << {k}" if k > 0 else f"{base.imm} >> {-k}", SHIFT, lo, hi), 0
         if base.op == VAR and base.imm not in self.signs:
             lo, hi = base.lo >> shift, base.hi >> shift
             if self.indexed.get((base.imm, shift), 0) > 1:
