@@ -75,14 +75,14 @@ class ControlWriter(CallWriter):
     def captured(self, nodes: list[Node], follow: Block | None) -> tuple[list[tuple[int, str, int]], bool]:
         """The lines of a sequence, one level deeper, not there yet; and whether control comes to their end."""
         outer, self.lines = self.lines, []
-        shared, indexed = self.fork(), self.indexed
+        shared, counts = self.fork(), (self.indexed, self.rests)
         self.indent += 1
         if self.indent > MAX_INDENT:
             raise TooDeepError
         falls = self.nodes(nodes, follow)
         self.indent -= 1
         lines, self.lines = self.lines, outer
-        self.shared, self.indexed = shared, indexed
+        self.shared, (self.indexed, self.rests) = shared, counts
         return lines, falls
 
     def condition_and_rest(self, node: If, rest: list[Node], follow: Block | None) -> bool | None:
@@ -157,9 +157,9 @@ class ControlWriter(CallWriter):
     def scope(self, node: Scope) -> None:
         """A body that branches leave for what follows."""
         if node.label not in self.left_early:
-            indexed = self.indexed
+            counts = self.indexed, self.rests
             self.nodes(node.body, node.label)
-            self.shared, self.indexed = {}, indexed
+            self.shared, (self.indexed, self.rests) = {}, counts
             return
         around = Around(None, node.label)
         self.enter(around)

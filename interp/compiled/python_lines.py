@@ -15,6 +15,7 @@ from interp.compiled.python_signed import signed_variables
 from interp.compiled.scalarize import all_blocks
 from interp.compiled.structure import Node
 from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try, divided
+from interp.execution.values import MASK
 from interp.syntax.types import I32, I64
 from interp.validation.context import Context
 
@@ -129,14 +130,25 @@ class LineWriter(DataWriter):
     # ---- Statements.
 
     def count_indices(self, nodes: Sequence[Node]) -> None:
-        """How often the statements of a sequence use each variable as an address."""
+        """How often the statements of a sequence use each variable as an address, and test what is left of it when it
+        is divided by a width; which is the same for what lies whole items behind it."""
         counts: dict[tuple[str, int], int] = {}
+        rests: dict[tuple[str, int], int] = {}
+        origins: dict[str, tuple[str, int]] = {}
         for node in nodes:
-            if isinstance(node, Do) and node.instr.op.kind in ("load", "store"):
-                shift = (node.instr.op.params[1] >> 3).bit_length() - 1
-                for name in divided(node.args[0], shift):
+            if isinstance(node, Assign) and len(node.names) == 1:
+                origin = aligned_sum(node.exprs[0])
+                if origin is not None:
+                    origins[node.names[0]] = origin
+            elif isinstance(node, Do) and node.instr.op.kind in ("load", "store"):
+                base, shift = node.args[0], (node.instr.op.params[1] >> 3).bit_length() - 1
+                for name in divided(base, shift):
                     counts[name, shift] = counts.get((name, shift), 0) + 1
-        self.indexed = counts
+                name, zeros = (base.imm, shift) if base.op == VAR and base.zeros < shift else ("", 0)
+                while name and zeros >= shift:
+                    rests[name, shift] = rests.get((name, shift), 0) + 1
+                    name, zeros = origins.pop(name, ("", 0))
+        self.indexed, self.rests = counts, rests
 
     def put_off(self, node: Do) -> None:
         """A load whose value is written where it is used."""
@@ -164,6 +176,12 @@ class LineWriter(DataWriter):
         self.inline.clear()
         for name in node.names:
             self.forget(name)
+        origin = aligned_sum(node.exprs[0]) if len(node.names) == 1 and self.shared else None
+        if origin is not None:
+            for shift in range(1, min(origin[1], 3) + 1):
+                found = self.shared.get(f"{origin[0]} & {MASK[shift]}")
+                if found is not None:
+                    self.shared[f"{node.names[0]} & {MASK[shift]}"] = (found[0], node.names[0])
 
     def assign_one(self, name: str, e: Expr) -> None:
         """name := e"""
@@ -203,6 +221,13 @@ class LineWriter(DataWriter):
         self.indent += 1
         if self.indent > MAX_INDENT:
             raise TooDeepError
+
+
+def aligned_sum(e: Expr) -> tuple[str, int] | None:
+    """For the sum of a variable and a multiple of a power of two: the variable, and the exponent."""
+    if e.op != "iadd" or e.args[0].op != VAR:
+        return None
+    return e.args[0].imm, e.args[1].zeros
 
 
 def addresses(function: Function) -> set[str]:

@@ -46,6 +46,7 @@ class MemoryWriter(ValueWriter):
         self.timed = timed
         self.types: dict[str, Any] = {}
         self.indexed: dict[tuple[str, int], int] = {}
+        self.rests: dict[tuple[str, int], int] = {}
         self.shared: dict[str, tuple[str, str]] = {}
         self.inline: dict[str, Text] = {}
         self.views: set[str] = set()
@@ -262,7 +263,8 @@ class MemoryWriter(ValueWriter):
     def rest(self, base: Expr, name: str, shift: int) -> str:
         """What is left of an address divided by the width; a name where it is asked for again."""
         text = f"{name} & {MASK[shift]}"
-        return self.share(text, name) if base.op == VAR and self.indexed.get((name, shift), 0) > 1 else text
+        again = text in self.shared or self.rests.get((name, shift), 0) > 1
+        return self.share(text, name) if base.op == VAR and again else text
 
     def tested(self, base: Expr, offset: int, shift: int) -> tuple[str, Text, int]:
         """For an address that may be no multiple of the width: what to test, the index if it is one, and what is to be
