@@ -152,8 +152,9 @@ def add_read(e: Expr, assigned: set[str], found: set[str]) -> None:
 
 
 def counted_in(block: Block) -> set[str]:
-    """The variables that a loop counts by, if a block heads one."""
-    return set() if block.count is None else counted_names(block)
+    """The variables that a loop counts by, if a block heads one that may be counted."""
+    count = block.count
+    return counted_names(block) if count is not None and count.entered and count.steady else set()
 
 
 class CountedLoop:
