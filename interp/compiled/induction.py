@@ -34,6 +34,7 @@ from interp.compiled.tree import (
     TailCall,
     Try,
     divided,
+    item_shift,
     local_bit,
     reads,
     successors,
@@ -272,8 +273,8 @@ class CountedLoop:
     def use(self, statement: Do, number: int, e: Expr, name: str, uses: Uses) -> None:
         """An operand of an instruction with effects uses a local."""
         n = reads(e, name)
-        if number == 0 and statement.instr.op.kind in ("load", "store"):
-            shift = (statement.instr.op.params[1] >> 3).bit_length() - 1
+        shift = item_shift(statement.instr)
+        if number == 0 and shift is not None:
             found = divided(e, shift).count(name)
             aligned = not statement.instr.immediates[0].offset & MASK[shift]
             if found == n == 1 and aligned:

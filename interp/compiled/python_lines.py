@@ -14,7 +14,7 @@ from interp.compiled.python_scaled import scaled_variables
 from interp.compiled.python_signed import signed_variables
 from interp.compiled.scalarize import all_blocks
 from interp.compiled.structure import Node
-from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try, divided
+from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try, divided, item_shift
 from interp.execution.values import MASK
 from interp.syntax.types import I32, I64
 from interp.validation.context import Context
@@ -140,8 +140,8 @@ class LineWriter(DataWriter):
                 origin = aligned_sum(node.exprs[0])
                 if origin is not None:
                     origins[node.names[0]] = origin
-            elif isinstance(node, Do) and node.instr.op.kind in ("load", "store"):
-                base, shift = node.args[0], (node.instr.op.params[1] >> 3).bit_length() - 1
+            elif isinstance(node, Do) and (shift := item_shift(node.instr)) is not None:
+                base = node.args[0]
                 for name in divided(base, shift):
                     counts[name, shift] = counts.get((name, shift), 0) + 1
                 name, zeros = (base.imm, shift) if base.op == VAR and base.zeros < shift else ("", 0)
@@ -235,7 +235,7 @@ def addresses(function: Function) -> set[str]:
     found: set[str] = set()
     for block in all_blocks(function.blocks):
         for statement in block.statements:
-            if isinstance(statement, Do) and statement.instr.op.kind in ("load", "store"):
+            if isinstance(statement, Do) and item_shift(statement.instr) is not None:
                 found.update(divided(statement.args[0], 0))
     return found
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from interp.compiled.python_text import ADD, AND, ATOM, CONDITIONAL, MUL, POSTFIX, SHIFT, SMALL, Text, paren
 from interp.compiled.python_values import ValueWriter, function_name
-from interp.compiled.tree import CONST, VAR, Do, Expr
+from interp.compiled.tree import CONST, VAR, VECTOR_ITEM, Do, Expr
 from interp.execution.values import MASK, MODULUS, SIGN
 from interp.syntax.instructions import MemArg
 from interp.syntax.types import (
@@ -151,6 +151,10 @@ class MemoryWriter(ValueWriter):
             if k == 0:
                 return x, 0
             return Text(f"{paren(x.text, x.prec, SHIFT)} << {k}", SHIFT, x.lo << k, x.hi << k), 0
+        if base.op == "ishl" and base.args[1].op == CONST and base.args[0].zeros >= shift - base.args[1].imm % N:
+            k = shift - base.args[1].imm % N
+            x = self.exact(base.args[0])
+            return Text(f"{paren(x.text, x.prec, SHIFT)} >> {k}", SHIFT, x.lo >> k, x.hi >> k), 0
         if base.op == "imul" and base.args[1].op == CONST and base.args[1].zeros >= shift:
             x, k = self.bounded(base.args[0]), base.args[1].imm >> shift
             if x.lo >= 0 and k <= SMALL:
@@ -341,16 +345,30 @@ class MemoryWriter(ValueWriter):
         """Bits are read as an integer, of which a numerics function makes the vector."""
         op = do.instr.op
         _, width, _, *params = op.params
-        memarg = do.instr.immediates[0]
-        text = f"ld{memarg.memidx}V({self.byte_index(do.args[0], memarg.offset)}, {width // 8})"
+        memarg, base = do.instr.immediates[0], do.args[0]
+        if width >= VECTOR_ITEM and self.native and self.aligned(base, memarg.offset, 3):
+            text = self.element(memarg.memidx, "Q", base, memarg.offset, 3)
+            if width > VECTOR_ITEM:
+                text = f"{text} | {self.element(memarg.memidx, 'Q', base, memarg.offset + 8, 3)} << {VECTOR_ITEM}"
+        else:
+            text = f"ld{memarg.memidx}V({self.byte_index(base, memarg.offset)}, {width // 8})"
         if op.sem is not None:
             text = f"{function_name(op.sem.__name__, tuple(params))}({text})"
         self.line(f"{do.results[0]} = {text}")
 
     def vector_store(self, do: Do) -> None:
-        """v128.store"""
-        memarg = do.instr.immediates[0]
-        self.line(f"st{memarg.memidx}V({self.byte_index(do.args[0], memarg.offset)}, {self.value(do.args[1])[0]}, 16)")
+        """v128.store: of two halves the upper one first, which is the one that may be out of bounds"""
+        memarg, base = do.instr.immediates[0], do.args[0]
+        value = self.value(do.args[1])[0]
+        if self.native and self.aligned(base, memarg.offset, 3):
+            if not value.isidentifier():
+                value = self.hoist(value)
+            upper = self.element(memarg.memidx, "Q", base, memarg.offset + 8, 3)
+            self.line(f"{upper} = {value} >> {VECTOR_ITEM}")
+            lower = self.element(memarg.memidx, "Q", base, memarg.offset, 3)
+            self.line(f"{lower} = {value} & {MASK[VECTOR_ITEM]}")
+            return
+        self.line(f"st{memarg.memidx}V({self.byte_index(base, memarg.offset)}, {value}, 16)")
 
     def lane_load(self, do: Do) -> None:
         """v128.loadN_lane"""

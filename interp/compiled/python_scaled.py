@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from interp.compiled.induction import counted_in
 from interp.compiled.scalarize import all_blocks, terminator_exprs
-from interp.compiled.tree import CONST, VAR, Assign, Block, Do, Expr, Function, Try, divided
+from interp.compiled.tree import CONST, VAR, Assign, Block, Do, Expr, Function, Try, divided, item_shift
 from interp.syntax.types import I32
 
 COMPARED = frozenset({"ieq", "ine", "ilt_u", "igt_u", "ile_u", "ige_u"})
@@ -157,8 +157,8 @@ class Scan:
     def instruction(self, statement: Do, weight: int) -> None:
         """An instruction with effects."""
         args = list(statement.args)
-        if statement.instr.op.kind in ("load", "store"):
-            shift = (statement.instr.op.params[1] >> 3).bit_length() - 1
+        shift = item_shift(statement.instr)
+        if shift is not None:
             base = args.pop(0)
             aligned = base.zeros >= shift > 0 and not statement.instr.immediates[0].offset & ((1 << shift) - 1)
             names = divided(base, shift) if aligned else []

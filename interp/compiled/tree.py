@@ -251,6 +251,21 @@ def reads(e: Expr, name: str) -> int:
     return int(e.imm == name) if e.op == VAR else sum([reads(arg, name) for arg in e.args])
 
 
+def item_shift(instr: Instr) -> int | None:
+    """The exponent of the width in bytes of the items that an instruction reads or writes as such; vectors are two
+    items of 64 bits. None for all others."""
+    kind, params = instr.op.kind, instr.op.params
+    if kind in ("load", "store"):
+        return int(params[1] >> 3).bit_length() - 1
+    if kind in ("vload", "vstore") and params[1] >= VECTOR_ITEM:
+        return 3
+    return None
+
+
+VECTOR_ITEM = 64
+"""Bits of the items that vectors are read and written by."""
+
+
 def divided(e: Expr, shift: int) -> list[str]:
     """The variables that are divided by 2**shift to find an index for an address."""
     if e.op == VAR:
