@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from interp.compiled.scalarize import all_blocks
 from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr, Function, Try
 from interp.execution.values import MASK
+from interp.syntax.instructions import MemArg
 from interp.syntax.types import I32
 
 MIN_ACCESSES = 3
@@ -31,9 +32,10 @@ def unaligned(function: Function) -> Iterator[Access]:
     for block in all_blocks(function.blocks):
         for statement in block.statements:
             if isinstance(statement, Do) and statement.instr.op.kind in ("load", "store"):
-                shift = (statement.instr.op.params[1] >> 3).bit_length() - 1
+                memarg: MemArg = statement.instr.immediates[0]
+                shift = min((statement.instr.op.params[1] >> 3).bit_length() - 1, max(memarg.align, 2))
                 base = statement.args[0]
-                if base.type is I32 and base.zeros < shift and not statement.instr.immediates[0].offset & MASK[shift]:
+                if base.type is I32 and base.zeros < shift and not memarg.offset & MASK[shift]:
                     yield base, shift
 
 

@@ -15,9 +15,12 @@ from dataclasses import dataclass, field, replace
 
 from interp.compiled.counting import DIFFERS, Count, Relation
 from interp.compiled.facts import Fact, constant
+from interp.compiled.guesses import WIDTH
+from interp.compiled.liveness import alive
+from interp.compiled.rewriting import Rewriter
 from interp.compiled.scalarize import terminator_exprs
-from interp.compiled.split import assigned_names, counted_names
-from interp.compiled.translate import WIDTH, Translator
+from interp.compiled.split import assigned_names
+from interp.compiled.translate import Translator
 from interp.compiled.tree import (
     CONST,
     VAR,
@@ -28,10 +31,6 @@ from interp.compiled.tree import (
     Expr,
     Function,
     Jump,
-    Return,
-    Statement,
-    Switch,
-    TailCall,
     Try,
     divided,
     item_shift,
@@ -112,50 +111,6 @@ def count_by_indices(t: Translator, function: Function) -> bool:
             if loop.fits():
                 loop.rewrite()
     return bool(loops)
-
-
-def alive(function: Function) -> dict[Block, set[str]]:
-    """For each block the variables whose values at its start may be used."""
-    used: dict[Block, set[str]] = {}
-    assigned: dict[Block, set[str]] = {}
-    for block in function.blocks:
-        read: set[str] = set()
-        sets: set[str] = set()
-        for statement in block.statements:
-            for e in statement.exprs if isinstance(statement, Assign) else statement.args:
-                add_read(e, sets, read)
-            sets.update(assigned_names(statement))
-        for e in terminator_exprs(block):
-            add_read(e, sets, read)
-        if block.count is not None:
-            read.update(counted_names(block))
-        used[block], assigned[block] = read, sets
-    living = dict(used)
-    changed = True
-    while changed:
-        changed = False
-        for block in reversed(function.blocks):
-            now = used[block].union(*[living[target] - assigned[block] for target in successors(block.terminator)])
-            if len(now) != len(living[block]):
-                living[block] = now
-                changed = True
-    return living
-
-
-def add_read(e: Expr, assigned: set[str], found: set[str]) -> None:
-    """Add the locals that an expression reads and that are not assigned before."""
-    if e.op == VAR:
-        if e.imm[0] == "l" and e.imm not in assigned:
-            found.add(e.imm)
-    elif e.reads:
-        for arg in e.args:
-            add_read(arg, assigned, found)
-
-
-def counted_in(block: Block) -> set[str]:
-    """The variables that a loop counts by, if a block heads one that may be counted."""
-    count = block.count
-    return counted_names(block) if count is not None and count.entered and count.steady else set()
 
 
 class CountedLoop:
@@ -458,55 +413,3 @@ class CountedLoop:
         c = linear.c + ((stepped - indexed) * index.step << linear.k)
         scaled = t.expr("ishl", index.type, (q, t.const(index.type, linear.k)), (N,))
         return t.expr("iadd", index.type, (scaled, t.const(index.type, c & MASK[N])), (N,))
-
-
-class Rewriter:
-    """Puts expressions in place of locals."""
-
-    def __init__(self, t: Translator, values: dict[str, Expr]) -> None:
-        self.t = t
-        self.values = values
-        self.bits = 0
-        for name in values:
-            self.bits |= local_bit(name)
-        self.done: dict[int, tuple[Expr, Expr]] = {}
-
-    def expr(self, e: Expr) -> Expr:
-        """An expression with them in place."""
-        if not e.reads & self.bits:
-            return e
-        found = self.done.get(id(e))
-        if found is None:
-            found = self.done[id(e)] = (e, self.made(e))
-        return found[1]
-
-    def made(self, e: Expr) -> Expr:
-        """The same, not made before."""
-        if e.op == VAR:
-            return self.values.get(e.imm, e)
-        args = tuple([self.expr(arg) for arg in e.args])
-        if e.imm is not None:
-            return Expr(e.op, e.type, args, e.params, e.imm)
-        new = self.t.expr(e.op, e.type, args, e.params)
-        if new.args is args and e.type in WIDTH:
-            new.lo, new.hi, new.zeros = max(new.lo, e.lo), min(new.hi, e.hi), max(new.zeros, e.zeros)
-        return new
-
-    def statement(self, statement: Statement) -> None:
-        """The operands of a statement."""
-        if isinstance(statement, Assign):
-            statement.exprs = tuple([self.expr(e) for e in statement.exprs])
-        else:
-            statement.args = tuple([self.expr(e) for e in statement.args])
-
-    def terminator(self, block: Block) -> None:
-        """The operands of a terminator."""
-        terminator = block.terminator
-        if isinstance(terminator, Branch):
-            terminator.condition = self.expr(terminator.condition)
-        elif isinstance(terminator, Switch):
-            terminator.index = self.expr(terminator.index)
-        elif isinstance(terminator, Return):
-            terminator.exprs = tuple([self.expr(e) for e in terminator.exprs])
-        elif isinstance(terminator, TailCall):
-            terminator.args = tuple([self.expr(e) for e in terminator.args])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from interp.compiled.python_text import ADD, AND, ATOM, CONDITIONAL, MUL, POSTFIX, SHIFT, SMALL, Text, paren
+from interp.compiled.python_text import ADD, AND, ATOM, CONDITIONAL, MUL, OR, POSTFIX, SHIFT, SMALL, Text, paren
 from interp.compiled.python_values import ValueWriter, function_name
 from interp.compiled.tree import CONST, VAR, VECTOR_ITEM, Do, Expr
 from interp.execution.values import MASK, MODULUS, SIGN
@@ -22,6 +22,7 @@ from interp.syntax.types import (
     F32,
     F64,
     I32,
+    I64,
 )
 from interp.validation.context import Context
 
@@ -218,6 +219,9 @@ class MemoryWriter(ValueWriter):
         letter = {F32: "f", F64: "d"}.get(t) or FORMATS[width, signed]
         if width == 8:
             text = self.byte(memarg.memidx, letter, base, memarg.offset)
+        elif t is I64 and self.in_halves(base, memarg, width):
+            text, prec = self.load_halves(base, memarg, letter)
+            return Text(text, prec, *((-SIGN[64], SIGN[64] - 1) if signed else (0, MASK[64])))
         else:
             text = self.access(base, memarg, (width >> 3).bit_length() - 1, letter)
         prec = POSTFIX if text.endswith("]") else CONDITIONAL
@@ -264,6 +268,28 @@ class MemoryWriter(ValueWriter):
         place = self.place(memory, letter, index, offset >> shift, shift)
         return f"{place} if not {rest} else ld{memory}{letter}({slow})"
 
+    def in_halves(self, base: Expr, memarg: MemArg, width: int) -> bool:
+        """Whether an access of 64 bits is better one of two words: where the module says that its address may be no
+        multiple of 8, but is one of 4."""
+        if width != 64 or memarg.align != 2 or not self.native or memarg.offset & 3:
+            return False
+        return not self.aligned(base, memarg.offset, 3)
+
+    def load_halves(self, base: Expr, memarg: MemArg, letter: str) -> tuple[str, int]:
+        """The text that reads two words, and its precedence."""
+        memory, offset = memarg.memidx, memarg.offset
+        high = "i" if letter == "q" else "I"
+        if self.aligned(base, offset, 2):
+            lower = self.element(memory, "I", base, offset, 2)
+            return f"{lower} | {self.element(memory, high, base, offset + 4, 2)} << 32", OR
+        name, index, offset = self.tested(base, offset, 2)
+        lower, upper = (
+            self.place(memory, "I", index, offset >> 2, 2),
+            self.place(memory, high, index, (offset >> 2) + 1, 2),
+        )
+        slow = f"ld{memory}{letter}({name} + {offset})" if offset else f"ld{memory}{letter}({name})"
+        return f"{lower} | {upper} << 32 if not {self.rest(base, name, 2)} else {slow}", CONDITIONAL
+
     def rest(self, base: Expr, name: str, shift: int) -> str:
         """What is left of an address divided by the width; a name where it is asked for again."""
         text = f"{name} & {MASK[shift]}"
@@ -295,6 +321,9 @@ class MemoryWriter(ValueWriter):
         if t is F32:
             self.store_f32(e, base, memarg)
             return
+        if t is I64 and self.in_halves(base, memarg, width):
+            self.store_halves(e, base, memarg)
+            return
         text = self.clean(e)[0] if t is F64 else ""
         if not text:
             value = self.number(e)
@@ -313,6 +342,23 @@ class MemoryWriter(ValueWriter):
             slow = f"{name} + {offset}" if offset else name
             self.line(f"if {self.rest(base, name, shift)}: st{memory}{letter}({slow}, {text})")
             self.line(f"else: {self.place(memory, letter, index, offset >> shift, shift)} = {text}")
+
+    def store_halves(self, e: Expr, base: Expr, memarg: MemArg) -> None:
+        """Two words, the upper one first, which is the one that may be out of bounds."""
+        memory, offset = memarg.memidx, memarg.offset
+        value = self.atom(e)
+        halves = [(f"{value} >> 32", 4), (f"{value} & {MASK[32]}", 0)]
+        if e.op == CONST:
+            halves = [(str(e.imm >> 32), 4), (str(e.imm & MASK[32]), 0)]
+        if self.aligned(base, offset, 2):
+            for half, further in halves:
+                self.line(f"{self.element(memory, 'I', base, offset + further, 2)} = {half}")
+            return
+        name, index, offset = self.tested(base, offset, 2)
+        slow = f"{name} + {offset}" if offset else name
+        self.line(f"if {self.rest(base, name, 2)}: st{memory}Q({slow}, {value})")
+        places = [f"{self.place(memory, 'I', index, offset + further >> 2, 2)} = {half}" for half, further in halves]
+        self.line(f"else: {'; '.join(places)}")
 
     def store_f32(self, e: Expr, base: Expr, memarg: MemArg) -> None:
         """A NaN is written by its bits."""

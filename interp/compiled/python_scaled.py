@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from interp.compiled.induction import counted_in
+from interp.compiled.liveness import counted_in
 from interp.compiled.scalarize import all_blocks, terminator_exprs
 from interp.compiled.tree import CONST, VAR, Assign, Block, Do, Expr, Function, Try, divided, item_shift
 from interp.syntax.types import I32

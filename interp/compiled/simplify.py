@@ -32,7 +32,24 @@ def simplify(t: Translator, op: str, type_: ValType, args: tuple[Expr, ...], par
     if all(arg.op == CONST for arg in args):
         return t.const(type_, function(*params, *[arg.imm for arg in args]))
     if len(args) == 2:
+        if op == "iadd" and (args[0].op == "imul" or args[1].op == "imul"):
+            found = factored(t, args[0], args[1], params) or factored(t, args[1], args[0], params)
+            if found is not None:
+                return found
         return simplify_binary(t, op, args[0], args[1], params)
+    return None
+
+
+def factored(t: Translator, a: Expr, b: Expr, params: tuple[Any, ...]) -> Expr | None:
+    """x * c + y * c, or x * c + (y * c + z), with one product."""
+    if a.op != "imul" or a.args[1].op != CONST:
+        return None
+    x, c = a.args
+    terms = b.args if b.op == "iadd" else (b,)
+    for number, term in enumerate(terms):
+        if term.op == "imul" and term.args[1].op == CONST and term.args[1].imm == c.imm:
+            product = t.expr("imul", a.type, (t.expr("iadd", a.type, (x, term.args[0]), params), c), params)
+            return product if len(terms) == 1 else t.expr("iadd", a.type, (product, terms[1 - number]), params)
     return None
 
 

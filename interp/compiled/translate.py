@@ -12,12 +12,13 @@ Spec: exec/instructions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from interp.compiled.counting import Relation, derive, expected, relation_of
-from interp.compiled.facts import RULES, Fact, Facts, constant, implies, join, narrow, refine, trailing_zeros
-from interp.compiled.labels import Label, Region, exit_number, is_temp, widened
+from interp.compiled.counting import derive
+from interp.compiled.facts import RULES, Facts, constant, join, narrow, refine, trailing_zeros
+from interp.compiled.guesses import FULL, WIDTH, Guesses, Turn
+from interp.compiled.labels import Label, Region, exit_number, is_temp
 from interp.compiled.scan import assigned
 from interp.compiled.simplify import COMMUTATIVE, simplify
 from interp.compiled.tree import (
@@ -52,12 +53,7 @@ MAX_DEFINITION = 3
 MAX_PASSES = 5
 """Translations of one function, until nothing is guessed any more."""
 
-WIDTH: dict[Any, int] = {I32: 32, I64: 64}
-FULL: dict[Any, Fact] = {t: (0, MASK[N], 0) for t, N in WIDTH.items()}
 FULL_I32, FULL_I64 = FULL[I32], FULL[I64]
-
-SMALL = (1 << 30) - 1
-"""What numbers are at most that Python computes with fastest."""
 
 MEMORY_END = (1 << 32) - (1 << 16)
 """Where a memory of i32 addresses ends at the latest, unless it begins with 4 GiB: it may grow to one page less (see
@@ -78,9 +74,8 @@ def translates(*kinds: str) -> Callable[[Callable[[Translator, Instr], None]], C
 
 
 class Translator:
-    """Translates one function. `guesses` holds what is guessed in place of guesses that were wrong, by the offset of
-    the loop and the variable. Parameters may be taken to be `aligned`; an `earlier` translation without that tells what
-    to guess."""
+    """Translates one function. Parameters may be taken to be `aligned`; an `earlier` translation without that tells
+    what to guess."""
 
     def __init__(
         self,
@@ -95,63 +90,20 @@ class Translator:
         self.aligned = aligned or {}
         self.func = func
         self.functype: FuncType = context.functype(func.typeidx)
-        closed = [context.close_valtype(t) for t in func.locals]
-        self.local_types: list[ValType] = [*self.functype.params, *closed]
+        self.local_types: list[ValType] = [*self.functype.params, *map(context.close_valtype, func.locals)]
         self.assigned = assigned(func.body)
-        self.guesses: dict[tuple[int, str], Fact] = {}
-        self.narrower: dict[tuple[int, str], Fact] = {}
-        self.polished = False
-        self.stepped: dict[int, dict[str, int]] = {}
-        self.wrong = False
-        self.guessing = True
-        self.relations: dict[int, Relation | None] = {}
-        self.expected: set[int] = set()
-        self.unsteady: set[int] = set()
-        self.missed: set[int] = set()
-        for offset, loop in self.assigned.items():
-            relation = expected(loop, self.local_types)
-            if relation is not None:
-                self.relations[offset] = relation
-                self.expected.add(offset)
-                self.stepped[offset] = {
-                    f"l{x}": step
-                    for x, step in loop.once.items()
-                    if x in loop.always and step and isinstance(step, int)
-                }
-        self.hints: Mapping[tuple[int, str], Fact] = {}
-        if earlier is not None:
-            self.relations, self.expected = dict(earlier.relations), set(earlier.expected)
-            self.stepped, self.hints, self.polished = dict(earlier.stepped), earlier.guesses, True
+        self.loops: Guesses = Guesses(self.assigned, self.local_types, earlier.loops if earlier is not None else None)
         self.end = func.offset + func.size - 1
 
     def translate(self) -> Function:
         """The function as basic blocks."""
         for _ in range(MAX_PASSES):
-            self.wrong = False
-            self.narrower.clear()
+            self.loops.begin()
             function = self.run()
-            # Loops that count to a bound are recognised by their ends, which makes another translation worthwhile.
-            for offset, found in self.found.items():
-                self.relations[offset] = found[0] if all(relation == found[0] for relation in found) else None
-                self.expected.discard(offset)
-                self.wrong = self.wrong or self.relations[offset] is not None
-            if not self.narrowed() and not self.wrong:
+            if self.loops.hold():
                 return function
-        self.guessing = False
-        self.relations = dict.fromkeys(self.relations)
+        self.loops.give_up()
         return self.run()
-
-    def narrowed(self) -> bool:
-        """Take up what was found of variables of which nothing was guessed: it holds all the more of better guesses.
-        Whether that makes another translation worthwhile, which it does only once."""
-        better = {
-            key: fact for key, fact in self.narrower.items() if fact[1] <= SMALL and self.guesses.get(key) != fact
-        }
-        self.guesses.update(better)
-        if self.wrong or not better or self.polished:
-            return False
-        self.polished = True
-        return True
 
     def run(self) -> Function:
         """One translation."""
@@ -159,10 +111,10 @@ class Translator:
         params = tuple([f"l{x}" for x in range(n)])
         self.types: dict[str, ValType] = {f"l{x}": t for x, t in enumerate(self.local_types)}
         self.function = Function(params, self.functype.results, self.types, [])
-        self.temps = 0
-        self.joins = 0
+        self.temps = self.joins = 0
         self.stack: list[Expr] = []
         self.region = Region()
+        self.current: Block | None = None
         self.facts: Facts = {name: (0, MASK[32], zeros) for name, zeros in self.aligned.items()}
         self.function.aligned = self.aligned
         self.definitions: Definitions = {}
@@ -171,12 +123,10 @@ class Translator:
         self.set = (1 << n) - 1
         self.unset: set[int] = set()
         self.position = 0
-        self.found: dict[int, list[Relation | None]] = {}
         for x in range(n, len(self.local_types)):
             if self.local_types[x] in WIDTH:
                 self.facts[f"l{x}"] = constant(0)
         self.labels = [Label("func", self.region, (), 0, iter(self.func.body))]
-        self.current: Block | None = None
         self.place(Block(None))
         self.walk()
         self.function.blocks = self.region.blocks
@@ -323,7 +273,7 @@ class Translator:
 
     def do(self, instr: Instr, args: tuple[Expr, ...], ts: tuple[ValType, ...]) -> tuple[Expr, ...]:
         """Apply an instruction with effects; its results."""
-        names = tuple([self.temp(t) for t in ts])
+        names = tuple(map(self.temp, ts))
         self.here().statements.append(Do(instr, args, names))
         return tuple([self.var(name) for name in names])
 
@@ -419,61 +369,9 @@ class Translator:
                     facts[name] = lo, hi, max(zeros, derived[2])
 
     def check_guesses(self, header: Block, facts: Facts, last: Last) -> None:
-        """A branch back to a loop: note the guesses that do not hold there, with what may be guessed instead."""
+        """A branch back to a loop: note the guesses that do not hold there."""
         label = next(label for label in reversed(self.labels) if label.start is header)
-        for name, guess in label.guesses.items():
-            full = FULL[self.types[name]]
-            actual = facts.get(name) or full
-            if not implies(actual, guess):
-                self.guesses[label.offset, name] = widened(actual, guess, full)
-                self.wrong = True
-            elif guess == full or guess[1] == full[1]:
-                known = self.narrower.get((label.offset, name))
-                self.narrower[label.offset, name] = actual if known is None else join(known, actual)
-        steps = self.steps_of(label)
-        for name, (step, _) in header.count.others.items() if header.count is not None else ():
-            if steps.get(name) != step & MASK[WIDTH[self.types[name]]]:
-                self.stepped[label.offset] = {name: step for name, step in steps.items() if isinstance(step, int)}
-                self.wrong = True
-        copies = {
-            name: x
-            for name, (loop, x, c) in self.origins.items()
-            if loop == label.offset and steps.get(x) == c and name != x
-        }
-        found = relation_of(last, steps, copies, self.assigned[label.offset])
-        if label.relation is not None:
-            if found != label.relation:
-                # What was found with other guesses may have been another condition.
-                again = label.offset not in self.missed
-                self.missed.add(label.offset)
-                self.relations[label.offset] = found if again else None
-                self.wrong = True
-            elif isinstance(found.step, str) and self.position < self.assigned[label.offset].always.get(
-                int(found.name[1:]), 0
-            ):
-                self.wrong = self.wrong or header.count.steady
-                self.unsteady.add(label.offset)
-        elif label.offset not in self.relations or (
-            label.offset in self.expected and found not in (None, self.relations[label.offset])
-        ):
-            self.found.setdefault(label.offset, []).append(found)
-
-    def steps_of(self, label: Label) -> dict[str, int | str]:
-        """What a turn of a loop that ends here adds to the locals it assigns, if that is known: an iN, or another
-        local. Noted for the next translation, if all turns agree."""
-        steps: dict[str, int | str] = {}
-        for x, step in self.assigned[label.offset].once.items():
-            loop, name, c = self.origins.get(f"l{x}", (-1, "", 0))
-            if loop == label.offset and name == f"l{x}" and c:
-                steps[name] = c
-            elif isinstance(step, str):
-                steps[f"l{x}"] = step
-        known = self.stepped.get(label.offset)
-        if known is None or label.start is None or not label.start.back_edges > 1:
-            self.stepped[label.offset] = {name: step for name, step in steps.items() if isinstance(step, int)}
-        else:
-            self.stepped[label.offset] = {name: step for name, step in known.items() if steps.get(name) == step}
-        return steps
+        self.loops.check(label, header, self.types, Turn(facts, self.origins, last, self.position))
 
     def jump(self, target: Block) -> None:
         """End the block: go on at `target`."""

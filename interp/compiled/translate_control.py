@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from interp.compiled.counting import Count, counted, secondary
-from interp.compiled.facts import Fact, Facts, join
+from interp.compiled.facts import Fact, Facts
+from interp.compiled.guesses import FULL, WIDTH
 from interp.compiled.labels import Label, Region, is_temp
-from interp.compiled.scan import first_facts
-from interp.compiled.translate import FULL, WIDTH, Translator, translates
+from interp.compiled.translate import Translator, translates
 from interp.compiled.tree import (
     SELECT,
     Block,
@@ -102,7 +102,7 @@ def loop(t: Translator, instr: Instr) -> None:
     t.origins = {name: origin for name, origin in t.origins.items() if name not in begun} | begun
     t.facts = {name: fact for name, fact in entry.items() if name not in guesses}
     t.facts.update({name: fact for name, fact in guesses.items() if fact != FULL[t.types[name]]})
-    relation = t.relations.get(instr.offset)
+    relation = t.loops.relations.get(instr.offset)
     count = None if relation is None else counted(t, relation, entry, header.state.last if header.state else None)
     if count is not None:
         label.relation = relation
@@ -114,9 +114,9 @@ def loop(t: Translator, instr: Instr) -> None:
 def follow(t: Translator, label: Label, count: Count, entry: Facts) -> Count:
     """What follows from a loop being counted, of what it counts by and of the other locals that are stepped in it."""
     name, bound = count.relation.name, count.bound[1]
-    steady, steps = True, t.stepped.get(label.offset, {})
+    steady, steps = True, t.loops.stepped.get(label.offset, {})
     if isinstance(count.step, str):
-        steady = int(name[1:]) in t.assigned[label.offset].always and label.offset not in t.unsteady
+        steady = int(name[1:]) in t.assigned[label.offset].always and label.offset not in t.loops.unsteady
     others = {name: (count.step, count.fact)} if isinstance(count.step, int) else {}
     for other, step in steps.items() if steady else ():
         if other != name:
@@ -165,19 +165,8 @@ def guess(t: Translator, offset: int) -> dict[str, Fact]:
     guesses: dict[str, Fact] = {}
     for x, divisor in t.assigned[offset].divisors.items():
         name, type_ = f"l{x}", t.local_types[x]
-        if type_ not in WIDTH:
-            continue
-        guessed = FULL[type_]
-        if t.guessing:
-            entry = t.facts.get(name) or guessed
-            known = t.guesses.get((offset, name))
-            if known is None:
-                guessed = first_facts(WIDTH[type_], entry, divisor)
-                lo, hi, _ = t.hints.get((offset, name), guessed)
-                guessed = min(lo, entry[0]), max(hi, entry[1]), guessed[2]
-            else:
-                guessed = join(known, entry)
-        guesses[name] = guessed
+        if type_ in WIDTH:
+            guesses[name] = t.loops.fact((offset, name), t.facts.get(name) or FULL[type_], divisor, type_)
     return guesses
 
 

@@ -209,3 +209,40 @@ def test_functions_with_pointers(seed: int) -> None:
         wanted = result(reference, str(k), args)
         for exports in ours:
             assert result(exports, str(k), args) == wanted, (k, args)
+
+
+WORDS = """(module (memory (export "memory") 1)
+  (func (export "load") (param i32) (result i64) (i64.load offset=OFFSET align=4 BASE))
+  (func (export "signed") (param i32) (result i32) (i64.lt_s (i64.load offset=OFFSET align=4 BASE) (i64.const 5)))
+  (func (export "store") (param i32 i64) (i64.store offset=OFFSET align=4 BASE (local.get 1)))
+  (func (export "zero") (param i32) (i64.store offset=OFFSET align=4 BASE (i64.const -4294967290)))
+  (func (export "loop") (param i32) (result i64) (local i64) (local i32)
+    (loop $l
+      (local.set 1 (i64.add (i64.mul (local.get 1) (i64.const 3)) (i64.load offset=OFFSET align=4 BASE)))
+      (i64.store offset=OFFSET align=4 BASE (local.get 1))
+      (local.set 0 (i32.add (local.get 0) (i32.const 4)))
+      (br_if $l (i32.ne (local.tee 2 (i32.add (local.get 2) (i32.const 1))) (i32.const 3))))
+    (local.get 1)))"""
+
+
+@pytest.mark.parametrize("offset", [0, 4, 8, 12, 2])
+@pytest.mark.parametrize(
+    "base", ["(local.get 0)", "(i32.shl (local.get 0) (i32.const 2))", "(i32.and (local.get 0) (i32.const -4))"]
+)
+def test_numbers_of_64_bits_that_lie_at_words(base: str, offset: int) -> None:
+    text = WORDS.replace("OFFSET", str(offset)).replace("BASE", base)
+    reference, ours = (exports_of(name, text) for name in ("reference", "compiled"))
+    places = [*range(16), 16380, 16381, 16382, 16383, *range(PAGE - 24, PAGE + 2), 2**32 - 4, 2**32 - 1, 2**30 + 1]
+    for place in places:
+        for name, more in (
+            ("load", ()),
+            ("signed", ()),
+            ("store", (0x8000_0001_8000_0002,)),
+            ("zero", ()),
+            ("loop", ()),
+        ):
+            answers = []
+            for exports in (reference, ours):
+                exports["memory"].write(0, bytes(range(1, 255)) * (PAGE // 254))
+                answers.append((outcome(exports[name], place, *more), exports["memory"].read(0, PAGE)))
+            assert answers[0] == answers[1], (name, place)
