@@ -42,6 +42,7 @@ class IntegerWriter:
 
     inline: dict[str, Text]
     scales: dict[str, int]
+    masks: frozenset[str] = frozenset()
     """Temporaries in whose place a text is written."""
 
     signs: frozenset[str] = frozenset()
@@ -88,6 +89,8 @@ class IntegerWriter:
                 return put_off
             if e.imm in self.scales:
                 return Text(f"{e.imm} << {self.scales[e.imm]}", SHIFT, e.lo, e.hi)
+            if e.imm in self.masks:
+                return Text(e.imm, ATOM, -1, 0)
             sign = SIGN[WIDTHS[e.type]]
             if e.imm in self.signs and e.hi >= sign:
                 return Text(e.imm, ATOM, -sign, sign - 1)
@@ -152,6 +155,11 @@ class IntegerWriter:
         if e.op == CONST:
             c = e.imm if e.imm < SIGN[N] else e.imm - MODULUS[N]
             return Text(str(c), ATOM if c >= 0 else UNARY, c, c)
+        if e.op == SELECT and all(arg.op == CONST for arg in e.args[1:]):
+            test, prec = self.condition(e.args[0])
+            x, y = self.signed(e.args[1]), self.signed(e.args[2])
+            text = f"{x.text} if {paren(test, prec, LOGICAL_OR)} else {y.text}"
+            return Text(text, CONDITIONAL, min(x.lo, y.lo), max(x.hi, y.hi))
         t = self.number(e)
         if -SIGN[N] <= t.lo and t.hi < SIGN[N]:
             return t

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from interp.compiled.python_data import STATEMENTS, DataWriter
 from interp.compiled.python_nans import any_nans, unseen_nans
 from interp.compiled.python_scaled import scaled_variables
-from interp.compiled.python_signed import signed_variables
+from interp.compiled.python_signed import mask_variables, signed_variables
 from interp.compiled.scalarize import all_blocks
 from interp.compiled.structure import Node
 from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try, divided, item_shift
@@ -90,7 +90,8 @@ class LineWriter(DataWriter):
         self.types = function.types
         self.any_nans = any_nans(function)
         self.unseen_nans = unseen_nans(function)
-        self.signs = signed_variables(function)
+        self.masks = mask_variables(function)
+        self.signs = signed_variables(function) | self.masks
         self.scales = scaled_variables(function, self.signs) if options.native else {}
         self.addresses = addresses(function)
         self.lines: list[tuple[int, str, int]] = []

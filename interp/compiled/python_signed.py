@@ -1,5 +1,6 @@
 """Which integer variables are kept as signed numbers: those that are loaded from memory, where a signed view costs no
-more than an unsigned one, and then mostly compared as signed.
+more than an unsigned one, and then mostly compared as signed; and masks, all of whose bits are the same, as comparisons
+of lanes give them.
 
 Spec: exec/numerics#aux-signed
 """
@@ -10,7 +11,10 @@ from collections.abc import Iterator
 
 from interp.compiled.scalarize import all_blocks, terminator_exprs
 from interp.compiled.tree import CONST, SELECT, VAR, Assign, Do, Expr, Function, Try
+from interp.execution.values import MASK
 from interp.syntax.types import I32, I64
+
+WIDTHS = {I32: 32, I64: 64}
 
 SIGNED = frozenset({"ilt_s", "igt_s", "ile_s", "ige_s", "ishr_s", "idiv_s", "irem_s", "extend_s", "convert_s"})
 """Functions that take signed operands."""
@@ -51,6 +55,44 @@ def signed_variables(function: Function) -> frozenset[str]:
         candidates -= wrong
         changed = bool(wrong)
     return frozenset(candidates)
+
+
+def mask_variables(function: Function) -> frozenset[str]:
+    """The variables that are 0 or -1 always: chosen by conditions, or assigned such variables."""
+    types = function.types
+    candidates: set[str] = set()
+    copies: list[tuple[str, Expr]] = []
+    others: set[str] = {*function.params, *function.defaults}
+    for block in all_blocks(function.blocks):
+        if block.count is not None:
+            others.update(name for name in (block.count.relation.name, block.count.bound[1], block.count.step) if name)
+        for statement in block.statements:
+            if isinstance(statement, Assign):
+                copies += zip(statement.names, statement.exprs, strict=True)
+                candidates.update(n for n, e in zip(statement.names, statement.exprs, strict=True) if is_choice(e))
+            else:
+                others.update(statement.results)
+        if isinstance(block.terminator, Try):
+            others.update(name for handler in block.terminator.handlers for name in handler.names)
+    candidates = {name for name in candidates - others if types[name] in WIDTHS}
+    changed = bool(candidates)
+    while changed:
+        wrong = {name for name, e in copies if name in candidates and not is_mask(e, candidates)}
+        candidates -= wrong
+        changed = bool(wrong)
+    return frozenset(candidates)
+
+
+def is_choice(e: Expr) -> bool:
+    """Whether an expression is 0 or -1 by a condition."""
+    return e.op == SELECT and all(is_mask(arg, set()) for arg in e.args[1:])
+
+
+def is_mask(e: Expr, masks: set[str]) -> bool:
+    """Whether an integer is 0 or -1."""
+    if e.op == CONST:
+        return e.type in WIDTHS and e.imm in (0, MASK[WIDTHS[e.type]])
+    return is_choice(e) or (e.op == VAR and e.imm in masks)
 
 
 def is_load(statement: Do) -> bool:
