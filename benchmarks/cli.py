@@ -237,10 +237,17 @@ def _failures() -> Iterator[None]:
     except (
         ArgumentError, BenchmarkError, CommandError, EngineUnavailable, HostError, OSError, WapcError, WasmError,
     ) as error:  # fmt: skip
-        raise _fail(str(error) or type(error).__name__, 1) from error
+        raise _fail(_told(error), 1) from error
 
 
 def _fail(text: str, code: int) -> typer.Exit:
     """One line on stderr, and the exit that goes with it."""
     typer.echo(f"error: {text}" if code != INTERRUPTED else text, err=True)
     return typer.Exit(code)
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, in a line; of files the name first, as everywhere else."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
