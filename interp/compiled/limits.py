@@ -19,8 +19,8 @@ SLACK = 200
 
 
 class Ticks:
-    """Ticks as an iterator without end: each element that is taken is a unit of fuel. The elements of a slice come from
-    `repeat`, and only between slices the meter is asked.
+    """Ticks as an iterator without end: each element that is taken, True, is a unit of fuel. The elements of a slice
+    come from `repeat`, and only between slices the meter is asked.
 
     Taking one raises Exhaustion(FUEL | DEADLINE) where that is due, and may be tried again, for a host function may
     have caught the error.
@@ -29,7 +29,7 @@ class Ticks:
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
         self.namespaces: list[dict[str, Any]] = []
-        self.ticks: Iterator[None] = chain.from_iterable(self)
+        self.ticks: Iterator[bool] = chain.from_iterable(self)
 
     def attach(self, namespace: dict[str, Any]) -> None:
         """Give code the iterator, which is a new one for each outermost call."""
@@ -46,10 +46,10 @@ class Ticks:
     def __iter__(self) -> Ticks:
         return self
 
-    def __next__(self) -> Iterator[None]:
+    def __next__(self) -> Iterator[bool]:
         """The next slice. It never raises, since `chain` would drop what raises here."""
         try:
-            return repeat(None, self.refill())
+            return repeat(True, self.refill())
         except Exhaustion:
             return Refused(self)
 
@@ -68,17 +68,18 @@ class Ticks:
         return pc
 
 
-class Refused(Iterator[None]):
+class Refused(Iterator[bool]):
     """A slice that there is none of; every tick asks again."""
 
     def __init__(self, ticks: Ticks) -> None:
         self.ticks = ticks
         self.left = 0
 
-    def __next__(self) -> None:
+    def __next__(self) -> bool:
         if self.left == 0:
             self.left = self.ticks.refill()
         self.left -= 1
+        return True
 
 
 class Stack:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import compress
 from math import sqrt
 from struct import Struct
 from typing import Any
@@ -90,7 +91,7 @@ def dot_i16x8(v1: int, v2: int) -> int:
 FIXED: dict[str, Any] = {
     **{function.__name__: function for function in (f32_nan, match_ref, join_f32x4, join_f64x2, join_i32x4, sqrt)},
     **{kind.__name__: kind for kind in (I31, ArrayInst, ExnInst, StructInst)},
-    **{builtin.__name__: builtin for builtin in (abs, bytes, int, len, range, zip)},
+    **{builtin.__name__: builtin for builtin in (abs, bytes, compress, int, len, range)},
 }
 """What is the same in every namespace, by its own name."""
 

@@ -213,8 +213,8 @@ class ControlWriter(CallWriter):
         by = "" if step == 1 else f", {step}"
         header = f"for {name} in range({name}, {bound}{by}):"
         if self.options.metered:
-            # The range comes first: where it ends, no tick is taken.
-            header = f"for {name}, _ in zip(range({name}, {bound}{by}), T):"
+            # The range comes first: where it ends, no tick is taken. All ticks are true, so nothing is left out.
+            header = f"for {name} in compress(range({name}, {bound}{by}), T):"
         if self.options.fuel:
             self.line("meter.entered += 1")
         self.leave_loop(around, lines, header)
