@@ -86,7 +86,7 @@ class ValueWriter(ConditionWriter):
         """What a name that all functions of an instance share is called here."""
         if self.bound is None:
             return name
-        return self.bound.setdefault(name, f"v{name.removeprefix('m')}")
+        return self.bound.setdefault(name, f"w{name.removeprefix('m')}")
 
     def value(self, e: Expr) -> tuple[str, int]:
         """The text of any expression, and its precedence."""

@@ -147,7 +147,7 @@ SUM = """(module (memory (export "memory") 1) (func (export "f") (param $n i32) 
 
 
 @pytest.mark.parametrize(
-    ("start", "read"), [("(i32.const 64)", "v0_72I"), ("(i32.shl (local.get $n) (i32.const 2))", "v0_8I")]
+    ("start", "read"), [("(i32.const 64)", "w0_72I"), ("(i32.shl (local.get $n) (i32.const 2))", "w0_8I")]
 )
 def test_a_sum_neither_steps_nor_divides(start: str, read: str) -> None:
     text = SUM.replace("START", start)

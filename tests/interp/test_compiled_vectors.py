@@ -266,3 +266,24 @@ def test_variables_that_hold_vectors(seed: int) -> None:
         calls.append((str(k % 10), a, b, random.choice((0, 1, 3, 6, 16, 255))))
     for limits in (Limits(), Limits(fuel=200)):
         assert_same(text, calls, limits)
+
+
+TWO_MEMORIES = """(module (memory 1) (memory (export "memory") 1)
+  (func (export "f") (param i32) (result i32) (local v128) (local i32)
+    (loop $l
+      (local.set 1 (i32x4.add (local.get 1) (i32x4.dot_i16x8_s (v128.load 1 (local.get 2)) (v128.load 1 (local.get 2)))))
+      (i32.store8 1 (local.get 2) (i32x4.extract_lane 1 (local.get 1)))
+      (i32.store8 0 (local.get 2) (i32.load8_u 1 (local.get 2)))
+      (local.set 2 (i32.add (local.get 2) (i32.const 16)))
+      (br_if $l (i32.lt_u (local.get 2) (local.get 0))))
+    (i32.add (i32.load8_u 0 (i32.const 16))
+      (i32.add (i32x4.extract_lane 0 (local.get 1)) (i32x4.extract_lane 3 (local.get 1))))))"""
+
+
+def test_names_of_memories_are_no_names_of_vectors() -> None:
+    answers = []
+    for name in ("reference", "compiled"):
+        exports = exports_of(name, TWO_MEMORIES)
+        exports["memory"].write(0, bytes(range(256)))
+        answers.append([outcome(exports["f"], n) for n in (1, 16, 64, 250)])
+    assert answers[0] == answers[1]
