@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from interp.compiled.scalarize import all_blocks, terminator_exprs
 from interp.compiled.tree import VAR, Assign, Expr, Function, Try
+from interp.syntax.types import RefType
 
 
 def drop_unread(function: Function) -> None:
@@ -32,7 +33,7 @@ def drop_unread(function: Function) -> None:
         for block in blocks:
             kept = []
             for statement in block.statements:
-                if isinstance(statement, Assign) and not any(counts.get(name) for name in statement.names):
+                if isinstance(statement, Assign) and not kept_for(statement, counts):
                     for e in statement.exprs:
                         changed = changed or bool(e.args) or e.op == VAR
                         count(e, -1, counts)
@@ -40,6 +41,13 @@ def drop_unread(function: Function) -> None:
                     kept.append(statement)
             block.statements = kept
     function.defaults = [name for name in function.defaults if counts.get(name)]
+
+
+def kept_for(statement: Assign, counts: dict[str, int]) -> bool:
+    """Whether an assignment stays: one that is read, and one that lets go of an object."""
+    return any(counts.get(name) for name in statement.names) or any(
+        isinstance(e.type, RefType) for e in statement.exprs
+    )
 
 
 def count(e: Expr, n: int, counts: dict[str, int]) -> None:

@@ -296,3 +296,10 @@ def test_depth_is_right_again_after_errors_of_the_host() -> None:
             found["host"](3)
     assert outcome(found["call"], 19) == (19,)
     assert outcome(found["call"], 20) is ExhaustionKind.CALL_STACK
+
+
+def test_what_is_dropped_is_gone_at_once() -> None:
+    dropped = "(drop (array.new_default $a (i32.const 900)))" * 5
+    text = f'(module (type $a (array i8)) (func (export "f") (result i32) {dropped} (i32.const 7)))'
+    for engine in ("reference", "compiled"):
+        assert outcome(exports_of(engine, text, Limits(max_heap_fields=1000))["f"]) == (7,)

@@ -271,7 +271,8 @@ def test_variables_that_hold_vectors(seed: int) -> None:
 TWO_MEMORIES = """(module (memory 1) (memory (export "memory") 1)
   (func (export "f") (param i32) (result i32) (local v128) (local i32)
     (loop $l
-      (local.set 1 (i32x4.add (local.get 1) (i32x4.dot_i16x8_s (v128.load 1 (local.get 2)) (v128.load 1 (local.get 2)))))
+      (local.set 1 (i32x4.add (local.get 1)
+        (i32x4.dot_i16x8_s (v128.load 1 (local.get 2)) (v128.load 1 (local.get 2)))))
       (i32.store8 1 (local.get 2) (i32x4.extract_lane 1 (local.get 1)))
       (i32.store8 0 (local.get 2) (i32.load8_u 1 (local.get 2)))
       (local.set 2 (i32.add (local.get 2) (i32.const 16)))
