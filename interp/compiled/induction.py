@@ -400,6 +400,7 @@ class CountedLoop:
                 if name != index.name:
                     continue
                 indexed = True
+                gone.add(self.count.relation.name)
             now = {name: self.linear(index, linear, name in gone, indexed) for name, linear in replaced.items()}
             rewriter = Rewriter(self.t, now)
         self.latch.statements = kept

@@ -64,7 +64,7 @@ class Pointer:
 def uses(draw: st.DrawFn, names: list[str]) -> str:
     """A statement that uses one of the locals."""
     name = draw(st.sampled_from(names))
-    width, offset = draw(st.sampled_from([1, 2, 4, 8])), draw(st.sampled_from([0, 0, 1, 4, 8, 16, 65520]))
+    width, offset = draw(st.sampled_from([1, 2, 4, 4, 8])), draw(st.sampled_from([0, 0, 1, 4, 8, 16, 65520]))
     address = f"(local.get ${name})"
     more = draw(st.sampled_from([0, 0, 8, 64, -4, -16, 3]))
     if more:
@@ -90,15 +90,15 @@ def loops(draw: st.DrawFn) -> str:
     """A module with a function f(n, p) of one loop."""
     starts = st.sampled_from(STARTS)
     steps = st.sampled_from([1, 2, 4, 8, 16, 12, -1, -4, -8, 3])
-    counter = Pointer("i", draw(starts), draw(st.sampled_from([1, 1, -1, -1, 2, 4, -2])))
+    counter = Pointer("i", draw(starts), draw(st.sampled_from([1, 1, -1, -1, 2, 4, 4, 8, -2, -4])))
     pointers = [Pointer(name, draw(starts), draw(steps)) for name in ("q", "r")]
-    names = ["q", "r", draw(st.sampled_from(["q", "i"]))]
+    names = draw(st.sampled_from([["q", "r"], ["q", "r", "i"], ["i"], ["q"]]))
     before = [draw(uses(names)) for _ in range(draw(st.integers(1, 3)))]
     stepping = [draw(st.sampled_from([p.stepped(), p.stepped_by_way()])) for p in pointers]
-    after = [draw(uses(names)) for _ in range(draw(st.integers(0, 1)))]
+    after, amid = [[draw(uses(names)) for _ in range(draw(st.integers(0, 1)))] for _ in range(2)]
     i, n = "(local.get $i)", draw(st.sampled_from(["(local.get $n)", "(i32.const 0)", "(i32.const 96)"]))
     ends = [f"(i32.ne {i} {n})", f"(i32.lt_u {i} {n})", f"(i32.lt_s {i} {n})", f"(i32.ne {n} {i})", i]
-    tail = draw(st.permutations([*stepping, counter.stepped()]))
+    tail = draw(st.permutations([*stepping, counter.stepped(), *amid]))
     last = [mixed(f"(local.get ${name})") for name in draw(st.sets(st.sampled_from(["i", "q", "r"])))]
     body = " ".join([*before, *tail, *after, f"(br_if $l {draw(st.sampled_from(ends))})"])
     guard = draw(st.sampled_from(["", f"(br_if $b (i32.eqz {n}))", f"(br_if $b (i32.gt_u {n} (i32.const 4096)))"]))
@@ -171,3 +171,25 @@ def test_views_that_begin_later_follow_the_growth_of_a_memory() -> None:
     answers = [(outcome(reference["f"], *call), outcome(ours["f"], *call)) for call in calls]
     assert all(wanted == got for wanted, got in answers), answers
     assert {type(wanted).__name__ for wanted, _ in answers} == {"tuple", "TrapKind"}
+
+
+BEHIND = """(module (memory (export "memory") 1) (func (export "f") (param $n i32) (param $p i32) (result i32)
+  (local $i i32) (local $q i32) (local $h i32)
+  (local.set $i (i32.const START)) (local.set $q (i32.const 256))
+  (loop $l
+    (local.set $h (i32.add (i32.mul (local.get $h) (i32.const 31)) (i32.load offset=OFFSET (local.get $i))))
+    (local.set $q (i32.add (local.get $q) (i32.const 8)))
+    (local.set $h (i32.add (i32.mul (local.get $h) (i32.const 31)) (i32.load16_u (local.get $q))))
+    (local.set $i (i32.add (local.get $i) (i32.const STEP)))
+    (local.set $h (i32.add (i32.mul (local.get $h) (i32.const 31)) (i32.load offset=OFFSET (local.get $i))))
+    (i32.store (local.get $i) (local.get $h))
+    (local.set $h (i32.add (i32.mul (local.get $h) (i32.const 31)) (i32.load16_u offset=2 (local.get $q))))
+    (br_if $l (i32.ne (local.get $i) (i32.const END))))
+  (local.get $h)))"""
+
+
+@pytest.mark.parametrize(("start", "step", "end"), [(64, 4, 96), (0, 8, 4096), (96, -4, 64), (4294967232, 4, 0)])
+@pytest.mark.parametrize("offset", [0, 4, 64])
+def test_what_is_stepped_is_used_behind_its_step(start: int, step: int, end: int, offset: int) -> None:
+    text = BEHIND.replace("START", str(start)).replace("STEP", str(step)).replace("END", str(end))
+    check(text.replace("OFFSET", str(offset)))
