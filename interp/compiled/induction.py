@@ -12,6 +12,7 @@ Spec: exec/instructions#exec-loop
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from interp.compiled.counting import DIFFERS, Count, Relation
 from interp.compiled.facts import Fact, constant
@@ -19,7 +20,7 @@ from interp.compiled.guesses import WIDTH
 from interp.compiled.liveness import alive
 from interp.compiled.rewriting import Rewriter
 from interp.compiled.scalarize import terminator_exprs
-from interp.compiled.split import assigned_names
+from interp.compiled.split import MAX_WORK, assigned_names
 from interp.compiled.translate import Translator
 from interp.compiled.tree import (
     CONST,
@@ -38,8 +39,12 @@ from interp.compiled.tree import (
     reads,
     successors,
 )
+from interp.compiled.unread import read_counts
 from interp.execution.values import MASK, SIGN
 from interp.syntax.types import I32, ValType
+
+MAX_STEPPED = 64
+"""Locals of a loop that are looked at."""
 
 SHIFT_COST, ADD_COST, STEP_GAIN = 9, 11, 11
 """Nanoseconds on one machine; what matters is which is more."""
@@ -103,11 +108,13 @@ def count_by_indices(t: Translator, function: Function) -> bool:
     if any(isinstance(block.terminator, Try) for block in function.blocks):
         return False
     loops = [block for block in function.blocks if block.count is not None and block.back_edges == 1]
+    if len(function.types) * len(function.blocks) > MAX_WORK:
+        return False
     if loops:
-        living = alive(function)
+        living, counts = alive(function), read_counts(function)
         t.facts = {}  # What holds at the end says nothing of other places.
         for header in loops:
-            loop = CountedLoop(t, function, header, living)
+            loop = CountedLoop(t, function, header, living, counts)
             if loop.fits():
                 loop.rewrite()
     return bool(loops)
@@ -116,12 +123,15 @@ def count_by_indices(t: Translator, function: Function) -> bool:
 class CountedLoop:
     """One loop: its blocks, the last of which alone branches back, and where it leads to."""
 
-    def __init__(self, t: Translator, function: Function, header: Block, living: dict[Block, set[str]]) -> None:
+    def __init__(
+        self, t: Translator, function: Function, header: Block, living: dict[Block, set[str]], counts: dict[str, int]
+    ) -> None:
         self.t = t
         self.function = function
         self.header = header
         self.count: Count = header.count
         self.living = living
+        self.counts = counts
         self.latch = next(b for b in function.blocks if b.index >= header.index and header in successors(b.terminator))
         self.blocks = self.body()
         self.stepped: dict[str, Stepped] = {}
@@ -148,7 +158,7 @@ class CountedLoop:
         self.entry = entry
         assigned = self.assignments()
         behind = self.alive_behind()
-        for name, (step, fact) in count.others.items():
+        for name, (step, fact) in islice(count.others.items(), MAX_STEPPED):
             at = self.step_of(name, step, assigned)
             if at is not None and name not in behind and not self.counts_inside(name):
                 start = count.starts[name]
@@ -208,22 +218,11 @@ class CountedLoop:
                     for number, e in enumerate(statement.args):
                         if e.reads & bit:
                             self.use(statement, number, e, name, uses)
-                elif statement.names != (name,) and (statement.names != (way,) or not self.is_way(way)):
+                elif statement.names != (name,) and (statement.names != (way,) or self.counts.get(way) != 1):
                     uses.others += sum(reads(e, name) for e in statement.exprs)
             if block is not self.latch or name != self.count.relation.name:
                 uses.others += sum(reads(e, name) for e in terminator_exprs(block))
         return uses
-
-    def is_way(self, name: str) -> bool:
-        """Whether a variable is used for one assignment alone."""
-        found = 0
-        for block in self.function.blocks:
-            for statement in block.statements:
-                found += sum(
-                    reads(e, name) for e in (statement.exprs if isinstance(statement, Assign) else statement.args)
-                )
-            found += sum(reads(e, name) for e in terminator_exprs(block))
-        return found == 1
 
     def use(self, statement: Do, number: int, e: Expr, name: str, uses: Uses) -> None:
         """An operand of an instruction with effects uses a local."""

@@ -13,7 +13,7 @@ from interp.compiled.python_calls import CallWriter, nested
 from interp.compiled.python_data import NEVER_RETURNS
 from interp.compiled.python_inline import inlined
 from interp.compiled.python_lines import MAX_INDENT, WIDTHS, Around, TooDeepError
-from interp.compiled.python_scopes import behind_loop, counting_loop, left_early, moves_memory, with_ends
+from interp.compiled.python_scopes import behind_loop, counting_loop, left_early, moves_memory, note_exits, with_ends
 from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope
 from interp.compiled.tree import Assign, Block, Do, Exit, Handler, Return, TailCall, Try
 from interp.execution.values import MASK
@@ -297,6 +297,7 @@ class ControlWriter(CallWriter):
         """The body of a try: branches out of it go to its end."""
         exits, self.exits = self.exits, (ex, end)
         self.shared = {}
+        note_exits(body, end)
         scope = Scope(end, body)
         before = len(self.lines)
         self.left_early |= left_early(with_ends([scope], end), None)

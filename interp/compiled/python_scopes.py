@@ -140,6 +140,22 @@ def repeats(nodes: list[Node], header: Block) -> int:
     return count_exits(nodes).get(header, 0)
 
 
+def note_exits(nodes: list[Node], end: Block) -> int:
+    """Count the branches out of the body of a try, which go to its end, among those that leave its loops; how many
+    there are."""
+    found = 0
+    for node in nodes:
+        if isinstance(node, Exit):
+            found += 1
+        else:
+            arms = node.exits + node.handlers if isinstance(node, Guarded) else parts(node)
+            inner = sum([note_exits(arm, end) for arm in arms])
+            if isinstance(node, Loop) and inner:
+                node.exits[end] = inner
+            found += inner
+    return found
+
+
 def with_ends(nodes: list[Node], end: Block) -> list[Node]:
     """The same nodes with a Goto to the end in place of each Exit, to find what must be a loop."""
     out: list[Node] = []

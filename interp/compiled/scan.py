@@ -115,7 +115,20 @@ def test(code: Expr, index: int) -> Test | None:
 
 
 def operand(code: Expr, last: int) -> tuple[Operand, int] | None:
-    """The local or constant that the instruction at `last` gives, and the index before all that belongs to it."""
+    """The local, the constant, or the sum of two locals that the instruction at `last` gives, and the index before all
+    that belongs to it."""
+    found = simple_operand(code, last)
+    if found is not None or last < 0 or code[last].op.sem is not iadd:
+        return found
+    second = simple_operand(code, last - 1)
+    first = None if second is None else simple_operand(code, second[1])
+    if first is None or second is None or not isinstance(first[0], str) or not isinstance(second[0], str):
+        return None
+    return (first[0], second[0]), first[1]
+
+
+def simple_operand(code: Expr, last: int) -> tuple[int | str, int] | None:
+    """The same for a local, which may just have been stepped, or a constant."""
     if last < 0:
         return None
     instr = code[last]
@@ -125,11 +138,6 @@ def operand(code: Expr, last: int) -> tuple[Operand, int] | None:
         return f"l{instr.immediates[0]}", last - 1
     if instr.op.kind == "local.tee" and step(code, last) is not None:
         return f"l{instr.immediates[0]}", last - 4
-    if instr.op.sem is iadd:
-        second = operand(code, last - 1)
-        first = None if second is None else operand(code, second[1])
-        if first is not None and second is not None and isinstance(first[0], str) and isinstance(second[0], str):
-            return (first[0], second[0]), first[1]
     return None
 
 

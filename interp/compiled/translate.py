@@ -246,11 +246,10 @@ class Translator:
         if e.op == "iadd" and e.args[1].op == CONST:
             e, c = e.args[0], e.args[1].imm
         found = self.origins.get(e.imm) if e.op == VAR else None
-        kept = {other: origin for other, origin in self.origins.items() if other != name}
+        self.origins.pop(name, None)
         if found is not None:
             loop, x, added = found
-            kept[name] = loop, x, added + c & MASK[WIDTH[e.type]]
-        self.origins = kept
+            self.origins[name] = loop, x, added + c & MASK[WIDTH[e.type]]
 
     def define(self, name: str, e: Expr) -> None:
         """A local is assigned: what was known of it, or by way of it, is not known any more."""
@@ -328,7 +327,7 @@ class Translator:
         target.sources.append(self.here())
         state = target.state
         if state is None:
-            target.state = State(dict(facts), self.definitions, self.origins, last, self.set)
+            target.state = State(dict(facts), self.definitions, dict(self.origins), last, self.set)
         else:
             state.facts = {name: join(fact, facts[name]) for name, fact in state.facts.items() if name in facts}
             mine = self.definitions

@@ -16,8 +16,28 @@ def drop_unread(function: Function) -> None:
     blocks = list(all_blocks(function.blocks))
     if any(isinstance(block.terminator, Try) for block in blocks):
         return
+    counts = read_counts(function)
+    changed = True
+    while changed:
+        changed = False
+        # Backward, since what is left out may have been all that read what is before it.
+        for block in reversed(blocks):
+            kept = []
+            for statement in reversed(block.statements):
+                if isinstance(statement, Assign) and not kept_for(statement, counts):
+                    for e in statement.exprs:
+                        changed = changed or bool(e.args) or e.op == VAR
+                        count(e, -1, counts)
+                else:
+                    kept.append(statement)
+            block.statements = kept[::-1]
+    function.defaults = [name for name in function.defaults if counts.get(name)]
+
+
+def read_counts(function: Function) -> dict[str, int]:
+    """How often a function reads each variable."""
     counts: dict[str, int] = {}
-    for block in blocks:
+    for block in all_blocks(function.blocks):
         for statement in block.statements:
             for e in statement.exprs if isinstance(statement, Assign) else statement.args:
                 count(e, 1, counts)
@@ -27,20 +47,7 @@ def drop_unread(function: Function) -> None:
             for name in (block.count.relation.name, block.count.bound[1], block.count.step):
                 if isinstance(name, str):
                     counts[name] = counts.get(name, 0) + 1
-    changed = True
-    while changed:
-        changed = False
-        for block in blocks:
-            kept = []
-            for statement in block.statements:
-                if isinstance(statement, Assign) and not kept_for(statement, counts):
-                    for e in statement.exprs:
-                        changed = changed or bool(e.args) or e.op == VAR
-                        count(e, -1, counts)
-                else:
-                    kept.append(statement)
-            block.statements = kept
-    function.defaults = [name for name in function.defaults if counts.get(name)]
+    return counts
 
 
 def kept_for(statement: Assign, counts: dict[str, int]) -> bool:

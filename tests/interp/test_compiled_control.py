@@ -301,3 +301,43 @@ def test_tail_calls_of_functions_that_were_never_called() -> None:
     chain = "".join([f"(func $f{k} {head} (return_call $f{k + 1} {add}))" for k in range(n)])
     text = f'(module {chain} (func $f{n} {head} (local.get 0)) (export "f" (func $f0)))'
     assert_same(text, calls(0, 1), Limits(max_call_depth=5))
+
+
+def test_a_loop_that_only_leaves_a_try_does_not_go_on_behind_itself() -> None:
+    text = """(module (global $g (mut i64) (i64.const 0))
+      (func (export "f") (param i32) (result i64)
+        (global.set $g (i64.const 0))
+        try_table
+          i64.const 1
+          local.get 0
+          if
+            loop
+              (i32.wrap_i64 (i64.const 1))
+              br_if 2
+              br 0
+            end
+          end
+          i64.const 4
+          i64.xor
+          global.set $g
+        end
+        global.get $g)
+      (func (export "g") (param i32) (result i64) (local i32)
+        (global.set $g (i64.const 0))
+        try_table
+          local.get 0
+          if
+            loop
+              (local.set 1 (i32.add (local.get 1) (i32.const 1)))
+              (br_if 2 (i32.gt_u (local.get 1) (local.get 0)))
+              (br_if 0 (i32.lt_u (local.get 1) (i32.const 5)))
+            end
+            (global.set $g (i64.const 9))
+          end
+          (global.set $g (i64.add (global.get $g) (i64.const 1)))
+        end
+        global.get $g))"""
+    reference, ours = (exports_of(name, text) for name in ("reference", "compiled"))
+    for name in ("f", "g"):
+        for n in (0, 1, 4, 5, 9):
+            assert outcome(ours[name], n) == outcome(reference[name], n), (name, n)

@@ -73,8 +73,10 @@ class Body:
     # --- what there is
 
     def new_local(self, t: ValType) -> int:
-        """One more local, of a type with a default."""
+        """One more local. One of a type without a default is for who asks for it: nobody else knows where it is set."""
         self.locals.append(t)
+        if isinstance(t, RefType) and not t.null:
+            self.hidden.add(len(self.locals) - 1)
         return len(self.locals) - 1
 
     def locals_of(self, t: ValType) -> list[int]:
