@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from interp.compiled.scalarize import all_blocks
-from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr, Function, Try
+from interp.compiled.reading import all_blocks, caught_names
+from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr, Function
 from interp.execution.values import MASK
 from interp.syntax.instructions import MemArg
 from interp.syntax.types import I32
@@ -67,8 +67,7 @@ def assignments(function: Function) -> tuple[dict[str, list[Expr]], set[str]]:
                     known.setdefault(name, []).append(e)
             else:
                 others.update(statement.results)
-        if isinstance(block.terminator, Try):
-            others.update(name for handler in block.terminator.handlers for name in handler.names)
+        others |= caught_names(block)
     return known, others
 
 

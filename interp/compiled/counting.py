@@ -11,18 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from interp.compiled.facts import MIRRORED, NEGATED, RULES, Fact, Facts, constant
+from interp.compiled.facts import MIRRORED, NEGATED, RULES, WIDTH, Fact, Facts, constant
 from interp.compiled.scan import Operand, Steps
 from interp.compiled.tree import CONST, VAR, Expr, Last
 from interp.execution.values import MASK, SIGN
-from interp.syntax.types import I32, I64, ValType
+from interp.syntax.types import I32, ValType
 
 if TYPE_CHECKING:
     from interp.compiled.translate import Translator
-
-WIDTH: dict[Any, int] = {I32: 32, I64: 64}
 
 
 DIFFERS, BELOW, BELOW_SIGNED = "ine", "ilt_u", "ilt_s"

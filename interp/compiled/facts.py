@@ -8,13 +8,23 @@ Functions without a row here may give any iN.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from interp.compiled.tree import Expr
 from interp.execution.values import MASK
+from interp.syntax.types import I32, I64
 
 Fact = tuple[int, int, int]
 Facts = dict[str, Fact]
 """Variable -> what is known of it; variables that are not there may have any value of their type."""
+
+
+WIDTH: dict[Any, int] = {I32: 32, I64: 64}
+FULL: dict[Any, Fact] = {t: (0, MASK[N], 0) for t, N in WIDTH.items()}
+"""Of each integer type, its width and what holds of all of it."""
+
+SMALL = (1 << 30) - 1
+"""Python compares and adds integers up to this fastest."""
 
 
 def trailing_zeros(i: int) -> int:

@@ -10,21 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from interp.compiled.counting import Relation, expected, relation_of
-from interp.compiled.facts import Fact, Facts, implies, join
+from interp.compiled.facts import FULL, SMALL, WIDTH, Fact, Facts, implies, join
 from interp.compiled.labels import Label, widened
 from interp.compiled.scan import Steps, first_facts
 from interp.compiled.tree import Block, Last, Origins
 from interp.execution.values import MASK
-from interp.syntax.types import I32, I64, ValType
-
-WIDTH: dict[Any, int] = {I32: 32, I64: 64}
-FULL: dict[Any, Fact] = {t: (0, MASK[N], 0) for t, N in WIDTH.items()}
-
-SMALL = (1 << 30) - 1
-"""What numbers are at most that Python computes with fastest."""
+from interp.syntax.types import ValType
 
 Key = tuple[int, str]
 """The byte offset of a loop, and a local."""

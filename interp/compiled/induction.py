@@ -15,12 +15,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from interp.compiled.counting import DIFFERS, Count, Relation
-from interp.compiled.facts import Fact, constant
-from interp.compiled.guesses import WIDTH
-from interp.compiled.liveness import alive
+from interp.compiled.facts import WIDTH, Fact, constant
+from interp.compiled.liveness import Liveness
+from interp.compiled.reading import assigned_names, counted_names, terminator_exprs
 from interp.compiled.rewriting import Rewriter
-from interp.compiled.scalarize import terminator_exprs
-from interp.compiled.split import MAX_WORK, assigned_names
+from interp.compiled.split import MAX_WORK
 from interp.compiled.translate import Translator
 from interp.compiled.tree import (
     CONST,
@@ -84,14 +83,15 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What a loop counts by: a local that is stepped by `step`, its value at the start, and what holds of it; it may
-    be the index of a `pointer`."""
+    """What a loop counts by: a local that is stepped by `step`, its value at the start, and what holds of it. A new one
+    needs the number of turns, and may be the index of a `pointer`."""
 
     name: str
     step: int
     type: ValType
     start: Expr
     fact: Fact
+    turns: Expr | None = None
     pointer: str = ""
 
 
@@ -111,10 +111,10 @@ def count_by_indices(t: Translator, function: Function) -> bool:
     if len(function.types) * len(function.blocks) > MAX_WORK:
         return False
     if loops:
-        living, counts = alive(function), read_counts(function)
+        liveness, counts = Liveness(function), read_counts(function)
         t.facts = {}  # What holds at the end says nothing of other places.
         for header in loops:
-            loop = CountedLoop(t, function, header, living, counts)
+            loop = CountedLoop(t, function, header, liveness, counts)
             if loop.fits():
                 loop.rewrite()
     return bool(loops)
@@ -124,13 +124,13 @@ class CountedLoop:
     """One loop: its blocks, the last of which alone branches back, and where it leads to."""
 
     def __init__(
-        self, t: Translator, function: Function, header: Block, living: dict[Block, set[str]], counts: dict[str, int]
+        self, t: Translator, function: Function, header: Block, liveness: Liveness, counts: dict[str, int]
     ) -> None:
         self.t = t
         self.function = function
         self.header = header
         self.count: Count = header.count
-        self.living = living
+        self.liveness = liveness
         self.counts = counts
         self.latch = next(b for b in function.blocks if b.index >= header.index and header in successors(b.terminator))
         self.blocks = self.body()
@@ -157,10 +157,12 @@ class CountedLoop:
             return False
         self.entry = entry
         assigned = self.assignments()
-        behind = self.alive_behind()
+        behind = self.behind()
         for name, (step, fact) in islice(count.others.items(), MAX_STEPPED):
             at = self.step_of(name, step, assigned)
-            if at is not None and name not in behind and not self.counts_inside(name):
+            if at is None or any(self.liveness.alive(name, block) for block in behind):
+                continue
+            if not self.counts_inside(name):
                 start = count.starts[name]
                 self.stepped[name] = Stepped(name, step, start, fact, at, self.uses(name))
         return (
@@ -176,14 +178,10 @@ class CountedLoop:
                     found[name] = found.get(name, 0) + 1
         return found
 
-    def alive_behind(self) -> set[str]:
-        """The variables that may be read when the loop was left."""
-        found: set[str] = set()
-        for block in self.blocks:
-            for target in successors(block.terminator):
-                if target not in self.blocks:
-                    found |= self.living[target]
-        return found
+    def behind(self) -> set[Block]:
+        """Where control goes on when it leaves the loop."""
+        targets = {target for block in self.blocks for target in successors(block.terminator)}
+        return targets - self.blocks
 
     def step_of(self, name: str, step: int, assigned: dict[str, int]) -> int | None:
         """Where the last block steps a local, if that is all that the loop assigns to it."""
@@ -205,8 +203,7 @@ class CountedLoop:
 
     def counts_inside(self, name: str) -> bool:
         """Whether another loop inside counts by a local, or up to it."""
-        counts = [block.count for block in self.blocks if block.count is not None and block is not self.header]
-        inner = any(name in (count.relation.name, count.bound[1], count.step) for count in counts)
+        inner = any(name in counted_names(block) for block in self.blocks if block is not self.header)
         return inner or name == self.count.bound[1]
 
     def uses(self, name: str) -> Uses:
@@ -264,7 +261,10 @@ class CountedLoop:
     def new_index(self) -> Index | None:
         """A new local to count by, if nothing needs what the loop counts by now, or only addresses do."""
         primary = self.stepped.get(self.count.relation.name)
-        if primary is None or self.function.types[primary.name] is not I32 or self.turns() is None:
+        if primary is None or self.function.types[primary.name] is not I32:
+            return None
+        turns = self.turns()
+        if turns is None:
             return None
         pointer = primary
         if primary.uses == Uses():
@@ -278,14 +278,14 @@ class CountedLoop:
         name, step = self.new_local(), pointer.step >> shift
         if pointer.known:
             hi = step * self.count.turns
-            return Index(name, step, I32, t.const(I32, 0), (0, hi, constant(step)[2])) if step > 0 else None
+            return Index(name, step, I32, t.const(I32, 0), (0, hi, constant(step)[2]), turns) if step > 0 else None
         begin = self.variable(pointer.name, pointer.start)
         start = t.expr("ishr_u", I32, (begin, t.const(I32, shift)), (32,))
         lo, hi, zeros = pointer.fact
         fact = (lo >> shift, hi >> shift, max(zeros - shift, 0))
         if not 0 <= fact[0] + min(step, 0) <= fact[1] + max(step, 0) <= MASK[32]:
             return None
-        return Index(name, step, I32, start, fact, pointer.name)
+        return Index(name, step, I32, start, fact, turns, pointer.name)
 
     def new_local(self) -> str:
         """A name that no local has yet."""
@@ -348,7 +348,7 @@ class CountedLoop:
     def count_by(self, index: Index) -> None:
         """Let the loop count by a new local, which is stepped where the old one was."""
         t, latch, old = self.t, self.latch, self.stepped[self.count.relation.name]
-        turns, stepping = self.turns(), latch.statements[old.at]
+        turns, stepping = index.turns, latch.statements[old.at]
         if turns is None or not isinstance(stepping, Assign):
             raise RuntimeError("a loop whose turns are not known gets no new index")
         offset = stepping.offset

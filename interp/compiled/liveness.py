@@ -1,54 +1,66 @@
-"""Which variables may still be read, by name, once locals are taken apart.
+"""Which variables may still be read.
 
 Spec: exec/runtime#activation-frames
 """
 
 from __future__ import annotations
 
-from interp.compiled.scalarize import terminator_exprs
-from interp.compiled.split import assigned_names, counted_names
-from interp.compiled.tree import VAR, Assign, Block, Expr, Function, successors
+from interp.compiled.reading import assigned_names, counted_names, statement_exprs, terminator_exprs
+from interp.compiled.tree import VAR, Block, Expr, Function, successors
+
+Bits = dict[Block, int]
+"""Block -> a bit for each of some variables."""
 
 
-def alive(function: Function) -> dict[Block, set[str]]:
-    """For each block the variables whose values at its start may be used."""
-    used: dict[Block, set[str]] = {}
-    assigned: dict[Block, set[str]] = {}
-    for block in function.blocks:
-        read: set[str] = set()
-        sets: set[str] = set()
-        for statement in block.statements:
-            for e in statement.exprs if isinstance(statement, Assign) else statement.args:
-                add_read(e, sets, read)
-            sets.update(assigned_names(statement))
-        for e in terminator_exprs(block):
-            add_read(e, sets, read)
-        if block.count is not None:
-            read.update(counted_names(block))
-        used[block], assigned[block] = read, sets
+def flow(function: Function, used: Bits, assigned: Bits) -> Bits:
+    """The variables whose values at the start of each block may be used, from those that it uses before it assigns
+    them, and those that it assigns."""
     living = dict(used)
     changed = True
     while changed:
         changed = False
         for block in reversed(function.blocks):
-            now = used[block].union(*[living[target] - assigned[block] for target in successors(block.terminator)])
-            if len(now) != len(living[block]):
+            behind = 0
+            for target in successors(block.terminator):
+                behind |= living[target]
+            now = used[block] | behind & ~assigned[block]
+            if now != living[block]:
                 living[block] = now
                 changed = True
     return living
 
 
-def add_read(e: Expr, assigned: set[str], found: set[str]) -> None:
-    """Add the locals that an expression reads and that are not assigned before."""
-    if e.op == VAR:
-        if e.imm[0] == "l" and e.imm not in assigned:
-            found.add(e.imm)
-    elif e.reads:
-        for arg in e.args:
-            add_read(arg, assigned, found)
+class Liveness:
+    """The same by name, once locals are taken apart."""
 
+    def __init__(self, function: Function) -> None:
+        self.bits = {name: 1 << n for n, name in enumerate(name for name in function.types if name[0] == "l")}
+        used: Bits = {}
+        assigned: Bits = {}
+        for block in function.blocks:
+            reads = sets = 0
+            for statement in block.statements:
+                for e in statement_exprs(statement):
+                    reads |= self.read(e) & ~sets
+                for name in assigned_names(statement):
+                    sets |= self.bits.get(name, 0)
+            for e in terminator_exprs(block):
+                reads |= self.read(e) & ~sets
+            for name in counted_names(block):
+                reads |= self.bits[name]
+            used[block], assigned[block] = reads, sets
+        self.living = flow(function, used, assigned)
 
-def counted_in(block: Block) -> set[str]:
-    """The variables that a loop counts by, if a block heads one that may be counted."""
-    count = block.count
-    return counted_names(block) if count is not None and count.entered and count.steady else set()
+    def read(self, e: Expr) -> int:
+        """The locals that an expression reads."""
+        if e.op == VAR:
+            return self.bits.get(e.imm, 0)
+        found = 0
+        if e.reads:
+            for arg in e.args:
+                found |= self.read(arg)
+        return found
+
+    def alive(self, name: str, block: Block) -> bool:
+        """Whether the value of a local at the start of a block may be used."""
+        return bool(self.living[block] & self.bits[name])

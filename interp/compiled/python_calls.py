@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from interp.compiled.python_lines import WIDTHS, Line, LineWriter
-from interp.compiled.python_text import POSTFIX, Text
+from interp.compiled.python_lines import Line, LineWriter
+from interp.compiled.python_text import POSTFIX, WIDTHS, Text
 from interp.compiled.structure import Node
 from interp.compiled.tree import VAR, Assign, Do, Expr, Return, reads
 from interp.execution.values import MASK

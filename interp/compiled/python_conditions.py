@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from interp.compiled.facts import SMALL
 from interp.compiled.python_expr import IntegerWriter
 from interp.compiled.python_text import (
     ADD,
@@ -23,7 +24,6 @@ from interp.compiled.python_text import (
     OR,
     POSTFIX,
     SIGNED,
-    SMALL,
     UNSIGNED,
     WIDTHS,
     Text,

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from interp.compiled.python_calls import CallWriter, nested
 from interp.compiled.python_data import NEVER_RETURNS
 from interp.compiled.python_inline import inlined
-from interp.compiled.python_lines import MAX_INDENT, WIDTHS, Around, TooDeepError
+from interp.compiled.python_lines import MAX_INDENT, Around, TooDeepError
 from interp.compiled.python_scopes import behind_loop, counting_loop, left_early, moves_memory, note_exits, with_ends
+from interp.compiled.python_text import WIDTHS
 from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope
 from interp.compiled.tree import Assign, Block, Do, Exit, Handler, Return, TailCall, Try
 from interp.execution.values import MASK

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from interp.compiled.facts import SMALL
 from interp.compiled.python_text import (
     ADD,
     AND,
@@ -25,7 +26,6 @@ from interp.compiled.python_text import (
     OR,
     POSTFIX,
     SHIFT,
-    SMALL,
     UNARY,
     WIDEST,
     WIDTHS,

@@ -12,17 +12,15 @@ from interp.compiled.python_data import STATEMENTS, DataWriter
 from interp.compiled.python_nans import any_nans, unseen_nans
 from interp.compiled.python_scaled import scaled_variables
 from interp.compiled.python_signed import mask_variables, signed_variables
-from interp.compiled.scalarize import all_blocks
+from interp.compiled.python_text import WIDTHS
+from interp.compiled.reading import all_blocks
 from interp.compiled.structure import Node
 from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try, divided, item_shift
 from interp.execution.values import MASK
-from interp.syntax.types import I32, I64
 from interp.validation.context import Context
 
 MAX_INDENT = 70
 """Levels of indentation, of which Python's tokenizer allows 100."""
-
-WIDTHS = {I32: 32, I64: 64}
 
 Line = tuple[int, str, int]
 """Indentation, text, and the byte offset in the module of the instruction that the line was made of, or -1."""

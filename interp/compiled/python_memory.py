@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from interp.compiled.python_text import ADD, AND, ATOM, CONDITIONAL, MUL, OR, POSTFIX, SHIFT, SMALL, Text, paren
+from interp.compiled.facts import SMALL
+from interp.compiled.python_text import ADD, AND, ATOM, CONDITIONAL, MUL, OR, POSTFIX, SHIFT, Text, paren
 from interp.compiled.python_values import ValueWriter, function_name
 from interp.compiled.tree import CONST, VAR, VECTOR_ITEM, Do, Expr
 from interp.execution.values import MASK, MODULUS, SIGN

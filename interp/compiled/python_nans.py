@@ -6,11 +6,9 @@ Spec: exec/numerics#aux-nans
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from interp.compiled.python_values import ARITHMETIC
-from interp.compiled.scalarize import all_blocks, terminator_exprs
-from interp.compiled.tree import CONST, SELECT, VAR, Assign, Block, Expr, Function, Statement, Try
+from interp.compiled.reading import all_blocks, caught_names, terminator_exprs
+from interp.compiled.tree import CONST, SELECT, VAR, Assign, Expr, Function
 from interp.syntax.types import F32, F64
 
 NEVER_BITS = ARITHMETIC | {"convert_s", "convert_u", "ffloor", "fceil", "ftrunc", "fnearest", "fmin", "fmax"}
@@ -22,14 +20,6 @@ BLIND = frozenset({"fadd", "fsub", "fmul", "fdiv", "fsqrt", "feq", "fne", "flt",
 """Functions for whose results the bits of a NaN do not matter."""
 
 
-def statements(blocks: list[Block]) -> Iterator[Statement]:
-    """All statements of blocks, those in the bodies of tries too."""
-    for block in blocks:
-        yield from block.statements
-        if isinstance(block.terminator, Try):
-            yield from statements(block.terminator.body)
-
-
 def any_nans(function: Function) -> frozenset[str]:
     """The variables."""
     candidates = {name for name, t in function.types.items() if t is F64}
@@ -37,13 +27,13 @@ def any_nans(function: Function) -> frozenset[str]:
         return frozenset()
     candidates.difference_update(function.params)
     assignments: list[tuple[str, Expr]] = []
-    for statement in statements(function.blocks):
-        if isinstance(statement, Assign):
-            assignments += [(n, e) for n, e in zip(statement.names, statement.exprs, strict=True) if e.type is F64]
-        else:
-            candidates.difference_update(statement.results)
-    handled = [handler for block in function.blocks for handler in handlers(block)]
-    candidates.difference_update(handled)
+    for block in all_blocks(function.blocks):
+        candidates -= caught_names(block)
+        for statement in block.statements:
+            if isinstance(statement, Assign):
+                assignments += [(n, e) for n, e in zip(statement.names, statement.exprs, strict=True) if e.type is F64]
+            else:
+                candidates.difference_update(statement.results)
     changed = True
     while changed:
         changed = False
@@ -85,15 +75,6 @@ def seen_by(e: Expr) -> set[str]:
         if e.op not in BLIND or arg.op != VAR:
             seen |= seen_by(arg)
     return seen
-
-
-def handlers(block: Block) -> Iterator[str]:
-    """The variables that catch clauses assign."""
-    if isinstance(block.terminator, Try):
-        for handler in block.terminator.handlers:
-            yield from handler.names
-        for inner in block.terminator.body:
-            yield from handlers(inner)
 
 
 def has_bits(e: Expr, candidates: set[str]) -> bool:

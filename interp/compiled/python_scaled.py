@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from interp.compiled.liveness import counted_in
-from interp.compiled.scalarize import all_blocks, terminator_exprs
-from interp.compiled.tree import CONST, VAR, Assign, Block, Do, Expr, Function, Try, divided, item_shift
+from interp.compiled.reading import all_blocks, caught_names, counted_names, terminator_exprs
+from interp.compiled.tree import CONST, VAR, Assign, Block, Do, Expr, Function, divided, item_shift
 from interp.syntax.types import I32
 
 COMPARED = frozenset({"ieq", "ine", "ilt_u", "igt_u", "ile_u", "ige_u"})
@@ -54,7 +53,7 @@ def scaled_variables(function: Function, signs: frozenset[str]) -> dict[str, int
     neighbours: dict[str, set[str]] = {}
     for name in shifts:
         for e in uses[name].expressions():
-            for other in variables(e):
+            for other in divided(e, 0):
                 neighbours.setdefault(other, set()).add(name)
     changed = bool(shifts)
     while changed:
@@ -75,7 +74,7 @@ def spread(uses: dict[str, Uses]) -> dict[str, int]:
     while waiting:
         name = waiting.pop()
         for e in uses[name].expressions():
-            for other in variables(e) & uses.keys() - shifts.keys():
+            for other in uses.keys() & set(divided(e, 0)) - shifts.keys():
                 shifts[other] = shifts[name]
                 waiting.append(other)
     return {
@@ -83,13 +82,6 @@ def spread(uses: dict[str, Uses]) -> dict[str, int]:
         for name, shift in shifts.items()
         if uses[name].assigned and all(e.zeros >= shift for e, _ in uses[name].assigned)
     }
-
-
-def variables(e: Expr) -> set[str]:
-    """The variables of a sum."""
-    if e.op == VAR:
-        return {e.imm}
-    return {name for arg in e.args for name in variables(arg)} if e.op == "iadd" else set()
 
 
 def gain(use: Uses, shift: int, shifts: dict[str, int]) -> int:
@@ -117,14 +109,12 @@ class Scan:
         blocks = list(all_blocks(function.blocks))
         out = {*function.params, *function.defaults, *signs}
         for block in blocks:
-            out |= counted_in(block)
+            out |= counted_in(block) | caught_names(block)
             for statement in block.statements:
                 if isinstance(statement, Do):
                     out.update(statement.results)
                 elif len(statement.names) > 1:
                     out.update(statement.names)
-            if isinstance(block.terminator, Try):
-                out.update(name for handler in block.terminator.handlers for name in handler.names)
         self.uses = {name: Uses() for name, t in function.types.items() if t is I32 and name not in out}
         if self.uses:
             for block in blocks:
@@ -185,6 +175,12 @@ class Scan:
         else:
             for arg in e.args:
                 self.note(arg, weight)
+
+
+def counted_in(block: Block) -> set[str]:
+    """The variables that a loop counts by, if a block heads one that may be counted."""
+    count = block.count
+    return counted_names(block) if count is not None and count.entered and count.steady else set()
 
 
 def nesting(block: Block) -> int:

@@ -6,9 +6,12 @@ Spec: exec/instructions#exec-br
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from interp.compiled.python_lines import reads_any
+from interp.compiled.reading import assigned_names
 from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope, count_exits
-from interp.compiled.tree import Assign, Block, Do, Exit
+from interp.compiled.tree import Assign, Block, Do, Exit, Statement
 
 MAX_ELSE = 6
 """Branches to one place that are made ends of `if` statements; with more, nesting would get too deep."""
@@ -93,20 +96,19 @@ def counting_loop(node: Loop, behind: Block | None) -> list[Node] | None:
             rest = node.body[index + 1 : -2]
             body = [*node.body[:index], *rest]
             if all(isinstance(other, Assign) and not any(reads_any(e, (name,)) for e in other.exprs) for other in rest):
-                return None if assigns(body, name) else body
+                return None if any(name in assigned_names(each) for each in statements(body)) else body
             return None
     return None
 
 
-def assigns(nodes: list[Node], name: str) -> bool:
-    """Whether code assigns a variable."""
+def statements(nodes: list[Node]) -> Iterator[Statement]:
+    """All statements of some code."""
     for node in nodes:
         if isinstance(node, Assign | Do):
-            if name in (node.names if isinstance(node, Assign) else node.results):
-                return True
-        elif any(assigns(part, name) for part in parts(node)):
-            return True
-    return False
+            yield node
+        else:
+            for part in parts(node):
+                yield from statements(part)
 
 
 MOVING = frozenset({"call", "call_ref", "call_indirect", "memory.grow"})
@@ -115,13 +117,7 @@ MOVING = frozenset({"call", "call_ref", "call_indirect", "memory.grow"})
 
 def moves_memory(nodes: list[Node]) -> bool:
     """Whether a memory may grow while code runs."""
-    for node in nodes:
-        if isinstance(node, Do):
-            if node.instr.op.kind in MOVING:
-                return True
-        elif any(moves_memory(part) for part in parts(node)):
-            return True
-    return False
+    return any(isinstance(each, Do) and each.instr.op.kind in MOVING for each in statements(nodes))
 
 
 def parts(node: Node) -> list[list[Node]]:

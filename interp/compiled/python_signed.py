@@ -7,14 +7,13 @@ Spec: exec/numerics#aux-signed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from interp.compiled.scalarize import all_blocks, terminator_exprs
-from interp.compiled.tree import CONST, SELECT, VAR, Assign, Do, Expr, Function, Try
+from interp.compiled.python_text import WIDTHS
+from interp.compiled.reading import all_blocks, caught_names, counted_names, terminator_exprs
+from interp.compiled.tree import CONST, SELECT, VAR, Assign, Do, Expr, Function
 from interp.execution.values import MASK
 from interp.syntax.types import I32, I64
-
-WIDTHS = {I32: 32, I64: 64}
 
 SIGNED = frozenset({"ilt_s", "igt_s", "ile_s", "ige_s", "ishr_s", "idiv_s", "irem_s", "extend_s", "convert_s"})
 """Functions that take signed operands."""
@@ -32,8 +31,7 @@ def signed_variables(function: Function) -> frozenset[str]:
     gains: dict[str, int] = {}
     copies: list[tuple[str, Expr]] = []
     for block in all_blocks(function.blocks):
-        if block.count is not None:
-            candidates.difference_update([block.count.relation.name, block.count.bound[1], block.count.step])
+        candidates -= counted_names(block) | caught_names(block)
         for statement in block.statements:
             if isinstance(statement, Assign):
                 copies += zip(statement.names, statement.exprs, strict=True)
@@ -46,13 +44,17 @@ def signed_variables(function: Function) -> frozenset[str]:
         for e in terminator_exprs(block):
             weigh(e, gains)
             cost(e, gains)
-        if isinstance(block.terminator, Try):
-            candidates.difference_update(name for handler in block.terminator.handlers for name in handler.names)
-    candidates = {name for name in candidates if gains.get(name, 0) > 0}
+    return closed({name for name in candidates if gains.get(name, 0) > 0}, copies, natural)
+
+
+def closed(
+    candidates: set[str], copies: Sequence[tuple[str, Expr]], fits: Callable[[Expr, set[str]], bool]
+) -> frozenset[str]:
+    """Those of some variables that nothing is assigned but what fits, where the others fit too."""
     changed = bool(candidates)
     while changed:
-        wrong = {name for name, e in copies if name in candidates and not natural(e, candidates)}
-        candidates -= wrong
+        wrong = {name for name, e in copies if name in candidates and not fits(e, candidates)}
+        candidates = candidates - wrong
         changed = bool(wrong)
     return frozenset(candidates)
 
@@ -64,23 +66,14 @@ def mask_variables(function: Function) -> frozenset[str]:
     copies: list[tuple[str, Expr]] = []
     others: set[str] = {*function.params, *function.defaults}
     for block in all_blocks(function.blocks):
-        if block.count is not None:
-            others.update(name for name in (block.count.relation.name, block.count.bound[1], block.count.step) if name)
+        others |= counted_names(block) | caught_names(block)
         for statement in block.statements:
             if isinstance(statement, Assign):
                 copies += zip(statement.names, statement.exprs, strict=True)
                 candidates.update(n for n, e in zip(statement.names, statement.exprs, strict=True) if is_choice(e))
             else:
                 others.update(statement.results)
-        if isinstance(block.terminator, Try):
-            others.update(name for handler in block.terminator.handlers for name in handler.names)
-    candidates = {name for name in candidates - others if types[name] in WIDTHS}
-    changed = bool(candidates)
-    while changed:
-        wrong = {name for name, e in copies if name in candidates and not is_mask(e, candidates)}
-        candidates -= wrong
-        changed = bool(wrong)
-    return frozenset(candidates)
+    return closed({name for name in candidates - others if types[name] in WIDTHS}, copies, is_mask)
 
 
 def is_choice(e: Expr) -> bool:

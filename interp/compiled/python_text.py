@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from interp.syntax.types import I32, I64
+from interp.compiled.facts import WIDTH
 
 ATOM, POSTFIX, UNARY, MUL, ADD, SHIFT, AND, XOR, OR, COMPARE, NOT, LOGICAL_AND, LOGICAL_OR, CONDITIONAL = range(
     20, 6, -1
@@ -24,10 +24,7 @@ class Text(NamedTuple):
 WIDEST = {32: 1 << 89, 64: 1 << 149}
 """Beyond this the digits of a Python integer cost more than a mask."""
 
-SMALL = (1 << 30) - 1
-"""Python compares and adds integers up to this faster."""
-
-WIDTHS: dict[Any, int] = {I32: 32, I64: 64}
+WIDTHS = WIDTH
 MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 UNSIGNED = {"ilt_u": "<", "ile_u": "<=", "igt_u": ">", "ige_u": ">="}
 SIGNED = {"ilt_s": "<", "ile_s": "<=", "igt_s": ">", "ige_s": ">="}

@@ -5,9 +5,10 @@ Spec: exec/instructions#variable-instructions
 
 from __future__ import annotations
 
-from interp.compiled.guesses import WIDTH
+from interp.compiled.facts import WIDTH
+from interp.compiled.reading import rewrite_statement, rewrite_terminator
 from interp.compiled.translate import Translator
-from interp.compiled.tree import VAR, Assign, Block, Branch, Expr, Return, Statement, Switch, TailCall, local_bit
+from interp.compiled.tree import VAR, Block, Expr, Statement, local_bit
 
 
 class Rewriter:
@@ -44,19 +45,8 @@ class Rewriter:
 
     def statement(self, statement: Statement) -> None:
         """The operands of a statement."""
-        if isinstance(statement, Assign):
-            statement.exprs = tuple([self.expr(e) for e in statement.exprs])
-        else:
-            statement.args = tuple([self.expr(e) for e in statement.args])
+        rewrite_statement(statement, self.expr)
 
     def terminator(self, block: Block) -> None:
         """The operands of a terminator."""
-        terminator = block.terminator
-        if isinstance(terminator, Branch):
-            terminator.condition = self.expr(terminator.condition)
-        elif isinstance(terminator, Switch):
-            terminator.index = self.expr(terminator.index)
-        elif isinstance(terminator, Return):
-            terminator.exprs = tuple([self.expr(e) for e in terminator.exprs])
-        elif isinstance(terminator, TailCall):
-            terminator.args = tuple([self.expr(e) for e in terminator.args])
+        rewrite_terminator(block, self.expr)

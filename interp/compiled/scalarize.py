@@ -9,25 +9,20 @@ Spec: syntax/instructions#vector-instructions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from interp.compiled.facts import RULES, constant
+from interp.compiled.reading import all_blocks, rewrite_terminator, terminator_exprs
 from interp.compiled.tree import (
     CONST,
     SELECT,
     VAR,
     Assign,
-    Block,
-    Branch,
     Do,
     Expr,
     Function,
-    Return,
     Statement,
-    Switch,
-    TailCall,
-    Try,
 )
 from interp.execution.numerics_vector import flanes, ilanes
 from interp.execution.values import MASK
@@ -65,14 +60,6 @@ def scalarize(function: Function) -> None:
 
 
 # ---- Which variables.
-
-
-def all_blocks(blocks: list[Block]) -> Iterator[Block]:
-    """Blocks, and those in the bodies of tries."""
-    for block in blocks:
-        yield block
-        if isinstance(block.terminator, Try):
-            yield from all_blocks(block.terminator.body)
 
 
 def shape_of(e: Expr) -> Shape | None:
@@ -146,18 +133,6 @@ def chosen(function: Function) -> dict[str, Shape]:
     }
 
 
-def terminator_exprs(block: Block) -> tuple[Expr, ...]:
-    """The expressions in a terminator."""
-    terminator = block.terminator
-    if isinstance(terminator, Branch):
-        return (terminator.condition,)
-    if isinstance(terminator, Switch):
-        return (terminator.index,)
-    if isinstance(terminator, Return):
-        return terminator.exprs
-    return terminator.args if isinstance(terminator, TailCall) else ()
-
-
 # ---- The function without them.
 
 
@@ -207,20 +182,8 @@ class Scalarizer:
                     self.assign(statement)
                 else:
                     self.do(statement)
-            self.terminator(block)
+            rewrite_terminator(block, self.rewrite)
             block.statements = self.out
-
-    def terminator(self, block: Block) -> None:
-        """The expressions of a terminator."""
-        terminator = block.terminator
-        if isinstance(terminator, Branch):
-            terminator.condition = self.rewrite(terminator.condition)
-        elif isinstance(terminator, Switch):
-            terminator.index = self.rewrite(terminator.index)
-        elif isinstance(terminator, Return):
-            terminator.exprs = tuple(map(self.rewrite, terminator.exprs))
-        elif isinstance(terminator, TailCall):
-            terminator.args = tuple(map(self.rewrite, terminator.args))
 
     def lane_names(self, name: str) -> list[str]:
         """The variables of all lanes."""

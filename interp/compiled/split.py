@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from interp.compiled.scalarize import terminator_exprs
+from interp.compiled.liveness import flow
+from interp.compiled.reading import assigned_names, counted_names, statement_exprs, terminator_exprs
 from interp.compiled.tree import VAR, Assign, Block, Expr, Function, Try, successors
 
 MAX_WORK = 200_000
@@ -121,7 +122,7 @@ class Splitter:
             state = self.starts[block]
             self.rename_count(block, state)
             for statement, webs in zip(block.statements, assigned[block], strict=True):
-                for e in statement.exprs if isinstance(statement, Assign) else statement.args:
+                for e in statement_exprs(statement):
                     self.rename_expr(e, state)
                 old = assigned_names(statement)
                 new = tuple([n if w < 0 else names[self.root(w)] for n, w in zip(old, webs, strict=True)])
@@ -168,43 +169,18 @@ def alive(function: Function) -> dict[Block, int]:
     for block in function.blocks:
         reads = sets = 0
         for statement in block.statements:
-            for e in statement.exprs if isinstance(statement, Assign) else statement.args:
+            for e in statement_exprs(statement):
                 reads |= e.reads & ~sets
             for name in assigned_names(statement):
                 if name[0] == "l":
                     sets |= 1 << int(name[1:])
         for e in terminator_exprs(block):
             reads |= e.reads & ~sets
-        if block.count is not None:
-            reads |= counted_locals(block)
+        reads |= counted_locals(block)
         used[block], assigned[block] = reads, sets
-    living = dict(used)
-    changed = True
-    while changed:
-        changed = False
-        for block in reversed(function.blocks):
-            behind = 0
-            for target in successors(block.terminator):
-                behind |= living[target]
-            now = used[block] | behind & ~assigned[block]
-            if now != living[block]:
-                living[block] = now
-                changed = True
-    return living
-
-
-def counted_names(block: Block) -> set[str]:
-    """The variables that a loop counts by."""
-    names = (block.count.relation.name, block.count.bound[1], block.count.step)
-    return {name for name in names if isinstance(name, str)}
+    return flow(function, used, assigned)
 
 
 def counted_locals(block: Block) -> int:
-    """The same as bits."""
+    """The locals that a loop counts by: their bits."""
     return sum([1 << int(name[1:]) for name in counted_names(block)])
-
-
-def assigned_names(statement: object) -> tuple[str, ...]:
-    """The variables that a statement assigns."""
-    names: tuple[str, ...] = statement.names if isinstance(statement, Assign) else statement.results  # type: ignore[attr-defined]
-    return names

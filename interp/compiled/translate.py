@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from interp.compiled.counting import derive
-from interp.compiled.facts import RULES, Facts, constant, join, narrow, refine, trailing_zeros
-from interp.compiled.guesses import FULL, WIDTH, Guesses, Turn
+from interp.compiled.facts import FULL, RULES, WIDTH, Facts, constant, join, narrow, refine, trailing_zeros
+from interp.compiled.guesses import Guesses, Turn
 from interp.compiled.labels import Label, Region, exit_number, is_temp
 from interp.compiled.scan import assigned
 from interp.compiled.simplify import COMMUTATIVE, simplify

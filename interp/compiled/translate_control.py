@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from interp.compiled.counting import Count, counted, secondary
-from interp.compiled.facts import Fact, Facts
-from interp.compiled.guesses import FULL, WIDTH
+from interp.compiled.facts import FULL, WIDTH, Fact, Facts
 from interp.compiled.labels import Label, Region, is_temp
 from interp.compiled.translate import Translator, translates
 from interp.compiled.tree import (

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from interp.compiled.facts import RULES, narrow
-from interp.compiled.guesses import WIDTH
+from interp.compiled.facts import RULES, WIDTH, narrow
 from interp.compiled.labels import is_temp
 from interp.compiled.translate import Translator, translates
 from interp.compiled.tree import CONST, GLOBAL, VAR, Do, Expr

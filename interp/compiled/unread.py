@@ -5,7 +5,7 @@ Spec: exec/instructions#variable-instructions
 
 from __future__ import annotations
 
-from interp.compiled.scalarize import all_blocks, terminator_exprs
+from interp.compiled.reading import all_blocks, counted_names, statement_exprs, terminator_exprs
 from interp.compiled.tree import VAR, Assign, Expr, Function, Try
 from interp.syntax.types import RefType
 
@@ -39,14 +39,12 @@ def read_counts(function: Function) -> dict[str, int]:
     counts: dict[str, int] = {}
     for block in all_blocks(function.blocks):
         for statement in block.statements:
-            for e in statement.exprs if isinstance(statement, Assign) else statement.args:
+            for e in statement_exprs(statement):
                 count(e, 1, counts)
         for e in terminator_exprs(block):
             count(e, 1, counts)
-        if block.count is not None:
-            for name in (block.count.relation.name, block.count.bound[1], block.count.step):
-                if isinstance(name, str):
-                    counts[name] = counts.get(name, 0) + 1
+        for name in counted_names(block):
+            counts[name] = counts.get(name, 0) + 1
     return counts
 
 
