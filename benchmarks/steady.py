@@ -14,7 +14,7 @@ from benchmarks.subjects.program import Program, answer_text
 from benchmarks.subjects.registry import Subject
 from benchmarks.summary import call_text
 from benchmarks.timing import Effort, Progress, interleaved, shuffled
-from benchmarks.workers import SubjectFailedError, Worker, working
+from benchmarks.workers import SubjectFailedError, Worker, pin_all, working
 
 SLOW_SECONDS = 0.05
 """What takes longer than this for one call takes part in SLOW_ROUNDS rounds only."""
@@ -43,6 +43,7 @@ def measure_kernels(
     gaps = Gaps()
     with working(subjects) as workers:
         seconds = effort.sample_seconds(len(subjects) * len(programs))
+        pin_all(workers.values())
         sampled = _open_all(subjects, workers, programs, seconds, gaps)
         samples = interleaved(
             {key: each.sample for key, each in sampled.items()},

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from interp.binary.names import function_names
+from interp.compiled import any_address
 from interp.compiled.python_lines import Options, Source
 from interp.compiled.units import source_of
 from interp.dump import functype_of, selected
@@ -144,7 +145,7 @@ def python_functions(valid: ValidModule, function: str | None) -> Iterator[Pytho
     """
     names = function_names(valid.module)
     for index, func in selected(valid.module, function):
-        lines = tuple(lines_of(source_of(valid, index, Options()), valid.context, func))
+        lines = tuple(lines_of(source_of(valid, index, Options(views=any_address.available())), valid.context, func))
         yield PythonFunction(index, names.get(index), functype_of(valid.module, func.typeidx), lines)
 
 

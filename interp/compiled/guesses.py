@@ -35,16 +35,13 @@ class Turn:
 
 class Guesses:
     """What is guessed of the loops of one function: `facts` in place of guesses that were wrong, the `relations` that
-    loops count by, and what each turn adds to locals (`stepped`). `hints` are facts of an `earlier` translation."""
+    loops count by, and what each turn adds to locals (`stepped`)."""
 
-    def __init__(
-        self, assigned: Mapping[int, Steps], local_types: Sequence[ValType], earlier: Guesses | None = None
-    ) -> None:
+    def __init__(self, assigned: Mapping[int, Steps], local_types: Sequence[ValType]) -> None:
         self.assigned = assigned
         self.facts: dict[Key, Fact] = {}
         self.narrower: dict[Key, Fact] = {}
-        self.hints: Mapping[Key, Fact] = {}
-        self.polished = earlier is not None
+        self.polished = False
         self.wrong = False
         self.guessing = True
         self.found: dict[int, list[Relation | None]] = {}
@@ -53,11 +50,7 @@ class Guesses:
         self.relations: dict[int, Relation | None] = {}
         self.expected: set[int] = set()
         self.stepped: dict[int, dict[str, int]] = {}
-        if earlier is not None:
-            self.relations, self.expected = dict(earlier.relations), set(earlier.expected)
-            self.stepped, self.hints = dict(earlier.stepped), earlier.facts
-        else:
-            self.read_off(local_types)
+        self.read_off(local_types)
 
     def read_off(self, local_types: Sequence[ValType]) -> None:
         """Guess how loops count from their text."""
@@ -110,9 +103,7 @@ class Guesses:
         known = self.facts.get(key)
         if known is not None:
             return join(known, entry)
-        guessed = first_facts(WIDTH[type_], entry, divisor)
-        lo, hi, _ = self.hints.get(key, guessed)
-        return min(lo, entry[0]), max(hi, entry[1]), guessed[2]
+        return first_facts(WIDTH[type_], entry, divisor)
 
     # ---- A branch back.
 

@@ -82,6 +82,12 @@ class Refused(Iterator[bool]):
         return True
 
 
+class Level(local):
+    """How many stores are active in this thread."""
+
+    level = 0
+
+
 class Stack:
     """The limit of Python's stack, which is raised while code runs, for all threads at once."""
 
@@ -90,7 +96,7 @@ class Stack:
         self.needs: dict[int, int] = {}
         self.usual = 0
         self.keys = 0
-        self.local = local()
+        self.local = Level()
 
     def enter(self, frames: int) -> int:
         """So many frames more are needed from here on; what `leave` takes.
@@ -98,24 +104,21 @@ class Stack:
         Raises Exhaustion(CALL_STACK) if too many stores are active in this thread, each called by a host function of
         the one before: that takes the stack of C, which nobody measures.
         """
-        level = getattr(self.local, "level", 0)
+        level = self.local.level
         if level >= MAX_REENTRY:
             raise Exhaustion(ExhaustionKind.CALL_STACK)
         self.local.level = level + 1
-        depth = 0
-        frame = sys._getframe()
-        here: Any = frame
+        need = frames
+        here: Any = sys._getframe()
         while here is not None:
-            depth += 1
+            need += 1
             here = here.f_back
-        need = depth + frames
         with self.lock:
             if not self.needs:
                 self.usual = sys.getrecursionlimit()
-            self.keys += 1
-            key = self.keys
+            key = self.keys = self.keys + 1
             self.needs[key] = need
-            sys.setrecursionlimit(max(self.usual, *self.needs.values()))
+            self.set_limit()
         return key
 
     def leave(self, key: int) -> None:
@@ -123,7 +126,14 @@ class Stack:
         self.local.level -= 1
         with self.lock:
             del self.needs[key]
-            sys.setrecursionlimit(max(self.usual, *self.needs.values(), 1))
+            self.set_limit()
+
+    def set_limit(self) -> None:
+        """Let Python's limit be what all of them need."""
+        limit = self.usual
+        for need in self.needs.values():
+            limit = max(limit, need)
+        sys.setrecursionlimit(limit)
 
 
 STACK = Stack()

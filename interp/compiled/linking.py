@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -140,12 +139,6 @@ def template(source: str, n: int) -> Callable[..., Any]:
     return make
 
 
-def lazy_caller(link: Callable[[], Callable[..., Any]], n: int) -> Callable[..., Any]:
-    """A function of n parameters that calls what `link` gives."""
-    made: Callable[..., Any] = (LAZIES[n] if n < len(LAZIES) else template(LAZY, n))(link)
-    return made
-
-
 def lazy_function(instance: LinkedInstance, func: FuncInst) -> Callable[..., Any]:
     """Stands for a function that was not called yet; its attribute `places` holds the containers and keys where it was
     put."""
@@ -156,7 +149,8 @@ def lazy_function(instance: LinkedInstance, func: FuncInst) -> Callable[..., Any
         prepared: Callable[..., Any] = func.prepared
         return prepared
 
-    lazy: Any = lazy_caller(link, len(func.type.params))
+    n = len(func.type.params)
+    lazy: Any = (LAZIES[n] if n < len(LAZIES) else template(LAZY, n))(link)
     lazy.places, lazy.link = [], link
     function: Callable[..., Any] = lazy
     return function
@@ -188,8 +182,7 @@ class LinkedInstance:
 
     def offsets(self, code: CodeType) -> tuple[int, ...]:
         """The byte offsets of the lines of a function."""
-        options = replace(self.machine.options_of(self.moduleinst), general=code.co_name[0] == "u")
-        return self.units.unit(int(code.co_name[1:]), options).offsets
+        return self.units.unit(int(code.co_name[1:]), self.machine.options_of(self.moduleinst)).offsets
 
     def link(self, func: FuncInst) -> None:
         """Make a function and put it wherever it is waited for."""
@@ -238,18 +231,6 @@ class LinkedInstance:
             places.append((self.namespace, name))
         return prepared
 
-    def general(self, name: str, x: int, _: int, __: str) -> Any:
-        """u: the general version of a function that tests its parameters."""
-        func = self.moduleinst.funcs[x]
-
-        def link() -> Callable[..., Any]:
-            unit = self.units.unit(x, replace(self.machine.options_of(self.moduleinst), general=True))
-            self.provide(unit.code)
-            function = self.namespace[name] = FunctionType(unit.code, self.namespace, unit.code.co_name)
-            return function
-
-        return lazy_caller(link, len(func.type.params))
-
     def funcinst(self, name: str, x: int, _: int, __: str) -> FuncInst:
         """ref: a function as a reference."""
         return self.moduleinst.funcs[x]
@@ -261,7 +242,11 @@ class LinkedInstance:
     def memory(self, name: str, x: int, start: int, letter: str) -> Any:
         """m: the bytes of a memory, or a view of them that begins at an address."""
         mem = self.moduleinst.mems[x]
-        return views_of(mem).use(letter, start, self.namespace, name) if letter else mem.bytes
+        return views_of(mem).use((letter, start, False), self.namespace, name) if letter else mem.bytes
+
+    def addresses(self, name: str, x: int, start: int, letter: str) -> Any:
+        """a: a view of a memory that begins at an address, and whose indices are addresses."""
+        return views_of(self.moduleinst.mems[x]).use((letter, start, True), self.namespace, name)
 
     def calls(self, name: str, x: int, y: int, _: str) -> list[Any]:
         """c: what to call by the elements of table x if they have type y."""
@@ -321,9 +306,9 @@ Finder = Callable[[LinkedInstance, str, int, int, str], Any]
 
 
 FINDERS: dict[str, Finder] = {
-    "f": LinkedInstance.function, "u": LinkedInstance.general, "ref": LinkedInstance.funcinst,
-    "g": LinkedInstance.globalinst,
-    "m": LinkedInstance.memory, "c": LinkedInstance.calls, "callee": LinkedInstance.callee,
+    "f": LinkedInstance.function, "ref": LinkedInstance.funcinst, "g": LinkedInstance.globalinst,
+    "m": LinkedInstance.memory, "a": LinkedInstance.addresses, "c": LinkedInstance.calls,
+    "callee": LinkedInstance.callee,
     "ld": LinkedInstance.loader, "st": LinkedInstance.storer, "tag": LinkedInstance.tag,
     "type": LinkedInstance.deftype, "rt_": LinkedInstance.reftype,
 }  # fmt: skip

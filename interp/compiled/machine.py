@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from interp.compiled import any_address
 from interp.compiled.cache import PENDING
 from interp.compiled.limits import SLACK, STACK, Ticks
 from interp.compiled.linking import LinkedInstance
@@ -46,16 +47,18 @@ class CompiledMachine:
             fuel=limits.fuel is not None,
             time=limits.deadline_seconds is not None,
             depth=self.counts_depth,
-            native=sys.byteorder == "little",
         )
         self.frames = limits.max_call_depth * 2 + SLACK if self.counts_depth else limits.max_call_depth + SLACK
         store.adopt = self.adopt
 
     def options_of(self, moduleinst: ModuleInst) -> Options:
         """What the code of an instance counts and relies on. A memory that does not begin with 4 GiB never has them."""
+        if not moduleinst.mems:
+            return self.options
         full = MAX_PAGES[AddrType.I32]
         whole = any(mem.type.addrtype is AddrType.I32 and mem.limit == full for mem in moduleinst.mems)
-        return replace(self.options, whole=True) if whole else self.options
+        views = self.options.views and any_address.available()
+        return replace(self.options, whole=whole or self.options.whole, views=views)
 
     def adopt(self, func: FuncInst) -> None:
         """Make a host function something that code can call."""

@@ -10,6 +10,7 @@ from struct import Struct, calcsize
 from struct import error as StructError  # noqa: N812
 from typing import Any, Never
 
+from interp.compiled.any_address import view_of_any_address
 from interp.errors import Trap, TrapKind
 from interp.execution.runtime import FuncInst, MemInst, TableInst
 from interp.execution.values import F32NaN, fbits, inv_fbits
@@ -17,30 +18,36 @@ from interp.syntax.types import DefType
 from interp.validation.matching import match_deftype
 
 Namespace = dict[str, Any]
+Key = tuple[str, int, bool]
 
 
 class Views:
-    """Native views of the bytes of a memory, by format and by where they begin; given up while the memory grows, and
-    renewed wherever they are used."""
+    """Views of the bytes of a memory, by format, where they begin, and whether their indices are addresses; given up
+    while the memory grows, and renewed wherever they are used."""
 
     def __init__(self, mem: MemInst) -> None:
         self.mem = mem
-        self.views: dict[tuple[str, int], memoryview] = {}
-        self.users: list[tuple[Namespace, str, tuple[str, int]]] = []
+        self.views: dict[Key, memoryview] = {}
+        self.users: list[tuple[Namespace, str, Key]] = []
 
-    def use(self, letter: str, start: int, namespace: Namespace, name: str) -> memoryview:
+    def use(self, key: Key, namespace: Namespace, name: str) -> memoryview:
         """A view, which `namespace` will have under `name`."""
-        self.users.append((namespace, name, (letter, start)))
-        return self.view((letter, start))
+        self.users.append((namespace, name, key))
+        return self.view(key)
 
-    def view(self, key: tuple[str, int]) -> memoryview:
+    def view(self, key: Key) -> memoryview:
         """A view of whole numbers, of as many as there are from `start` on."""
         found = self.views.get(key)
         if found is None:
-            letter, start = key
-            data = memoryview(self.mem.bytes)[start:]
-            data = data[: len(data) - len(data) % calcsize(letter)]
-            found = self.views[key] = data.cast(letter)  # type: ignore[call-overload]
+            letter, start, anywhere = key
+            if anywhere and start:
+                found = self.view((letter, 0, True))[start:]
+            elif anywhere:
+                found = view_of_any_address(self.mem.bytes, letter)
+            else:
+                data = memoryview(self.mem.bytes)[start:]
+                found = data[: len(data) - len(data) % calcsize(letter)].cast(letter)  # type: ignore[call-overload]
+            self.views[key] = found
         return found
 
     def release(self) -> None:

@@ -8,10 +8,9 @@ Spec: exec/instructions#exec-call
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from interp.compiled.python_lines import Line, LineWriter
+from interp.compiled.python_lines import MARK, LineWriter, split
 from interp.compiled.python_text import POSTFIX, WIDTHS, Text
 from interp.compiled.structure import Node
 from interp.compiled.tree import VAR, Assign, Do, Expr, Return, reads
@@ -20,11 +19,6 @@ from interp.syntax.types import F64
 
 INFIX = frozenset({"iadd", "isub", "imul", "ior", "ixor", "fadd", "fsub", "fmul"})
 """Functions that Python has signs for, between operands that are evaluated once, the left one first."""
-
-MARK = re.compile("\0(\\d+)\1")
-"""Stands before a call in a text: its number."""
-
-BEGINNING = re.compile(r"(?:[\w, ]+ = |return )?")
 
 
 def is_call(node: Node, reused: set[str]) -> bool:
@@ -113,17 +107,3 @@ class CallWriter(LineWriter):
         del self.lines[lines:]
         self.names, self.shared, self.offset = names, shared, offset
         return False
-
-
-def split(indent: int, text: str, offsets: Sequence[int], offset: int, is_call: bool) -> list[Line]:
-    """A line for each call in a text, and one for what is before them; a single line for a single call."""
-    if len(offsets) == 1 and not is_call:
-        return [(indent, MARK.sub("", text), offsets[0])]
-    head, *rest = MARK.split(text)
-    beginning = BEGINNING.match(head)
-    end = beginning.end() if beginning is not None else 0
-    pieces = [
-        (indent + 1, piece.rstrip(), offsets[int(number)]) for number, piece in zip(rest[::2], rest[1::2], strict=True)
-    ]
-    pieces[-1] = (indent + 1, f"{pieces[-1][1]})", pieces[-1][2])
-    return [(indent, f"{head[:end]}({head[end:]}".rstrip(), offset), *pieces]

@@ -21,7 +21,6 @@ from interp.compiled.python_machine import MachineWriter
 from interp.compiled.python_scopes import left_early
 from interp.compiled.structure import Structure
 from interp.compiled.tree import Function
-from interp.execution.values import MASK
 from interp.syntax.types import F32, F64, I32, I64, V128
 from interp.validation.context import Context
 
@@ -47,7 +46,6 @@ class CodeWriter(MachineWriter):
         self.offset = -1
         self.line(f"def {name}({', '.join(self.translated.params)}):")
         self.indent = 1
-        self.test_alignment(name)
         shift = 0
         if self.options.metered:
             self.line("for _ in T:")
@@ -58,16 +56,6 @@ class CodeWriter(MachineWriter):
         self.lines += [(indent + shift, text, offset) for indent, text, offset in body]
         text = "\n".join(["    " * indent + text for indent, text, _ in self.lines]) + "\n"
         return Source(name, text, tuple([offset for _, _, offset in self.lines]), self.translated.tail_calls)
-
-    def test_alignment(self, name: str) -> None:
-        """Leave calls with parameters that are not aligned to the general version of the function."""
-        by_mask: dict[int, list[str]] = {}
-        for param, zeros in self.translated.aligned.items():
-            by_mask.setdefault(MASK[zeros], []).append(param)
-        if by_mask:
-            tests = [f"({' | '.join(params)}) & {mask}" for mask, params in by_mask.items()]
-            params = ", ".join(self.translated.params)
-            self.line(f"if {' or '.join(tests)}: return u{name[1:]}({params})")
 
     def reset(self) -> None:
         """Begin the body anew."""

@@ -29,7 +29,7 @@ from interp.compiled.python_text import (
     Text,
     paren,
 )
-from interp.compiled.tree import CONST, VAR, Expr
+from interp.compiled.tree import CONST, SELECT, Expr
 from interp.execution.values import MASK, MODULUS, SIGN
 
 
@@ -50,8 +50,12 @@ class ConditionWriter(IntegerWriter):
         write = CONDITIONS.get(op)
         if write is not None:
             return write(self, e, negated)
-        if e.op == VAR and e.imm in self.scales:
-            return (f"not {e.imm}", NOT) if negated else (e.imm, ATOM)
+        if op == SELECT and any(arg.op in CONDITIONS for arg in e.args[1:]):
+            (a, pa), (b, _) = (self.condition(arg, negated) for arg in e.args[1:])
+            test, prec = self.condition(e.args[0])
+            return f"{paren(a, pa, LOGICAL_OR)} if {paren(test, prec, LOGICAL_OR)} else {b}", CONDITIONAL
+        if op == CONST:
+            return str(int((e.imm != 0) is not negated)), ATOM
         t = self.number(e)
         N = WIDTHS[e.type]
         if not (-MODULUS[N] < t.lo and t.hi < MODULUS[N]):
@@ -76,28 +80,12 @@ class ConditionWriter(IntegerWriter):
         sign = "==" if (e.op == "ieq") is not negated else "!="
         if b.op == CONST and b.imm == 0:
             return self.condition(a, sign == "==")
-        quotients = self.quotients(a, b)
-        if quotients is not None:
-            return self.compared(quotients[0], sign, quotients[1])
         x, y = self.number(a), self.number(b)
         if y.lo == y.hi >= SIGN[N] and x.lo < 0:
             y = self.signed(b)
         if max(x.hi, y.hi) - min(x.lo, y.lo) > MASK[N]:
             x, y = self.masked(x, N, a), self.masked(y, N, b)
         return self.compared(paren(x.text, x.prec, OR), sign, paren(y.text, y.prec, OR))
-
-    def quotients(self, a: Expr, b: Expr) -> tuple[str, str] | None:
-        """Two numbers divided by a power of two, if that is how they are kept."""
-        shift = next((self.scales[e.imm] for e in (a, b) if e.op == VAR and e.imm in self.scales), 0)
-        if not shift:
-            return None
-        texts = []
-        for e in (a, b):
-            if e.op == CONST and e.zeros >= shift:
-                texts.append(str(e.imm >> shift))
-            elif e.op == VAR and self.scales.get(e.imm) == shift:
-                texts.append(e.imm)
-        return (texts[0], texts[1]) if len(texts) == 2 else None
 
     def unsigned_comparison(self, e: Expr, negated: bool) -> tuple[str, int]:
         """ilt_u and the like; of a difference it is a test for a range"""
@@ -107,9 +95,6 @@ class ConditionWriter(IntegerWriter):
             sign = NEGATED[sign]
         if a.op == "iadd" and a.args[1].op == CONST and b.op == CONST:
             return self.range_test(a, sign, b.imm)
-        quotients = self.quotients(a, b)
-        if quotients is not None:
-            return self.compared(quotients[0], sign, quotients[1])
         return self.compared(self.exactly(a, OR), sign, self.exactly(b, OR))
 
     def range_test(self, a: Expr, sign: str, c: int) -> tuple[str, int]:
@@ -142,10 +127,10 @@ class ConditionWriter(IntegerWriter):
         left = self.named(self.masked(x, N, a))
         if not any(known):
             right, reverse = self.named(self.masked(y, N, b)), MIRROR[sign]
-            same, text = f"{left} {sign} {right}", f"{left} ^ {right}"
-            # Numbers of one digit are compared fastest.
-            quick = f"{same} if {text} <= {SMALL} else " if N == 32 else ""
-            return f"{quick}{same} if {text} < {limit} else {left} {reverse} {right}", CONDITIONAL
+            same = f"{left} {sign} {right}"
+            # Small numbers, which are compared fastest, are most.
+            quick = f"{same} if {left} <= {SMALL} and {right} <= {SMALL} else "
+            return f"{quick}{same} if {left} ^ {right} < {limit} else {left} {reverse} {right}", CONDITIONAL
         return self.compared_with_known(left, sign, y, N)
 
     def named(self, t: Text) -> str:

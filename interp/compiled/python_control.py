@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from interp.compiled.python_calls import CallWriter, nested
 from interp.compiled.python_data import NEVER_RETURNS
-from interp.compiled.python_inline import inlined
+from interp.compiled.python_inline import put_off_loads, read_by
 from interp.compiled.python_lines import MAX_INDENT, Around, TooDeepError
 from interp.compiled.python_scopes import behind_loop, counting_loop, left_early, moves_memory, note_exits, with_ends
 from interp.compiled.python_text import WIDTHS
@@ -28,8 +28,7 @@ class ControlWriter(CallWriter):
 
     def nodes(self, nodes: list[Node], follow: Block | None) -> bool:
         """A sequence; `follow` is where control goes on behind its lines."""
-        self.count_indices(nodes)
-        done_until = 0
+        nodes, done_until = put_off_loads(nodes, self.translated.reused), 0
         for number, node in enumerate(nodes):
             if number < done_until:
                 continue
@@ -42,8 +41,9 @@ class ControlWriter(CallWriter):
                         return False
                     done_until = number + calls + 1
                     continue
-                if inlined(nodes, number, self.translated.reused):
-                    self.put_off(node)
+                user = read_by(nodes, number, self.translated.reused)
+                if user is not None:
+                    self.put_off(node, isinstance(user, Assign | Do))
                     continue
                 self.do(node)
                 if node.instr.op.kind in NEVER_RETURNS:
@@ -76,14 +76,14 @@ class ControlWriter(CallWriter):
     def captured(self, nodes: list[Node], follow: Block | None) -> tuple[list[tuple[int, str, int]], bool]:
         """The lines of a sequence, one level deeper, not there yet; and whether control comes to their end."""
         outer, self.lines = self.lines, []
-        shared, counts = self.fork(), (self.indexed, self.rests)
+        shared = self.fork()
         self.indent += 1
         if self.indent > MAX_INDENT:
             raise TooDeepError
         falls = self.nodes(nodes, follow)
         self.indent -= 1
         lines, self.lines = self.lines, outer
-        self.shared, (self.indexed, self.rests) = shared, counts
+        self.shared = shared
         return lines, falls
 
     def condition_and_rest(self, node: If, rest: list[Node], follow: Block | None) -> bool | None:
@@ -158,9 +158,8 @@ class ControlWriter(CallWriter):
     def scope(self, node: Scope) -> None:
         """A body that branches leave for what follows."""
         if node.label not in self.left_early:
-            counts = self.indexed, self.rests
             self.nodes(node.body, node.label)
-            self.shared, (self.indexed, self.rests) = {}, counts
+            self.shared = {}
             return
         around = Around(None, node.label)
         self.enter(around)

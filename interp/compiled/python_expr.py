@@ -41,7 +41,6 @@ class IntegerWriter:
     """Writes integers, and conditions. Subclasses write the other types and keep the lines."""
 
     inline: dict[str, Text]
-    scales: dict[str, int]
     masks: frozenset[str] = frozenset()
     """Temporaries in whose place a text is written."""
 
@@ -87,8 +86,6 @@ class IntegerWriter:
             put_off = self.inline.get(e.imm)
             if put_off is not None:
                 return put_off
-            if e.imm in self.scales:
-                return Text(f"{e.imm} << {self.scales[e.imm]}", SHIFT, e.lo, e.hi)
             if e.imm in self.masks:
                 return Text(e.imm, ATOM, -1, 0)
             sign = SIGN[WIDTHS[e.type]]
@@ -114,11 +111,7 @@ class IntegerWriter:
         """The value itself, 0 <= value < 2**N."""
         t, N = self.number(e), WIDTHS[e.type]
         plain = e.op == "iadd" and e.args[0].op == VAR and e.args[1].op == CONST
-        if (
-            plain
-            and t.lo >> N != t.hi >> N
-            and e.args[0].imm not in self.inline.keys() | self.signs | self.scales.keys()
-        ):
+        if plain and t.lo >> N != t.hi >> N and e.args[0].imm not in self.inline.keys() | self.signs:
             return self.stepped(e.args[0].imm, e.args[1].imm, N, e)
         return self.masked(t, N, e)
 
@@ -179,7 +172,12 @@ class IntegerWriter:
         """iadd; of a constant that stands for a negative number the difference."""
         a, b = e.args
         N = WIDTHS[e.type]
+        if self.is_condition(a):
+            a, b = b, a
         x = self.bounded(a)
+        if x.prec == ATOM and self.is_condition(b):
+            test, prec = self.condition(b)
+            return Text(f"{x.text} + 1 if {paren(test, prec, LOGICAL_OR)} else {x.text}", CONDITIONAL, x.lo, x.hi + 1)
         if b.op == CONST and b.imm >= SIGN[N]:
             c = MODULUS[N] - b.imm
             return Text(f"{paren(x.text, x.prec, ADD)} - {c}", ADD, x.lo - c, x.hi - c)
@@ -193,16 +191,17 @@ class IntegerWriter:
             return Text(f"-{paren(y.text, y.prec, UNARY)}", UNARY, -y.hi, -y.lo)
         return Text(f"{paren(x.text, x.prec, ADD)} - {paren(y.text, y.prec, MUL)}", ADD, x.lo - y.hi, x.hi - y.lo)
 
-    def factor(self, e: Expr) -> Text:
-        """A congruent integer of about as many digits as the type needs."""
-        t = self.number(e)
+    def factor(self, e: Expr, t: Text) -> Text:
+        """A congruent integer, here as `t`, of about as many digits as the type needs."""
         N = WIDTHS[e.type]
         return t if -MODULUS[N + 2] < t.lo and t.hi < MODULUS[N + 2] else self.masked(t, N, e)
 
     def product(self, e: Expr) -> Text:
         """imul; operands that may be wide are masked first."""
         N = WIDTHS[e.type]
-        x, y = self.factor(e.args[0]), self.factor(e.args[1])
+        x, y = map(self.number, e.args)
+        if max(abs(x.lo), x.hi) * max(abs(y.lo), y.hi) >= WIDEST[N]:
+            x, y = self.factor(e.args[0], x), self.factor(e.args[1], y)
         if e.args[1].op == CONST and e.args[1].imm >= SIGN[N]:
             c = e.args[1].imm - MODULUS[N]
             y = Text(str(c), UNARY, c, c)
@@ -271,18 +270,15 @@ class IntegerWriter:
         a, b = e.args
         if b.op == CONST:
             k = b.imm % N if e.op == "irotr" else -b.imm % N
-            if N == 32:
-                return Text(f"{self.doubled(a)} >> {k}", SHIFT, 0, MASK[2 * N - k])
-            x = self.atom(a)
-            return Text(f"{x} >> {k} | {x} << {N - k}", OR, 0, MASK[2 * N - k])
+            return Text(f"{self.doubled(a)} >> {k}", SHIFT, 0, MASK[2 * N - k])
         x = self.atom(a)
         k = self.hoist(f"{self.exactly(b, AND)} & {N - 1}")
         left, right = (k, f"({N} - {k})") if e.op == "irotl" else (f"({N} - {k})", k)
         return Text(f"{x} << {left} | {x} >> {right}", OR, 0, MASK[2 * N])
 
     def doubled(self, e: Expr) -> str:
-        """A name for the 32 bits of a number, twice, one behind the other."""
-        text = f"{self.exactly(e, MUL)} * {MODULUS[32] + 1}"
+        """A name for the bits of a number, twice, one behind the other."""
+        text = f"{self.exactly(e, MUL)} * {MODULUS[WIDTHS[e.type]] + 1}"
         return self.share(text, e.imm) if e.op == VAR else self.hoist(text)
 
     # ---- Operators of one operand, and conversions.
@@ -344,13 +340,13 @@ class IntegerWriter:
             return Text(f"{x} % {c} if {x} >= 0 else -(-{x} % {c})", CONDITIONAL, -c, c)
         return Text(f"{self.function(e.op, e.params)}({self.exact(a).text}, {self.exact(b).text})", POSTFIX, 0, MASK[N])
 
-    def choice(self, e: Expr) -> Text:
-        """select"""
+    def choice(self, e: Expr, masked: bool = True) -> Text:
+        """select; where only one of both is exact, the other one is masked, if that is not left to the user"""
         condition, a, b = e.args
         test, prec = self.condition(condition)
         x, y = self.number(a), self.number(b)
         N = WIDTHS[e.type]
-        if (x.lo >> N == x.hi >> N == 0) is not (y.lo >> N == y.hi >> N == 0):
+        if masked and (x.lo >> N == x.hi >> N == 0) is not (y.lo >> N == y.hi >> N == 0):
             x, y = self.masked(x, N, a), self.masked(y, N, b)
         text = f"{paren(x.text, x.prec, LOGICAL_OR)} if {paren(test, prec, LOGICAL_OR)} else {y.text}"
         return Text(text, CONDITIONAL, min(x.lo, y.lo), max(x.hi, y.hi))

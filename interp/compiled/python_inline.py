@@ -1,8 +1,9 @@
 """Which loads may stand where their value is used, rather than on a line before.
 
-A value that is used once, by the statement right behind the load, needs no variable. Only statements qualify that
-neither have effects nor trap in other ways, so that what an IndexError on the line means stays known, and only places
-in them that are evaluated in any case, so that a trap is not passed by.
+A value that is used once, by the statement right behind the load, or behind several, needs no variable. Only statements
+qualify that neither have effects nor trap in other ways, so that what an IndexError on the line means stays known, or
+stores; and only places in them that are evaluated in any case, so that a trap is not passed by. Where more than one
+thing in a statement may trap, each gets a line of its own.
 
 Spec: exec/instructions#memory-instructions
 """
@@ -12,9 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from interp.compiled.python_conditions import CONDITIONS
+from interp.compiled.python_memory import is_step, variables
+from interp.compiled.reading import assigned_names
 from interp.compiled.structure import Choice, If, Node
 from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr, reads
 from interp.syntax.types import F32
+
+MAX_LOADS = 8
+"""In one statement."""
 
 ALWAYS = frozenset({
     "iadd", "isub", "imul", "ior", "ixor", "ishl", "ishr_u", "ishr_s", "ieq", "ine", "ilt_u", "igt_u", "ile_u", "ige_u",
@@ -49,14 +55,55 @@ def is_load(node: Node) -> bool:
     )
 
 
-def inlined(nodes: Sequence[Node], number: int, reused: set[str]) -> bool:
-    """Whether the load at a place in a sequence may stand where its value is used."""
-    node = nodes[number]
-    if not isinstance(node, Do) or not is_load(node) or node.results[0] in reused:
-        return False
-    name, user = node.results[0], nodes[number + 1] if number + 1 < len(nodes) else None
+def put_off_loads(nodes: Sequence[Node], reused: set[str]) -> list[Node]:
+    """A sequence in which loads stand right before what uses their values, as far as nothing in between has effects or
+    assigns what their addresses are made of."""
+    found: list[Node] = []
+    waiting: list[Do] = []
+    for node in nodes:
+        if waiting:
+            flows = isinstance(node, Assign) or (isinstance(node, Do) and node.instr.op.kind == "load")
+            read, assigned = read_in(node), set(assigned_names(node)) if isinstance(node, Assign | Do) else set()
+            due = [load for load in waiting if not flows or load.results[0] in read or read_in(load) & assigned]
+            found += due
+            waiting = [load for load in waiting if load not in due]
+        if isinstance(node, Do) and is_load(node) and node.results[0] not in reused:
+            waiting.append(node)
+        else:
+            found.append(node)
+    return found + waiting
+
+
+def read_in(node: Node) -> set[str]:
+    """The variables that a statement reads."""
+    if not isinstance(node, Assign | Do):
+        return set()
+    return {name for e in (node.exprs if isinstance(node, Assign) else node.args) for name in variables(e)}
+
+
+def read_by(nodes: Sequence[Node], number: int, reused: set[str]) -> Node | None:
+    """The statement in which the loads from a place on may stand where their values are used, or None."""
+    end = number
+    while end < len(nodes) and end - number < MAX_LOADS and is_load(nodes[end]):
+        end += 1
+    loads = [node for node in nodes[number:end] if isinstance(node, Do)]
+    names = [load.results[0] for load in loads]
+    user = nodes[end] if end < len(nodes) else None
+    if user is None or not loads or not reused.isdisjoint(names):
+        return None
+    if any(reads(load.args[0], name) for load in loads for name in names):
+        return None
+    return user if all(takes(user, name, len(loads) > 1) for name in names) else None
+
+
+def takes(user: Node, name: str, several: bool) -> bool:
+    """Whether a statement may read memory where it uses a value; those that lead on, at one place only."""
     if isinstance(user, Assign):
         return len(user.exprs) == 1 and fits(user.exprs[0], name)
+    if isinstance(user, Do):
+        is_store = user.instr.op.kind == "store" and user.instr.op.params[0] is not F32
+        # What is stepped is tested, for which it needs a name.
+        return is_store and not reads(user.args[0], name) and not is_step(user.args[1]) and fits(user.args[1], name)
     if isinstance(user, If):
-        return fits(user.condition, name)
-    return isinstance(user, Choice) and fits(user.index, name)
+        return not several and fits(user.condition, name)
+    return isinstance(user, Choice) and not several and fits(user.index, name)

@@ -5,22 +5,30 @@ Spec: exec/instructions
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
+from interp.compiled.facts import SMALL
 from interp.compiled.python_data import STATEMENTS, DataWriter
 from interp.compiled.python_nans import any_nans, unseen_nans
-from interp.compiled.python_scaled import scaled_variables
 from interp.compiled.python_signed import mask_variables, signed_variables
 from interp.compiled.python_text import WIDTHS
 from interp.compiled.reading import all_blocks
-from interp.compiled.structure import Node
-from interp.compiled.tree import VAR, Assign, Block, Do, Expr, Function, Return, Try, divided, item_shift
-from interp.execution.values import MASK
+from interp.compiled.tree import CONST, SELECT, VAR, Assign, Block, Do, Expr, Function, Return, Try, divided, item_shift
 from interp.validation.context import Context
+
+MAX_FACTOR, MAX_COUNT = 10, 3
+"""By what numbers that stay small are multiplied at most, or by which power of two: digits of decimal numbers, items of
+arrays."""
 
 MAX_INDENT = 70
 """Levels of indentation, of which Python's tokenizer allows 100."""
+
+MARK = re.compile("\0(\\d+)\1")
+"""Stands in a text before a part that needs a line of its own: its number."""
+
+BEGINNING = re.compile(r"(?:.*? = |return )?")
 
 Line = tuple[int, str, int]
 """Indentation, text, and the byte offset in the module of the instruction that the line was made of, or -1."""
@@ -33,15 +41,14 @@ class TooDeepError(Exception):
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the code counts and relies on: whether `fuel` (loops are entered for free) or `time` is limited, whether the
-    `depth` of calls is counted rather than left to Python's limit, whether views of memory are in its byte order, and
-    whether a memory of i32 addresses may have all of the 4 GiB (`whole`)."""
+    `depth` of calls is counted rather than left to Python's limit, whether there are `views` of memory (see
+    `interp.compiled.any_address`), and whether a memory of i32 addresses may have all of the 4 GiB (`whole`)."""
 
     fuel: bool = False
     time: bool = False
     depth: bool = False
-    native: bool = True
+    views: bool = True
     whole: bool = False
-    general: bool = False
 
     @property
     def metered(self) -> bool:
@@ -51,8 +58,7 @@ class Options:
     @property
     def key(self) -> str:
         """A letter for each option."""
-        options = (self.fuel, self.time, self.depth, self.native, self.whole, self.general)
-        letters = zip("ftdnwg", options, strict=True)
+        letters = zip("ftdvw", astuple(self), strict=True)
         return "".join([letter for letter, on in letters if on]) or "-"
 
 
@@ -82,7 +88,7 @@ class LineWriter(DataWriter):
     """Keeps the lines of one function, and writes statements."""
 
     def __init__(self, context: Context, function: Function, options: Options) -> None:
-        super().__init__(context, options.native, options.time)
+        super().__init__(context, options.views, options.time)
         self.translated = function
         self.options = options
         self.types = function.types
@@ -90,7 +96,6 @@ class LineWriter(DataWriter):
         self.unseen_nans = unseen_nans(function)
         self.masks = mask_variables(function)
         self.signs = signed_variables(function) | self.masks
-        self.scales = scaled_variables(function, self.signs) if options.native else {}
         self.addresses = addresses(function)
         self.lines: list[tuple[int, str, int]] = []
         self.indent = 1
@@ -104,6 +109,7 @@ class LineWriter(DataWriter):
         self.pcs: dict[Block, int] = {}
         self.tries_around: dict[Block, tuple[Try, ...]] = {}
         self.exits: tuple[str, Block] = ("", Block(None))
+        self.marked: list[int] = []
 
     # ---- Lines.
 
@@ -128,41 +134,36 @@ class LineWriter(DataWriter):
 
     # ---- Statements.
 
-    def count_indices(self, nodes: Sequence[Node]) -> None:
-        """How often the statements of a sequence use each variable as an address, and test what is left of it when it
-        is divided by a width; which is the same for what lies whole items behind it."""
-        counts: dict[tuple[str, int], int] = {}
-        rests: dict[tuple[str, int], int] = {}
-        origins: dict[str, tuple[str, int]] = {}
-        for node in nodes:
-            if isinstance(node, Assign) and len(node.names) == 1:
-                origin = aligned_sum(node.exprs[0])
-                if origin is not None:
-                    origins[node.names[0]] = origin
-            elif isinstance(node, Do) and (shift := item_shift(node.instr)) is not None:
-                base = node.args[0]
-                for name in divided(base, shift):
-                    counts[name, shift] = counts.get((name, shift), 0) + 1
-                name, zeros = (base.imm, shift) if base.op == VAR and base.zeros < shift else ("", 0)
-                while name and zeros >= shift:
-                    rests[name, shift] = rests.get((name, shift), 0) + 1
-                    name, zeros = origins.pop(name, ("", 0))
-        self.indexed, self.rests = counts, rests
-
-    def put_off(self, node: Do) -> None:
-        """A load whose value is written where it is used."""
+    def put_off(self, node: Do, marked: bool) -> None:
+        """A load whose value is written where it is used; `marked` if there may be others beside it."""
         self.offset = node.instr.offset
-        self.inline[node.results[0]] = self.load_text(node)
+        text = self.load_text(node)
+        if marked:
+            text = text._replace(text=f"\0{len(self.marked)}\1{text.text}")
+            self.marked.append(self.offset)
+        self.inline[node.results[0]] = text
 
     def do(self, node: Do) -> None:
         """A statement with effects."""
-        self.offset = node.instr.offset
+        self.offset, first = node.instr.offset, len(self.lines)
         STATEMENTS.get(node.instr.op.kind, DataWriter.by_function)(self, node)
         for name in node.results:
             self.forget(name)
+        if self.marked:
+            self.place_marked(first, True)
+
+    def place_marked(self, first: int, traps: bool) -> None:
+        """Give what is marked in the lines from `first` on lines of its own, unless nothing else in a line traps."""
+        lines, self.lines[first:] = self.lines[first:], []
+        for indent, text, offset in lines:
+            marked = MARK.search(text) is not None
+            self.lines += split(indent, text, self.marked, offset, traps) if marked else [(indent, text, offset)]
+        self.marked = []
+        self.inline.clear()
 
     def assign(self, node: Assign) -> None:
         """An assignment; several that need each other's old values at once."""
+        first = len(self.lines)
         if not self.inline:
             self.offset = node.offset
         if len(node.names) > 1 and any(reads_any(e, node.names) for e in node.exprs):
@@ -172,28 +173,21 @@ class LineWriter(DataWriter):
         else:
             for name, e in zip(node.names, node.exprs, strict=True):
                 self.assign_one(name, e)
+        if self.marked:
+            self.place_marked(first, False)
         self.inline.clear()
         for name in node.names:
             self.forget(name)
-        origin = aligned_sum(node.exprs[0]) if len(node.names) == 1 and self.shared else None
-        if origin is not None:
-            for shift in range(1, min(origin[1], 3) + 1):
-                found = self.shared.get(f"{origin[0]} & {MASK[shift]}")
-                if found is not None:
-                    self.shared[f"{node.names[0]} & {MASK[shift]}"] = (found[0], node.names[0])
 
     def assign_one(self, name: str, e: Expr) -> None:
         """name := e"""
         if name in self.signs:
             self.line(f"{name} = {self.signed(e).text}")
             return
-        if name in self.scales:
-            shift = self.scales[name]
-            self.assign_integer(name, self.plus(*self.index(e, shift)), 32 - shift)
-            return
         if e.type in WIDTHS:
-            t = self.number(e)
-            self.assign_integer(name, t, WIDTHS[e.type])
+            small = stays_small(e)
+            t = self.choice(e, masked=False) if small and e.op == SELECT else self.number(e)
+            self.assign_integer(name, t, WIDTHS[e.type], small)
             return
         text, _ = self.operand(e)
         self.line(f"{name} = {text}")
@@ -222,11 +216,29 @@ class LineWriter(DataWriter):
             raise TooDeepError
 
 
-def aligned_sum(e: Expr) -> tuple[str, int] | None:
-    """For the sum of a variable and a multiple of a power of two: the variable, and the exponent."""
-    if e.op != "iadd" or e.args[0].op != VAR:
-        return None
-    return e.args[0].imm, e.args[1].zeros
+def split(indent: int, text: str, offsets: Sequence[int], offset: int, traps: bool) -> list[Line]:
+    """A line for each marked part of a text, of the instruction at the offset of its number, and one for what is before
+    them, of the one at `offset`; a single line for a single part, unless something else in the text `traps`."""
+    head, *rest = MARK.split(text)
+    parts = [(piece.rstrip(), offsets[int(number)]) for number, piece in zip(rest[::2], rest[1::2], strict=True)]
+    if len(parts) == 1 and not traps:
+        return [(indent, head + rest[1], parts[0][1])]
+    beginning = BEGINNING.match(head)
+    end = beginning.end() if beginning is not None else 0
+    pieces = [(indent + 1, piece, at) for piece, at in parts]
+    pieces[-1] = (indent + 1, f"{pieces[-1][1]})", pieces[-1][2])
+    return [(indent, f"{head[:end]}({head[end:]}".rstrip(), offset), *pieces]
+
+
+def stays_small(e: Expr) -> bool:
+    """Whether a number that is computed of small ones is a small one too: it is stepped, halved, or multiplied by some
+    of the first numbers."""
+    if e.op == SELECT:
+        return all(stays_small(arg) for arg in e.args[1:])
+    if e.op in ("iadd", "imul", "ishl"):
+        most = {"iadd": SMALL, "imul": MAX_FACTOR, "ishl": MAX_COUNT}[e.op]
+        return e.args[1].op == CONST and e.args[1].imm <= most and stays_small(e.args[0])
+    return e.op in (VAR, "ishr_u", "idiv_u", "irem_u") or (e.op == CONST and e.imm <= SMALL)
 
 
 def addresses(function: Function) -> set[str]:

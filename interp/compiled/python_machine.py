@@ -76,7 +76,6 @@ class MachineWriter(ControlWriter):
     def chain(self, block: Block) -> None:
         """A block, and those that can only follow it."""
         while True:
-            self.count_indices(block.statements)
             for statement in block.statements:
                 if isinstance(statement, Assign):
                     self.assign(statement)

@@ -21,7 +21,7 @@ class Text(NamedTuple):
     hi: int
 
 
-WIDEST = {32: 1 << 89, 64: 1 << 149}
+WIDEST = {32: 1 << 90, 64: 1 << 150}
 """Beyond this the digits of a Python integer cost more than a mask."""
 
 WIDTHS = WIDTH

@@ -36,6 +36,11 @@ def simplify(t: Translator, op: str, type_: ValType, args: tuple[Expr, ...], par
             found = factored(t, args[0], args[1], params) or factored(t, args[1], args[0], params)
             if found is not None:
                 return found
+        if op == "iadd":
+            for a, b in (args, args[::-1]):
+                if b.op == "isub" and b.args[0].op == CONST and type_ is b.type:
+                    # The constant may be added to others.
+                    return t.expr("isub", type_, (t.expr("iadd", type_, (a, b.args[0]), params), b.args[1]), params)
         return simplify_binary(t, op, args[0], args[1], params)
     return None
 
@@ -62,6 +67,8 @@ def simplify_binary(t: Translator, op: str, a: Expr, b: Expr, params: tuple[Any,
         return t.expr("iadd", a.type, (a, t.const(b.type, -c & MASK[N])), params) if c else a
     if op in UNCHANGED_BY_ZERO and c % N == 0 and (c == 0 or op[1:3] in ("sh", "ro")):
         return a
+    if op == "ixor" and c >> min(a.zeros, N) == MASK[N] >> min(a.zeros, N):
+        return t.expr("isub", a.type, (t.const(b.type, c), a), params)
     if op == "iadd" and a.op == "iadd" and a.args[1].op == CONST:
         return t.expr("iadd", a.type, (a.args[0], t.const(b.type, (a.args[1].imm + c) & MASK[N])), params)
     if op == "iand":

@@ -74,25 +74,16 @@ def translates(*kinds: str) -> Callable[[Callable[[Translator, Instr], None]], C
 
 
 class Translator:
-    """Translates one function. Parameters may be taken to be `aligned`; an `earlier` translation without that tells
-    what to guess."""
+    """Translates one function."""
 
-    def __init__(
-        self,
-        context: Context,
-        func: Func,
-        memory_end: int = MEMORY_END,
-        aligned: dict[str, int] | None = None,
-        earlier: Translator | None = None,
-    ) -> None:
+    def __init__(self, context: Context, func: Func, memory_end: int = MEMORY_END) -> None:
         self.context = context
         self.memory_end = memory_end
-        self.aligned = aligned or {}
         self.func = func
         self.functype: FuncType = context.functype(func.typeidx)
         self.local_types: list[ValType] = [*self.functype.params, *map(context.close_valtype, func.locals)]
         self.assigned = assigned(func.body)
-        self.loops: Guesses = Guesses(self.assigned, self.local_types, earlier.loops if earlier is not None else None)
+        self.loops: Guesses = Guesses(self.assigned, self.local_types)
         self.end = func.offset + func.size - 1
 
     def translate(self) -> Function:
@@ -115,8 +106,7 @@ class Translator:
         self.stack: list[Expr] = []
         self.region = Region()
         self.current: Block | None = None
-        self.facts: Facts = {name: (0, MASK[32], zeros) for name, zeros in self.aligned.items()}
-        self.function.aligned = self.aligned
+        self.facts: Facts = {}
         self.definitions: Definitions = {}
         self.origins: Origins = {}
         self.last: Last = None

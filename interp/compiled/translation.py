@@ -6,7 +6,6 @@ Spec: exec/instructions
 from __future__ import annotations
 
 from interp.compiled import translate_control, translate_data
-from interp.compiled.alignment import aligned_parameters, unaligned
 from interp.compiled.induction import count_by_indices
 from interp.compiled.scalarize import scalarize
 from interp.compiled.split import split_locals
@@ -20,27 +19,15 @@ CHAPTERS = (translate_control, translate_data)
 """The modules whose instructions are registered."""
 
 
-def translate(context: Context, func: Func, memory_end: int = MEMORY_END, general: bool = True) -> Function:
-    """A function of a valid module, whose context it is, as basic blocks. No memory of i32 addresses has more than
-    `memory_end` bytes while it runs. Unless it is to be `general`, it may rely on parameters being aligned.
+def translate(context: Context, func: Func, memory_end: int = MEMORY_END) -> Function:
+    """A function of a valid module, whose context it is, as basic blocks, with a variable for each purpose. No memory
+    of i32 addresses has more than `memory_end` bytes while it runs.
     """
     translator = Translator(context, func, memory_end)
-    function = first_half(translator)
-    aligned = {} if general else aligned_parameters(function)
-    if aligned:
-        before = sum(1 for _ in unaligned(function))
-        relying = first_half(Translator(context, func, memory_end, aligned, translator))
-        if sum(1 for _ in unaligned(relying)) < before:
-            function = relying
-    scalarize(function)
-    return function
-
-
-def first_half(translator: Translator) -> Function:
-    """A function as it is translated, with a variable for each purpose."""
     function = translator.translate()
     split_locals(function)
     drop_unread(function)
     if count_by_indices(translator, function):
         drop_unread(function)
+    scalarize(function)
     return function

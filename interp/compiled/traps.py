@@ -16,9 +16,6 @@ from interp.errors import BacktraceFrame, Trap, TrapKind
 from interp.execution.runtime import ExnInst, ModuleInst
 from interp.syntax.instructions import Expr, Instr
 
-GENERAL = "u"
-"""What the name of the general version of a function begins with."""
-
 MAX_BACKTRACE = 64
 """Functions named in the backtrace of a trap."""
 
@@ -59,9 +56,6 @@ def frames(traceback: TracebackType | None) -> list[TracebackType]:
     found: list[TracebackType] = []
     while traceback is not None:
         if UNIT in traceback.tb_frame.f_globals and traceback.tb_frame.f_code.co_filename.startswith("<wasm "):
-            if traceback.tb_frame.f_code.co_name[0] == GENERAL:
-                # It was called in its own place, by the version that relies on aligned parameters.
-                found.pop()
             found.append(traceback)
         traceback = traceback.tb_next
     return found[::-1]

@@ -215,8 +215,7 @@ class Function:
     """A translated function: names of its parameters, types of all its variables, and its blocks, the entry first, each
     behind the blocks that lead to it forward. `defaults` are the locals behind the parameters that may be read before
     they are set, `tail_calls` says whether it leaves by a TailCall,
-    `reused` are the temporaries that are used more than once, `aligned` the
-    parameters whose lowest bits are taken to be 0, with their number."""
+    `reused` are the temporaries that are used more than once."""
 
     params: tuple[str, ...]
     results: tuple[ValType, ...]
@@ -225,7 +224,6 @@ class Function:
     defaults: list[str] = field(default_factory=list)
     tail_calls: bool = False
     reused: set[str] = field(default_factory=set)
-    aligned: dict[str, int] = field(default_factory=dict)
 
 
 def successors(terminator: Terminator) -> Iterable[Block]:

@@ -114,8 +114,8 @@ def source_of(valid: ValidModule, funcidx: int, options: Options) -> Source:
     """The Python source of a function that the module defines; `funcidx` counts imported ones too."""
     imported = len(valid.context.funcs) - len(valid.module.funcs)
     func = valid.module.funcs[funcidx - imported]
-    function = translate(valid.context, func, 1 << 32 if options.whole else MEMORY_END, options.general)
-    return write(valid.context, function, f"{'u' if options.general else 'f'}{funcidx}", options)
+    function = translate(valid.context, func, 1 << 32 if options.whole else MEMORY_END)
+    return write(valid.context, function, f"f{funcidx}", options)
 
 
 class Units:

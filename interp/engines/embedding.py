@@ -32,6 +32,8 @@ from interp.execution.runtime import (
 from interp.execution.values import number_from_host, signed_, vector_from_host
 from interp.syntax.features import VERSION_3
 from interp.syntax.types import (
+    I32,
+    I64,
     V128,
     AbsHeapType,
     ExportType,
@@ -176,7 +178,7 @@ class PureStore:
     def to_host(self, t: ValType, value: Any) -> Any:
         """A value as Python code gets it."""
         if isinstance(t, NumType):
-            return signed_(int(t.value[1:]), value) if t.value[0] == "i" else value
+            return signed_(32, value) if t is I32 else signed_(64, value) if t is I64 else value
         return self.wrap(value) if isinstance(value, FuncInst) else value
 
     def from_host(self, t: ValType, value: Any) -> Any:

@@ -18,7 +18,7 @@ from math import copysign, inf
 from struct import Struct
 from typing import Any, Never
 
-from interp.syntax.types import NumType
+from interp.syntax.types import F32, I32, I64, NumType
 
 MASK = tuple((1 << n) - 1 for n in range(129))
 """MASK[N] == 2**N - 1, the greatest iN, for widths of 0 to 128 bits."""
@@ -178,13 +178,13 @@ def number_from_host(t: NumType, value: Any) -> Any:
 
     Spec: appendix/embedding#values
     """
-    N = int(t.value[1:])
-    if t.value[0] == "i":
+    N = 32 if t is I32 or t is F32 else 64
+    if t is I32 or t is I64:
         if type(value) is not int and (not isinstance(value, int) or isinstance(value, bool)):
             raise TypeError(f"{t} is needed, not {type(value).__name__}")
-        if not -(1 << N - 1) <= value < 1 << N:
+        if not -SIGN[N] <= value <= MASK[N]:
             raise TypeError(f"{value:#x} is out of the range of {t}"[:MAX_SHOWN])
-        return int.__and__(value, (1 << N) - 1)
+        return int.__and__(value, MASK[N])
     if not isinstance(value, float):
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(f"{t} is needed, not {type(value).__name__}")

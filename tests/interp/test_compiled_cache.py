@@ -178,14 +178,15 @@ def test_a_trap_in_code_that_was_found_says_where_and_shows_the_source(folder: P
         module, exports = load(compiled.create(), parse(FACTORIAL))
         with pytest.raises(Trap) as caught:
             exports["load"](1 << 20)
-        frames = traceback.extract_tb(caught.value.__traceback__)
+        cause = caught.value.__cause__  # an IndexError, which stands for the trap
+        frames = traceback.extract_tb(cause.__traceback__ if cause is not None else None)
         shown = next(frame for frame in frames if frame.filename.startswith("<wasm "))
         traps.append((caught.value.kind, caught.value.backtrace, shown.filename, shown.lineno, shown.line))
         PENDING.write()
     assert shelf_of(module).hits == 1
     assert traps[0] == traps[1]
     assert traps[0][0] is TrapKind.MEMORY_OUT_OF_BOUNDS
-    assert "m0" in str(traps[0][4])
+    assert "a0I" in str(traps[0][4]) or "m0I" in str(traps[0][4])
 
 
 def test_source_is_shown_as_long_as_there_is_code_of_it(folder: Path) -> None:

@@ -122,9 +122,9 @@ def text() -> str:
 
 
 @cache
-def model(native: bool) -> Model:
-    """One instance for all accesses; `native` says whether views of memory are in its byte order."""
-    return Model(exports_of("compiled", text(), native=native))
+def model(views: bool) -> Model:
+    """One instance for all accesses, by views of memory or without."""
+    return Model(exports_of("compiled", text(), views=views))
 
 
 def places(random: Random) -> Iterator[int]:

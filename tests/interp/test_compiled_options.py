@@ -1,4 +1,4 @@
-"""The same results whatever the code counts and relies on: with limits and without, where views of memory are of no use
+"""The same results whatever the code counts and relies on: with limits and without, where there are no views of memory
 (as on a big-endian host), under `python -O`, and in several threads. By the kernels, whose results are known.
 """
 
@@ -16,6 +16,7 @@ import pytest
 from compiled_support import engine_of, store_of
 
 from benchmarks.kernels import KERNELS, Kernel
+from interp.compiled import any_address
 from interp.compiled.machine import CompiledMachine
 from interp.compiled.python_code import Options
 from interp.engine import Limits
@@ -43,8 +44,8 @@ def test_kernels(kernel: Kernel) -> None:
     wanted = kernel.expected(kernel.short_argument)
     assert run(kernel, Limits()) == wanted
     assert run(kernel, LIMITS) == wanted
-    assert run(kernel, Limits(), native=False, whole=True) == wanted
-    assert run(kernel, LIMITS, native=False) == wanted
+    assert run(kernel, Limits(), views=False, whole=True) == wanted
+    assert run(kernel, LIMITS, views=False) == wanted
 
 
 def test_options_follow_from_limits() -> None:
@@ -59,7 +60,15 @@ def test_options_follow_from_limits() -> None:
         (False, True, False),
         (False, False, True),
     ]
-    assert {o.native for o in found} == {sys.byteorder == "little"}
+
+
+def test_views_are_used_where_there_are_such() -> None:
+    store = store_of("compiled")
+    exports: Any = store.instantiate(module_of(KERNELS[-1]), []).exports
+    assert isinstance(store.runner, CompiledMachine)
+    options = store.runner.options_of(exports["run"].inst.module)
+    expected = sys.byteorder == "little" and sys.implementation.name == "cpython"
+    assert options.views == any_address.available() == expected
 
 
 def test_each_choice_of_options_has_a_key_of_its_own() -> None:
@@ -67,9 +76,9 @@ def test_each_choice_of_options_has_a_key_of_its_own() -> None:
         Options(**dict.fromkeys(names, True)).key
         for n in range(len(OPTIONS) + 1)
         for names in combinations(OPTIONS, n)
-        if "native" in names
+        if "views" in names
     ]
-    keys += [Options(native=False).key]
+    keys += [Options(views=False).key]
     assert len(keys) == len(set(keys)) == 2 ** (len(OPTIONS) - 1) + 1
 
 

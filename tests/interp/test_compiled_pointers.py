@@ -1,6 +1,4 @@
-"""Pointers that functions are given: code that relies on their alignment leaves other calls to a more general version
-of itself, which nobody may notice: not by results, traps, fuel, nested calls, or backtraces.
-"""
+"""Pointers of every alignment: results, traps, fuel, nested calls and backtraces, with views of memory and without."""
 
 from __future__ import annotations
 
@@ -13,13 +11,8 @@ from compiled_support import exports_of, outcome
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from interp.binary.modules import decode
-from interp.compiled.python_lines import Options
-from interp.compiled.units import source_of
 from interp.engine import PAGE, Limits
 from interp.errors import ExecutionError
-from interp.validation.modules import validate
-from tests_support import parse
 
 START = bytes((11 * k * k + 5 * k + (k >> 7)) & 0xFF for k in range(PAGE))
 MIX = "(local.set $h (i64.add (i64.mul (local.get $h) (i64.const 31)) {}))"
@@ -107,26 +100,19 @@ LIMITS = {
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
-def test_pointers_of_every_alignment(name: str, limits: Limits) -> None:
-    reference, ours = (exports_of(engine, TEXT, limits) for engine in ("reference", "compiled"))
+@pytest.mark.parametrize("views", [True, False], ids=["views", "none"])
+def test_pointers_of_every_alignment(name: str, limits: Limits, views: bool) -> None:
+    reference, ours = exports_of("reference", TEXT, limits), exports_of("compiled", TEXT, limits, views=views)
     seconds = (0, 1, 2, 5, 40) if name in ("recursive", "tail", "tail, indirect", "sums") else ADDRESSES
     for args in product(ADDRESSES, seconds):
         assert result(ours, name, args) == result(reference, name, args), args
 
 
-def test_fuel_is_the_same_for_both_versions() -> None:
+def test_fuel_is_the_same() -> None:
     for fuel in range(12):
         reference, ours = (exports_of(engine, TEXT, Limits(fuel=fuel)) for engine in ("reference", "compiled"))
         for name, args in product(("sum", "recursive", "calls", "tail"), ((0, 16), (1, 16), (2, 3), (3, 17))):
             assert result(ours, name, args) == result(reference, name, args), (fuel, name, args)
-
-
-def test_there_are_two_versions() -> None:
-    valid = validate(decode(parse(TEXT)))
-    first, general = (source_of(valid, 0, Options(general=general)).text for general in (False, True))
-    assert "u0(" in first
-    assert "u0(" not in general.partition("\n")[2]
-    assert "st0" in source_of(valid, 1, Options(general=True)).text or "ld0" in general
 
 
 # ---- Functions of any kind.
