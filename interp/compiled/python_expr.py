@@ -172,7 +172,7 @@ class IntegerWriter:
         """iadd; of a constant that stands for a negative number the difference."""
         a, b = e.args
         N = WIDTHS[e.type]
-        if self.is_condition(a):
+        if self.is_condition(a) and b.op == VAR and b.imm not in self.inline:
             a, b = b, a
         x = self.bounded(a)
         if x.prec == ATOM and self.is_condition(b):

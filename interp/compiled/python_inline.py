@@ -10,11 +10,10 @@ Spec: exec/instructions#memory-instructions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from interp.compiled.python_conditions import CONDITIONS
 from interp.compiled.python_memory import is_step, variables
-from interp.compiled.reading import assigned_names
 from interp.compiled.structure import Choice, If, Node
 from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr, reads
 from interp.syntax.types import F32
@@ -56,21 +55,23 @@ def is_load(node: Node) -> bool:
 
 
 def put_off_loads(nodes: Sequence[Node], reused: set[str]) -> list[Node]:
-    """A sequence in which loads stand right before what uses their values, as far as nothing in between has effects or
-    assigns what their addresses are made of."""
+    """A sequence in which loads stand, in their order, right before what uses their values, as far as nothing between
+    has effects, may trap, or assigns what their addresses are made of."""
     found: list[Node] = []
     waiting: list[Do] = []
     for node in nodes:
-        if waiting:
-            flows = isinstance(node, Assign) or (isinstance(node, Do) and node.instr.op.kind == "load")
-            read, assigned = read_in(node), set(assigned_names(node)) if isinstance(node, Assign | Do) else set()
-            due = [load for load in waiting if not flows or load.results[0] in read or read_in(load) & assigned]
-            found += due
-            waiting = [load for load in waiting if load not in due]
         if isinstance(node, Do) and is_load(node) and node.results[0] not in reused:
             waiting.append(node)
-        else:
-            found.append(node)
+            continue
+        if waiting:
+            due = len(waiting)
+            if isinstance(node, Assign):
+                read, assigned = read_in(node), set(node.names)
+                while due and waiting[due - 1].results[0] not in read and not read_in(waiting[due - 1]) & assigned:
+                    due -= 1
+            found += waiting[:due]
+            del waiting[:due]
+        found.append(node)
     return found + waiting
 
 
@@ -93,7 +94,19 @@ def read_by(nodes: Sequence[Node], number: int, reused: set[str]) -> Node | None
         return None
     if any(reads(load.args[0], name) for load in loads for name in names):
         return None
-    return user if all(takes(user, name, len(loads) > 1) for name in names) else None
+    fit = all(takes(user, name, len(loads) > 1) for name in names)
+    # The first one that traps must be the one that traps first.
+    return user if fit and (len(names) == 1 or list(filter(set(names).__contains__, in_order(user))) == names) else None
+
+
+def in_order(user: Node) -> Iterator[str]:
+    """The variables that a statement reads in its last operand, in the order of their evaluation."""
+    waiting = [user.exprs[0] if isinstance(user, Assign) else user.args[-1]] if isinstance(user, Assign | Do) else []
+    while waiting:
+        e = waiting.pop()
+        if e.op == VAR:
+            yield e.imm
+        waiting += e.args[::-1]
 
 
 def takes(user: Node, name: str, several: bool) -> bool:

@@ -261,8 +261,9 @@ class MemoryWriter(ValueWriter):
             self.line(f"st{memory}{letter}({self.address(base, offset).text}, {text})")
             return
         if t is F32 and not (e.op == CONST and e.imm == e.imm):
+            slow = self.slow_address(base, offset)
             self.line(f"if {text} == {text}: {place} = {text}")
-            self.line(f"else: st{memory}f({self.slow_address(base, offset)}, {text})")
+            self.line(f"else: st{memory}f({slow}, {text})")
         else:
             self.line(f"{place} = {text}")
 

@@ -37,6 +37,8 @@ BODIES = {
     "bytes": "(i32.store8 (local.get $b) (i32.load16_u (local.get $a))) (i64.load (local.get $b))",
     "floats": "(f64.store (local.get $b) (f64.load (local.get $a))) (i64.load (local.get $b))",
     "single floats": "(f32.store (local.get $b) (f32.load (local.get $a))) (i64.load32_u (local.get $b))",
+    "single float at a long way": "(f32.store (i32.trunc_sat_f32_s (f32.neg (f32.convert_i64_s (i64.extend_i32_u "
+    "(local.get $a))))) (f32.load (local.get $b))) (i64.load32_u (local.get $b))",
     "pointer to pointer": f"(i64.load (i32.load {A}))",
     "write between": f"{A} (i32.store (local.get $a) (i32.const 77)) {B} i32.sub i64.extend_i32_s",
     "call between": f"{A} (call $write (local.get $b)) {B} i32.sub i64.extend_i32_s",
