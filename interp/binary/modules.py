@@ -221,8 +221,21 @@ class ModuleReader(InstrReader):
         if count != len(self.typeidxs):
             raise self.malformed("function and code section have inconsistent lengths")
         reader = CodeReader(self.data, self.features, self.data_count is not None, self.end - self.pos)
-        grammar = None if self.lazy else reader.grammar(reader.size)
+        if self.lazy:
+            return tuple([self.pass_over_code(typeidx, reader) for typeidx in self.typeidxs])
+        grammar = reader.grammar(reader.size)
         return tuple([self.read_code(typeidx, reader, grammar) for typeidx in self.typeidxs])
+
+    def pass_over_code(self, typeidx: int, reader: CodeReader) -> m.Func:
+        """code, of which only the locals are read."""
+        size = self.read_uint()
+        start, stop, end = self.pos, self.pos + size, self.end
+        if stop > end:
+            raise self.malformed("unexpected end of section or function")
+        self.end = stop
+        locals_, begin = self.read_locals(), self.pos
+        self.pos, self.end = stop, end
+        return m.Func(typeidx, locals_, FuncCode(reader, begin, stop, start, None), start, size)
 
     def read_code(self, typeidx: int, reader: CodeReader, grammar: Grammar | None) -> m.Func:
         """code: size, locals, expression.  Spec: binary/modules#code-section"""
@@ -236,9 +249,9 @@ class ModuleReader(InstrReader):
 
     def read_body(self, reader: CodeReader, offset: int, grammar: Grammar | None) -> Expr | m.Code:
         """The rest of the function at `offset`, left for `reader` to read when somebody asks for it if the grammar says
-        that it is well-formed, or if nobody wants to know yet."""
+        that it is well-formed."""
         start, stop = self.pos, self.end
-        if self.lazy or (grammar is not None and is_expression(grammar, self.data, start, stop)):
+        if grammar is not None and is_expression(grammar, self.data, start, stop):
             self.pos = stop
             return FuncCode(reader, start, stop, offset, grammar)
         return self.read_expression()

@@ -91,7 +91,7 @@ class CompiledMachine:
         """Make the instance ready to be linked, function by function."""
         units = valid.prepared.get(UNITS)
         if units is None:
-            units = valid.prepared[UNITS] = Units(valid, "module")
+            units = valid.prepared[UNITS] = Units(valid, lambda: "module")
         moduleinst.prepared = LinkedInstance(self, moduleinst, units)
 
     def invoke(self, func: FuncInst, args: Sequence[Any]) -> Sequence[Any]:

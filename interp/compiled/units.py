@@ -119,13 +119,14 @@ def source_of(valid: ValidModule, funcidx: int, options: Options) -> Source:
 
 
 class Units:
-    """The units of a module, by function index and options. `label` stands for the module in tracebacks."""
+    """The units of a module, by function index and options. What `label` gives stands for the module in tracebacks."""
 
-    def __init__(self, valid: ValidModule, label: str, shelf: Shelf | None = None) -> None:
+    def __init__(self, valid: ValidModule, label: Callable[[], str], shelf: Shelf | None = None) -> None:
         self.valid = valid
-        self.label = label
+        self._label = label
         self.shelf = shelf
         self.names: dict[int, str] | None = None
+        self.label = ""
         self._units: dict[tuple[int, str], Unit] = {}
 
     def unit(self, funcidx: int, options: Options) -> Unit:
@@ -164,7 +165,7 @@ class Units:
     def filename(self, funcidx: int, options: Options) -> str:
         """What tracebacks call the source of a function."""
         if self.names is None:
-            self.names = function_names(self.valid.module)
+            self.names, self.label = function_names(self.valid.module), self._label()
         name = self.names.get(funcidx)
         named = f" {printable(name)[:80]}" if name else ""
         return f"<wasm {self.label} function {funcidx}{named} {options.key}>"

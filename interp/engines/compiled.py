@@ -33,8 +33,7 @@ class CompiledEngine(PureEngine):
     def compile(self, wasm: bytes) -> PureModule:
         """Raises Malformed | Invalid.  Spec: appendix/embedding#module-decode"""
         data = bytes(memoryview(wasm))
-        digest = sha256(data).digest()
-        shelf = None if self.cache is None else ModuleShelf(self.cache, digest)
+        shelf = None if self.cache is None else ModuleShelf(self.cache, sha256(data).digest())
         known = shelf is not None and shelf.valid
         module = decode(data, self.features, lazy=known or self.lazy)
         valid = validate(module, self.features, lazy=known or self.lazy)
@@ -43,7 +42,7 @@ class CompiledEngine(PureEngine):
             valid = replace(valid, module=module)
         elif shelf is not None and not self.lazy:
             shelf.validated()
-        valid.prepared[UNITS] = Units(valid, digest.hex()[:LABEL], shelf)
+        valid.prepared[UNITS] = Units(valid, lambda: sha256(data).hexdigest()[:LABEL], shelf)
         return PureModule(valid)
 
 
