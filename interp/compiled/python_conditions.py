@@ -47,6 +47,9 @@ class ConditionWriter(IntegerWriter):
             return self.condition(e.args[0], not negated)
         if op in ("iand", "ior") and e.args[0].op in CONDITIONS and e.args[1].op in CONDITIONS:
             return self.connected([self.condition(arg, negated) for arg in e.args], (op == "iand") is not negated)
+        if op == "ior" and e.type in WIDTHS and not self.inline:
+            # What is read from memory must be read in any case; nothing else needs to be.
+            return self.connected([self.condition(arg, negated) for arg in e.args], negated)
         write = CONDITIONS.get(op)
         if write is not None:
             return write(self, e, negated)

@@ -33,6 +33,7 @@ from interp.compiled.python_text import (
     Text,
     paren,
 )
+from interp.compiled.python_wide import WIDE
 from interp.compiled.tree import CONST, GLOBAL, SELECT, VAR, Expr
 from interp.execution.values import MASK, MODULUS, SIGN
 
@@ -46,6 +47,9 @@ class IntegerWriter:
 
     signs: frozenset[str] = frozenset()
     """Variables that are kept as signed numbers."""
+
+    wides: frozenset[str] = frozenset()
+    """Variables that may hold numbers beyond their type."""
 
     def hoist(self, text: str) -> str:
         """A name that holds the value of the text from now on."""
@@ -88,6 +92,8 @@ class IntegerWriter:
                 return put_off
             if e.imm in self.masks:
                 return Text(e.imm, ATOM, -1, 0)
+            if e.imm in self.wides:
+                return Text(e.imm, ATOM, 0, MASK[WIDTHS[e.type]] + WIDE)
             sign = SIGN[WIDTHS[e.type]]
             if e.imm in self.signs and e.hi >= sign:
                 return Text(e.imm, ATOM, -sign, sign - 1)
@@ -111,7 +117,7 @@ class IntegerWriter:
         """The value itself, 0 <= value < 2**N."""
         t, N = self.number(e), WIDTHS[e.type]
         plain = e.op == "iadd" and e.args[0].op == VAR and e.args[1].op == CONST
-        if plain and t.lo >> N != t.hi >> N and e.args[0].imm not in self.inline.keys() | self.signs:
+        if plain and t.lo >> N != t.hi >> N and e.args[0].imm not in self.inline.keys() | self.signs | self.wides:
             return self.stepped(e.args[0].imm, e.args[1].imm, N, e)
         return self.masked(t, N, e)
 

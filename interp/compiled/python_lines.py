@@ -14,6 +14,7 @@ from interp.compiled.python_data import STATEMENTS, DataWriter
 from interp.compiled.python_nans import any_nans, unseen_nans
 from interp.compiled.python_signed import mask_variables, signed_variables
 from interp.compiled.python_text import WIDTHS
+from interp.compiled.python_wide import is_step_of, wide_variables
 from interp.compiled.reading import all_blocks
 from interp.compiled.tree import CONST, SELECT, VAR, Assign, Block, Do, Expr, Function, Return, Try, divided, item_shift
 from interp.validation.context import Context
@@ -96,6 +97,7 @@ class LineWriter(DataWriter):
         self.unseen_nans = unseen_nans(function)
         self.masks = mask_variables(function)
         self.signs = signed_variables(function) | self.masks
+        self.wides = wide_variables(function) - self.signs
         self.addresses = addresses(function)
         self.lines: list[tuple[int, str, int]] = []
         self.indent = 1
@@ -185,6 +187,9 @@ class LineWriter(DataWriter):
             self.line(f"{name} = {self.signed(e).text}")
             return
         if e.type in WIDTHS:
+            if name in self.wides and is_step_of(name, e):
+                self.line(f"{name} = {name} + {e.args[1].imm}")
+                return
             small = stays_small(e)
             t = self.choice(e, masked=False) if small and e.op == SELECT else self.number(e)
             self.assign_integer(name, t, WIDTHS[e.type], small)
