@@ -161,8 +161,9 @@ RATIO_TITLES = {Name.KERNELS: "steady state", Name.LONG: "calls with much to do"
 
 
 def ratio_title(name: Name, group: str) -> str:
-    """`Ratios of times: steady state`."""
-    return f"Ratios of times: {group.partition(':')[0] if name is Name.START else RATIO_TITLES[name]}"
+    """`Ratios of times: steady state`, with the program that is apart."""
+    apart = group.removesuffix(RATIOS).rstrip(": ")
+    return f"Ratios of times: {', '.join(filter(None, [RATIO_TITLES.get(name), apart]))}"
 
 
 def confidence_line(report: Report) -> str:

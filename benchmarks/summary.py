@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from benchmarks.estimates import Estimate, estimate, geometric_mean_of_medians, paired_difference
+from benchmarks.kernels import PROGRAMS
 from benchmarks.report import Report
 from benchmarks.results import (
     FIRST_CALL,
@@ -148,12 +149,17 @@ def bus_rows(bus: BusResult) -> Iterator[Row]:
 
 
 def kernel_rows(name: Name, result: KernelsResult) -> Iterator[Row]:
-    """The times of all subjects, and their ratios."""
+    """The times of all subjects, and their ratios; those of larger programs apart."""
     calls = {call_text(kernel.name, kernel.argument): kernel.call for kernel in result.kernels}
     for quantity, call in calls.items():
         for series in call.series:
             yield Row(name, "", quantity, series.subject, Unit.SECONDS, series.estimate)
-    yield from ratio_rows(name, RATIOS, calls, result.ratios)
+    larger = {program.name for program in PROGRAMS}
+    apart = {call_text(each.name, each.argument): each.call for each in result.kernels if each.name in larger}
+    ordinary = {quantity: call for quantity, call in calls.items() if quantity not in apart}
+    yield from ratio_rows(name, RATIOS, ordinary, result.ratios)
+    for quantity, call in apart.items():
+        yield from ratio_rows(name, f"{quantity}: {RATIOS}", {quantity: call}, result.ratios)
 
 
 def start_rows(result: StartResult) -> Iterator[Row]:

@@ -247,6 +247,9 @@ class MemoryWriter(ValueWriter):
             text = self.clean(e)[0]
         elif is_step(e) and width == WIDTHS[e.type]:
             text = self.exact(e).text
+        elif is_step(e) and e.args[0].hi <= MASK[width] and self.number(e.args[0]).text == e.args[0].imm:
+            x, c = e.args[0].imm, e.args[1].imm
+            text = f"{x} + {c} if {x} <= {MASK[width] - c} else {x} + {c} & {MASK[width]}"
         else:
             value = self.choice(e, masked=False) if e.op == SELECT else self.number(e)
             if value.lo < 0 and -SIGN[width] <= value.lo and value.hi < SIGN[width]:
