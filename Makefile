@@ -17,7 +17,7 @@ $(BIN)/python:
 
 # What running needs; what developing needs besides.
 $(VENV)/installed: pyproject.toml | $(BIN)/python
-	$(PIP) install --editable '.[wasmtime]'
+	$(PIP) install --editable '.[wasmtime,conformance]'
 	touch $@
 
 $(VENV)/installed-dev: pyproject.toml | $(BIN)/python

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cells import number
-from benchmarks.compare import Change, Changes, compare
+from benchmarks.compare import MIN_CONTROLS, Change, Changes, compare
 from benchmarks.errors import BenchmarkError
 from benchmarks.html import html
 from benchmarks.markdown import markdown
@@ -76,11 +76,13 @@ def show_changes(changes: Changes, console: Console) -> None:
                 markup=False,
             )
         else:
-            console.print(f"{name}: nothing tells the machine's drift; up to {number(control.noise)}× is noise")
+            missing = f"it takes {MIN_CONTROLS} rows that cannot have changed, as of kernels with --peers python"
+            noise = f"up to {number(control.noise)}× is noise"
+            console.print(f"{name}: nothing tells the machine's drift ({missing}); {noise}, or more if it was busy")
     parts = [
         f"{len(changes.faster)} faster", f"{len(changes.slower)} slower", f"{changes.unchanged} unchanged",
         *([f"{changes.new} new"] if changes.new else []),
-        *([f"{changes.gone} gone"] if changes.gone else []),
+        *([f"{changes.gone} not measured again"] if changes.gone else []),
     ]  # fmt: skip
     console.print(", ".join(parts), style="bold", highlight=False)
 

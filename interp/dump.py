@@ -55,7 +55,9 @@ def selected(module: Module, function: str | None) -> Iterator[tuple[int, Func]]
     exported = {e.index for e in module.exports if e.kind == "func" and e.name == function}
     found = [(i, f) for i, f in funcs if str(i) == function or names.get(i) == function or i in exported]
     if not found:
-        raise NoSuchFunctionError(f"the module defines no function {function!r}")
+        brought = any(str(i) == function or names.get(i) == function for i in range(first))
+        more = ": it imports it" if brought else ""
+        raise NoSuchFunctionError(f"the module defines no function {function!r}{more}")
     yield from found
 
 

@@ -72,7 +72,7 @@ class PythonFunction:
 
 @dataclass(slots=True)
 class Operand:
-    """What an operand is made of that no line has made yet; or the line that made it, by its offset."""
+    """What an operand is made of that no line has made yet, and the line that made the rest of it, by its offset."""
 
     instrs: tuple[Instr, ...] = ()
     made_by: int | None = None
@@ -97,15 +97,16 @@ class Origins:
         taken = stack[max(len(stack) - popped, 0) :]
         del stack[len(stack) - len(taken) :]
         instrs = (*[each for operand in taken for each in operand.instrs], instr)
+        made_by = next((operand.made_by for operand in reversed(taken) if operand.made_by is not None), None)
         if instr.offset in self.owners:
             self.found.setdefault(instr.offset, []).extend(instrs)
             stack += [Operand((), instr.offset) for _ in range(pushed)]
         elif instr.bodies or instr.op.kind.startswith("br"):
             stack += [Operand() for _ in range(pushed)]
         elif pushed:
-            stack += [Operand(instrs), *[Operand() for _ in range(pushed - 1)]]
-        elif taken and taken[-1].made_by is not None:
-            self.found[taken[-1].made_by].append(instr)
+            stack += [Operand(instrs, made_by), *[Operand() for _ in range(pushed - 1)]]
+        elif made_by is not None:
+            self.found[made_by].extend(instrs)
 
 
 def origins(context: Context, func: Func, offsets: frozenset[int]) -> dict[int, list[Instr]]:
@@ -115,7 +116,8 @@ def origins(context: Context, func: Func, offsets: frozenset[int]) -> dict[int, 
         found.add(node.instr, node.depth, node.height, len(node.popped), len(node.pushed))
     # The end of a function returns what is left.
     results = [instr for operand in (found.stacks or [[]])[0] for instr in operand.instrs]
-    return found.found | {func.offset + func.size - 1: results}
+    made_of = found.found | {func.offset + func.size - 1: results}
+    return {offset: sorted(instrs, key=lambda instr: instr.offset) for offset, instrs in made_of.items()}
 
 
 def only_leads_on(text: str) -> bool:

@@ -78,6 +78,11 @@ def one_line(error: BaseException) -> str:
     return escaped(str(error)) or type(error).__name__
 
 
+def was_interrupted(error: SystemExit) -> bool:
+    """Whether Ctrl-C made the command line end, which typer turns into an exit without a word."""
+    return error.__context__ is not None and isinstance(error.__context__.__cause__, KeyboardInterrupt)
+
+
 def leave(code: int) -> NoReturn:
     """End now, without waiting for a thread that may run guest code for ever."""
     for stream in (sys.stdout, sys.stderr):
@@ -103,7 +108,9 @@ def run() -> None:
         # What completes a command line has to know all commands; otherwise only the one to run is loaded.
         completing = COMPLETION_VARIABLE in os.environ
         build_app(None if completing else next(iter(sys.argv[1:]), None))(prog_name="wascc")
-    except SystemExit:
+    except SystemExit as exit_:
+        if was_interrupted(exit_):
+            typer.echo("interrupted", err=True)
         raise
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)

@@ -142,12 +142,14 @@ class ControlWriter(CallWriter):
         self.around.pop()
         self.blocks -= 1
         self.shared = {}
+        self.offset = -1
         if around.binds:
             for name, local in (self.bound or {}).items():
                 self.line(f"{local} = {name}")
             self.bound = None
         if around.escapes:
             self.line("br = 0")
+        self.offset = around.again.offset if around.again is not None else -1
         self.line(header)
         self.lines += lines
         for target, number in around.escapes.items():
@@ -183,7 +185,7 @@ class ControlWriter(CallWriter):
         if not lines:
             lines.append((self.indent + 1, "pass", -1))
         if self.options.fuel:
-            self.line("meter.entered += 1")
+            self.lines.append((self.indent, "meter.entered += 1", -1))
         self.leave_loop(around, lines, "for _ in T:" if self.options.metered else "while True:")
         return self.behind_loop(node, follow)
 
@@ -216,7 +218,7 @@ class ControlWriter(CallWriter):
             # The range comes first: where it ends, no tick is taken. All ticks are true, so nothing is left out.
             header = f"for {name} in compress(range({name}, {bound}{by}), T):"
         if self.options.fuel:
-            self.line("meter.entered += 1")
+            self.lines.append((self.indent, "meter.entered += 1", -1))
         self.leave_loop(around, lines, header)
         return self.behind_loop(node, follow)
 

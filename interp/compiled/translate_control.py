@@ -90,6 +90,7 @@ def loop(t: Translator, instr: Instr) -> None:
     t.jump(header)
     label = Label("loop", t.region, names, len(t.stack), iter(instr.immediates[1]), instr.offset, header)
     label.start, label.guesses, label.outer_header = header, guesses, t.region.header
+    header.offset = instr.offset
     t.place(header)
     t.region.header = header
     entry = t.facts

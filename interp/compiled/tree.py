@@ -116,9 +116,9 @@ class Block:
     """A basic block: statements, then the one terminator. `preds` counts the forward edges that lead here, `sources`
     are the blocks they come from; `outer` is the header of the innermost loop around it in the text, `back_edges`
     counts the branches back to it; `state` is what is known at its start, `count` how a loop counts that it heads (see
-    `interp.compiled.counting`)."""
+    `interp.compiled.counting`), `offset` where in the module that loop begins."""
 
-    __slots__ = ("back_edges", "count", "index", "outer", "sources", "state", "statements", "terminator")
+    __slots__ = ("back_edges", "count", "index", "offset", "outer", "sources", "state", "statements", "terminator")
 
     def __init__(self, outer: Block | None) -> None:
         self.index = -1
@@ -129,6 +129,7 @@ class Block:
         self.back_edges = 0
         self.state: State | None = None
         self.count: Any = None
+        self.offset = -1
 
     def __repr__(self) -> str:
         return f"block {self.index}"

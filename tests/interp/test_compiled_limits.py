@@ -303,3 +303,17 @@ def test_what_is_dropped_is_gone_at_once() -> None:
     text = f'(module (type $a (array i8)) (func (export "f") (result i32) {dropped} (i32.const 7)))'
     for engine in ("reference", "compiled"):
         assert outcome(exports_of(engine, text, Limits(max_heap_fields=1000))["f"]) == (7,)
+
+
+@pytest.mark.parametrize("limits", [Limits(fuel=5), Limits(deadline_seconds=0.05)], ids=["fuel", "deadline"])
+def test_a_limit_that_ends_a_loop_says_which(limits: Limits) -> None:
+    """The function is entered, then turns of the loop take fuel, which all end at the same place."""
+    text = """(module (memory 1) (func (export "f")
+      (loop (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (br 0))))"""
+    found = []
+    for engine in ("reference", "compiled"):
+        with pytest.raises(Exhaustion) as caught:
+            exports_of(engine, text, limits)["f"]()
+        found.append(caught.value.backtrace)
+    assert found[0] == found[1]
+    assert found[0][0].offset is not None
