@@ -298,7 +298,7 @@ def non_null(func: FuncInst | None) -> FuncInst:
 
 
 ATTRIBUTES = frozenset(
-    {"value", "fields", "prepared", "tag", "exn", "depth", "entered", "bit_length", "bit_count", "bulk"}
+    {"value", "fields", "prepared", "tag", "exn", "depth", "entered", "bit_length", "bit_count", "bulk", "moved"}
 )
 """Names in generated code that are attributes."""
 

@@ -18,6 +18,7 @@ from interp.compiled.python_text import ADD, AND, ATOM, MUL, POSTFIX, SHIFT, WID
 from interp.compiled.python_values import ValueWriter, function_name
 from interp.compiled.tree import CONST, SELECT, VAR, VECTOR_ITEM, Do, Expr
 from interp.engine import PAGE
+from interp.execution.meter import BULK
 from interp.execution.values import MASK, MODULUS, SIGN
 from interp.syntax.instructions import MemArg
 from interp.syntax.types import (
@@ -360,7 +361,8 @@ class MemoryWriter(ValueWriter):
         if tests:
             self.line(f"if {' or '.join(tests)}: raise memory_out_of_bounds()")
         if self.timed:
-            self.line(f"meter.bulk({n})")
+            self.line(f"meter.moved += {n}")
+            self.line(f"if meter.moved >= {BULK}: meter.bulk(0)")
         self.line(f"m{memory}[{i}:{i} + {n}] = {text}")
 
 
