@@ -18,14 +18,11 @@ from __future__ import annotations
 
 from interp.compiled.python_lines import Options, Source, TooDeepError
 from interp.compiled.python_machine import MachineWriter
-from interp.compiled.python_scopes import left_early
-from interp.compiled.reading import all_blocks
+from interp.compiled.python_scopes import left_early, metered
 from interp.compiled.structure import Structure
-from interp.compiled.tree import Do, Function
+from interp.compiled.tree import Function
 from interp.syntax.types import F32, F64, I32, I64, V128
 from interp.validation.context import Context
-
-CALLS = frozenset({"call", "call_indirect", "call_ref"})
 
 ZEROS = {I32: "0", I64: "0", F32: "0.0", F64: "0.0", V128: "0"}
 
@@ -37,12 +34,14 @@ class CodeWriter(MachineWriter):
         """The source."""
         prologue = self.prologue()
         nodes = Structure(self.translated.blocks).region()
+        ticks = self.options.fuel
         try:
             self.left_early = left_early(nodes, None)
-            self.nodes(nodes, None)
+            self.nodes(metered(nodes, self.left_early) if self.options.time and not ticks else nodes, None)
         except (TooDeepError, RecursionError):
             self.reset()
             self.machine(self.translated.blocks)
+            ticks = self.options.metered
         body = self.lines
         self.lines = []
         self.indent = 0
@@ -50,7 +49,7 @@ class CodeWriter(MachineWriter):
         self.line(f"def {name}({', '.join(self.translated.params)}):")
         self.indent = 1
         shift = 0
-        if self.options.fuel or (self.options.time and takes_long(self.translated)):
+        if ticks:
             self.line("for _ in T:")
             self.indent = 2
             shift = 1
@@ -82,15 +81,6 @@ class CodeWriter(MachineWriter):
         if self.options.depth:
             texts += ["depth = meter.depth + 1", "if depth > max_depth: raise call_stack()", "meter.depth = depth"]
         return texts
-
-
-def takes_long(function: Function) -> bool:
-    """Whether a function may take longer than its few instructions do: it has loops or calls."""
-    blocks = list(all_blocks(function.blocks))
-    if function.tail_calls or any(block.back_edges for block in blocks):
-        return True
-    statements = [statement for block in blocks for statement in block.statements]
-    return any(isinstance(statement, Do) and statement.instr.op.kind in CALLS for statement in statements)
 
 
 def write(context: Context, function: Function, name: str, options: Options) -> Source:

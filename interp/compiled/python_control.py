@@ -15,7 +15,7 @@ from interp.compiled.python_inline import put_off_loads, read_by
 from interp.compiled.python_lines import MAX_INDENT, Around, TooDeepError
 from interp.compiled.python_scopes import behind_loop, counting_loop, left_early, moves_memory, note_exits, with_ends
 from interp.compiled.python_text import WIDTHS
-from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope
+from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Metered, Node, Scope
 from interp.compiled.tree import Assign, Block, Do, Exit, Handler, Return, TailCall, Try
 from interp.execution.values import MASK
 
@@ -62,6 +62,8 @@ class ControlWriter(CallWriter):
                 return self.arms(node, follow)
             elif isinstance(node, Guarded):
                 return self.guarded(node, follow)
+            elif isinstance(node, Metered):
+                return self.metered(node, follow)
             elif isinstance(node, Return):
                 self.return_(node)
                 return False
@@ -221,6 +223,18 @@ class ControlWriter(CallWriter):
             self.lines.append((self.indent, "meter.entered += 1", -1))
         self.leave_loop(around, lines, header)
         return self.behind_loop(node, follow)
+
+    def metered(self, node: Metered, follow: Block | None) -> bool:
+        """Take a tick first: a loop that is never repeated. No loop is around it, so nothing in it leaves one."""
+        self.blocks += 1
+        lines, falls = self.captured(node.body, follow)
+        self.blocks -= 1
+        if falls:
+            lines.append((self.indent + 1, "break", -1))
+        self.offset = -1
+        self.line("for _ in T:")
+        self.lines += lines
+        return falls
 
     # ---- Choices.
 

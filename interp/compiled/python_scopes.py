@@ -7,14 +7,21 @@ Spec: exec/instructions#exec-br
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from interp.compiled.python_lines import reads_any
 from interp.compiled.reading import assigned_names
-from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Node, Scope, count_exits
-from interp.compiled.tree import Assign, Block, Do, Exit, Statement
+from interp.compiled.structure import Choice, Goto, Guarded, If, Loop, Metered, Node, Scope, count_exits
+from interp.compiled.tree import Assign, Block, Do, Exit, Statement, TailCall
 
 MAX_ELSE = 6
 """Branches to one place that are made ends of `if` statements; with more, nesting would get too deep."""
+
+CALLS = frozenset({"call", "call_indirect", "call_ref"})
+"""Kinds of instructions that call a function and come back."""
+
+MAX_LEVELS = 8
+"""Conditions and scopes around each other in which a tick may be put off."""
 
 Around = list[tuple[bool, Block, Block | None]]
 """What is around a place: (False, label, None) for scopes, (True, header, what is behind) for loops."""
@@ -111,7 +118,7 @@ def statements(nodes: list[Node]) -> Iterator[Statement]:
                 yield from statements(part)
 
 
-MOVING = frozenset({"call", "call_ref", "call_indirect", "memory.grow"})
+MOVING = CALLS | {"memory.grow"}
 """Kinds of instructions after which views of a memory may be others."""
 
 
@@ -124,11 +131,40 @@ def parts(node: Node) -> list[list[Node]]:
     """The sequences that a node is made of."""
     if isinstance(node, If):
         return [node.arm]
-    if isinstance(node, Loop | Scope):
+    if isinstance(node, Loop | Scope | Metered):
         return [node.body]
     if isinstance(node, Choice):
         return node.arms
     return [node.body, *node.exits, *node.handlers] if isinstance(node, Guarded) else []
+
+
+def metered(nodes: list[Node], early: set[Block], levels: int = MAX_LEVELS) -> list[Node]:
+    """The nodes of a function, in which a tick is taken where it becomes certain that it may call another one: that is
+    enough for a deadline, since loops take ticks of their own. `early` are the scopes that are loops in Python."""
+    for number, node in enumerate(nodes):
+        if not has_calls([node]):
+            continue
+        if levels and not has_calls(nodes[number + 1 :]):
+            if isinstance(node, Loop):
+                return nodes
+            if isinstance(node, If):
+                changed: Node = replace(node, arm=metered(node.arm, early, levels - 1))
+                return [*nodes[:number], changed, *nodes[number + 1 :]]
+            if isinstance(node, Scope) and node.label not in early:
+                changed = replace(node, body=metered(node.body, early, levels - 1))
+                return [*nodes[:number], changed, *nodes[number + 1 :]]
+        return [*nodes[:number], Metered(nodes[number:])]
+    return nodes
+
+
+def has_calls(nodes: list[Node]) -> bool:
+    """Whether another function may be called."""
+    return any(
+        isinstance(node, TailCall)
+        or (isinstance(node, Do) and node.instr.op.kind in CALLS)
+        or any(map(has_calls, parts(node)))
+        for node in nodes
+    )
 
 
 def repeats(nodes: list[Node], header: Block) -> int:

@@ -79,7 +79,14 @@ class Guarded:
     terminator: Try
 
 
-Node: TypeAlias = "Assign | Do | If | Loop | Scope | Goto | Choice | Guarded | Return | TailCall | Exit"
+@dataclass(slots=True, eq=False)
+class Metered:
+    """The rest of a sequence, which takes a tick before it begins."""
+
+    body: list[Node]
+
+
+Node: TypeAlias = "Assign | Do | If | Loop | Scope | Goto | Choice | Guarded | Metered | Return | TailCall | Exit"
 
 
 class Structure:

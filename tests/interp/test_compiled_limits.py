@@ -317,3 +317,41 @@ def test_a_limit_that_ends_a_loop_says_which(limits: Limits) -> None:
         found.append(caught.value.backtrace)
     assert found[0] == found[1]
     assert found[0][0].offset is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(call $f (local.get 0))",
+        "(return_call $f (local.get 0))",
+        "(return (i32.add (call $f (local.get 0)) (call $f (local.get 0))))",
+        "(call_indirect (type $t) (local.get 0) (i32.const 0))",
+        "(loop (result i32) (br 0))",
+        "(loop (result i32) (drop (call $leaf (local.get 0))) (br 0))",
+        "(if (result i32) (i32.eqz (local.get 0)) (then (call $f (local.get 0))) (else (i32.const 1)))",
+        "(block (br_if 0 (i32.eqz (local.get 0))) (return (i32.const 1))) (call $f (local.get 0))",
+        "(block $e (return (try_table (result i32) (catch_all $e) (call $f (local.get 0))))) (i32.const 1)",
+    ],
+)
+def test_a_deadline_ends_calls_and_loops_without_end(body: str) -> None:
+    text = f"""(module (type $t (func (param i32) (result i32))) (table funcref (elem $f))
+      (func $leaf (type $t) (local.get 0))
+      (func $f (export "f") (type $t) {body}))"""
+    for options in ({}, {"fuel": True}):
+        store = store_of("compiled", Limits(deadline_seconds=0.05, max_call_depth=20_000), **options)
+        instance = store.instantiate(compiled("compiled", text), [])
+        func: Any = instance.exports["f"]
+        with pytest.raises(Exhaustion) as caught:
+            func(0)
+        # Python may have no room for so many frames before the time is over.
+        assert caught.value.what in (ExhaustionKind.DEADLINE, ExhaustionKind.CALL_STACK)
+
+
+def test_a_deadline_ends_what_calls_ever_more_often() -> None:
+    text = """(module (func $f (export "f") (param i32) (result i32)
+      (if (result i32) (i32.eqz (local.get 0)) (then (i32.const 1))
+        (else (i32.add (call $f (i32.sub (local.get 0) (i32.const 1)))
+          (call $f (i32.sub (local.get 0) (i32.const 1))))))))"""
+    with pytest.raises(Exhaustion) as caught:
+        exports_of("compiled", text, Limits(deadline_seconds=0.1))["f"](200)
+    assert caught.value.what is ExhaustionKind.DEADLINE
