@@ -1,0 +1,213 @@
+"""The HTTP client: requests that actors make, to the places that their binding allows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+import httpx
+
+from host.codec import MAX_PAYLOAD_BYTES
+from host.codec.http import CAPABILITY_CLIENT, OP_PERFORM_REQUEST, Request, Response
+from host.logs import printable
+from host.providers.base import Provider, ProviderError, distribution_version
+from host.providers.values import integer_value
+
+ALLOW, TIMEOUT, MAX_REDIRECTS, MAX_BODY_BYTES = "allow", "timeout", "max_redirects", "max_body_bytes"
+PORTS = {"http": 80, "https": 443}
+ANYWHERE = "*"
+SUBDOMAINS = "*."
+REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
+"""Methods that are about the way and not about the place."""
+
+FRAMING = frozenset(
+    {"connection", "content-length", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer",
+     "transfer-encoding", "upgrade"}
+)  # fmt: skip
+"""Headers that follow from the address and the body, or concern one connection: the client writes them itself."""
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_ROOM_FOR_HEADERS = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A scheme, host and port that requests may go to; `subdomains` means those of the host instead."""
+
+    scheme: str
+    host: str
+    port: int
+    subdomains: bool = False
+
+    @classmethod
+    def of(cls, text: str) -> Place:
+        """The place that an entry of the value `allow` names. Raises ProviderError."""
+        scheme, separator, rest = text.partition("://")
+        subdomains = rest.startswith(SUBDOMAINS)
+        try:
+            url = httpx.URL(f"{scheme}://{rest.removeprefix(SUBDOMAINS)}")
+        except httpx.InvalidURL:
+            url = httpx.URL()
+        plain = url.path in ("", "/") and not (url.query or url.fragment or url.userinfo)
+        if not (separator and url.scheme in PORTS and url.host and ANYWHERE not in url.host and plain):
+            raise ProviderError(
+                f"{ALLOW}: '{printable(text)}' is no place like https://api.example.com, https://*.example.com or "
+                f"http://localhost:8080, nor {ANYWHERE} for any"
+            )
+        return cls(url.scheme, url.host, url.port or PORTS[url.scheme], subdomains)
+
+    def has(self, url: httpx.URL) -> bool:
+        """Whether an address is in this place."""
+        if (url.scheme, url.port or PORTS[url.scheme]) != (self.scheme, self.port):
+            return False
+        return url.host.endswith(f".{self.host}") if self.subdomains else url.host == self.host
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where requests may go, None for anywhere, and within which limits; `docs/providers.md`, HTTP client. `timeout` is
+    in seconds, for a request with all its redirects."""
+
+    allow: tuple[Place, ...] | None
+    timeout: int
+    max_redirects: int
+    max_body_bytes: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Settings:
+        """The settings that these configuration values say. Raises ProviderError for one that has no meaning."""
+        entries = values.get(ALLOW, "").replace(",", " ").split()
+        return cls(
+            None if ANYWHERE in entries else tuple(map(Place.of, entries)),
+            integer_value(values, TIMEOUT, 30, 1, 3600),
+            integer_value(values, MAX_REDIRECTS, 10, 0, 100),
+            integer_value(values, MAX_BODY_BYTES, 10 * 2**20, 0, MAX_PAYLOAD_BYTES - _ROOM_FOR_HEADERS),
+        )
+
+    def check(self, url: httpx.URL) -> None:
+        """Raises ProviderError unless requests may go there."""
+        if url.scheme not in PORTS or not url.host or url.userinfo:
+            raise ProviderError(f"'{shown(url)}' is no address like http://host/path or https://host/path")
+        if self.allow is not None and not any(place.has(url) for place in self.allow):
+            place = f"{url.scheme}://{url.netloc.decode('ascii')}"
+            raise ProviderError(
+                f"the binding does not allow {printable(place)}: its value {ALLOW} would have to name it"
+            )
+
+
+class HttpClientProvider(Provider):
+    """Carries out the requests of actors; `docs/providers.md`, HTTP client."""
+
+    capability = CAPABILITY_CLIENT
+    name = "Default waSCC HTTP Client Provider"
+    long_description = "Makes HTTP requests for actors, to the places that their bindings allow."
+    value_names = frozenset({ALLOW, TIMEOUT, MAX_REDIRECTS, MAX_BODY_BYTES})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: dict[str, Settings] = {}
+        self._clients: dict[str, httpx.Client] = {}
+        self.route(OP_PERFORM_REQUEST, Request, self._perform, "Makes an HTTP request")
+
+    def bind(self, actor: str, values: Mapping[str, str]) -> None:
+        """Each actor has connections of its own."""
+        self._settings[actor] = Settings.of(values)
+        if actor not in self._clients:
+            headers = {"user-agent": f"wascc/{distribution_version()}", "accept-encoding": "identity"}
+            # What the environment says of proxies and passwords is meant for the host, not for its guests.
+            self._clients[actor] = httpx.Client(headers=headers, trust_env=False)
+
+    def unbind(self, actor: str) -> None:
+        """Close the actor's connections; a request that is on its way fails."""
+        self._settings.pop(actor, None)
+        client = self._clients.pop(actor, None)
+        if client is not None:
+            client.close()
+
+    def _perform(self, actor: str, request: Request) -> Response:
+        settings, client = self._settings.get(actor), self._clients.get(actor)
+        if settings is None or client is None:
+            raise ProviderError(f"{printable(actor)} is not bound to {self.capability}")
+        try:
+            return perform(client, settings, request)
+        except httpx.TimeoutException as error:
+            raise ProviderError(f"{where(request)}: no answer within {settings.timeout} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, UnicodeError) as error:
+            raise ProviderError(f"{where(request)}: {printable(str(error)) or type(error).__name__}") from error
+
+
+def perform(client: httpx.Client, settings: Settings, request: Request) -> Response:
+    """Make a request, and those that redirections lead to. Raises ProviderError, httpx.HTTPError, httpx.InvalidURL."""
+    end = monotonic() + settings.timeout
+    url = httpx.URL(address(request))
+    settings.check(url)
+    following: httpx.Request | None = client.build_request(
+        method(request), url, headers=headers_of(request.header), content=request.body or None
+    )
+    for _ in range(settings.max_redirects + 1):
+        if following is None:
+            break
+        settings.check(following.url)
+        following.extensions = {"timeout": httpx.Timeout(max(end - monotonic(), 0.001)).as_dict()}
+        response = client.send(following, stream=True, follow_redirects=False)
+        try:
+            following = response.next_request
+            if following is None or settings.max_redirects == 0:
+                return answer(response, settings, end)
+        finally:
+            response.close()
+    raise ProviderError(f"{where(request)}: more than {settings.max_redirects} redirections")
+
+
+def answer(response: httpx.Response, settings: Settings, end: float) -> Response:
+    """The message of a response, whose body is read here. Raises ProviderError, httpx.TimeoutException."""
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > settings.max_body_bytes:
+            raise ProviderError(f"the response has more than {settings.max_body_bytes} bytes")
+        if monotonic() > end:
+            raise httpx.ReadTimeout("the response took too long")
+    header: dict[str, str] = {}
+    for name, value in response.headers.multi_items():
+        header[name] = f"{header[name]}, {value}" if name in header else value
+    return Response(response.status_code, response.reason_phrase, header, bytes(body))
+
+
+def address(request: Request) -> str:
+    """The whole URL, which the path has; a query string is added to it."""
+    if not request.query_string:
+        return request.path
+    return f"{request.path}{'&' if '?' in request.path else '?'}{request.query_string}"
+
+
+def method(request: Request) -> str:
+    """The method, if it is one for a client. Raises ProviderError."""
+    if not _TOKEN.fullmatch(request.method) or request.method.upper() in REFUSED_METHODS:
+        raise ProviderError(f"'{printable(request.method)}' is no method for a request")
+    return request.method
+
+
+def headers_of(header: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """The headers that are sent. Raises ProviderError."""
+    found = []
+    for name, value in header.items():
+        if not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
+            raise ProviderError(f"the header '{printable(name)}' has characters that HTTP does not allow")
+        if name.lower() not in FRAMING:
+            found.append((name.encode("ascii"), value.encode("latin-1")))
+    return found
+
+
+def shown(url: httpx.URL) -> str:
+    """A URL without a password."""
+    return printable(str(url.copy_with(userinfo=b"") if url.userinfo else url))
+
+
+def where(request: Request) -> str:
+    """What a request is called in an error; without its query, which may hold secrets."""
+    path = request.path.partition("?")[0]
+    return f"{printable(request.method)} {printable(re.sub('//[^/]*@', '//', path))}"
