@@ -61,10 +61,11 @@ class CapabilityProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where an operation goes: `method(actor, request)` with the decoded request; its reply None is an empty one."""
+    """Where an operation goes: `method(actor, request)` with the decoded request; its reply None is an empty one, and
+    bytes are sent as they are."""
 
     request: type[Message]
-    method: Callable[[str, Any], Message | None]
+    method: Callable[[str, Any], Message | bytes | None]
     doctext: str
 
 
@@ -121,7 +122,7 @@ class Provider:
         self._dispatcher = dispatcher
 
     def route(
-        self, operation: str, request: type[_M], method: Callable[[str, _M], Message | None], doctext: str
+        self, operation: str, request: type[_M], method: Callable[[str, _M], Message | bytes | None], doctext: str
     ) -> None:
         """Send an operation, its payload decoded as `request`, to a method; `doctext` is for the descriptor."""
         self._routes[operation] = Route(request, method, doctext)
@@ -139,6 +140,8 @@ class Provider:
             if actor not in self._bindings:
                 raise ProviderError(f"{printable(actor)} is not bound to {self.capability}")
             reply = route.method(actor, decode(route.request, payload))
+            if isinstance(reply, bytes):
+                return reply
             return EMPTY if reply is None else encode(reply)
         except CodecError as error:
             raise ProviderError(f"{operation}: {error}") from error
