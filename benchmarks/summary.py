@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -155,11 +155,8 @@ def kernel_rows(name: Name, result: KernelsResult) -> Iterator[Row]:
         for series in call.series:
             yield Row(name, "", quantity, series.subject, Unit.SECONDS, series.estimate)
     larger = {program.name for program in PROGRAMS}
-    apart = {call_text(each.name, each.argument): each.call for each in result.kernels if each.name in larger}
-    ordinary = {quantity: call for quantity, call in calls.items() if quantity not in apart}
-    yield from ratio_rows(name, RATIOS, ordinary, result.ratios)
-    for quantity, call in apart.items():
-        yield from ratio_rows(name, f"{quantity}: {RATIOS}", {quantity: call}, result.ratios)
+    apart = {call_text(each.name, each.argument) for each in result.kernels if each.name in larger}
+    yield from ratios_with_apart(name, RATIOS, calls, apart, result.ratios)
 
 
 def start_rows(result: StartResult) -> Iterator[Row]:
@@ -176,12 +173,8 @@ def start_rows(result: StartResult) -> Iterator[Row]:
             for series in program.comparison(part).series:
                 yield Row(Name.START, group, program.program, series.subject, unit, series.estimate)
     cold = {each.program: each.comparison(parts[COLD][0]) for each in result.programs}
-    ordinary = {each.program: cold[each.program] for each in result.programs if not each.apart}
-    yield from ratio_rows(Name.START, f"{COLD}: {RATIOS}", ordinary, result.ratios)
-    for program in result.programs:
-        if program.apart:
-            group = f"{program.program}: {RATIOS}"
-            yield from ratio_rows(Name.START, group, {program.program: cold[program.program]}, result.ratios)
+    apart = {each.program for each in result.programs if each.apart}
+    yield from ratios_with_apart(Name.START, f"{COLD}: {RATIOS}", cold, apart, result.ratios)
     for program in result.programs:
         for fast, slow in result.break_even:
             calls = program.break_even(fast, slow)
@@ -209,6 +202,21 @@ def interpreter_rows(result: InterpretersResult) -> Iterator[Row]:
         described = kernel.description.estimate.map(_inverse)
         yield Row(Name.INTERPRETERS, SPEEDS, quantity, kernel.description.subject, Unit.PER_SECOND, described)
     yield from ratio_rows(Name.INTERPRETERS, SPEED_RATIOS, calls, result.ratios, of_speeds=True)
+
+
+def ratios_with_apart(
+    name: Name,
+    group: str,
+    comparisons: Mapping[str, Comparison],
+    apart: Set[str],
+    pairs: Sequence[tuple[str, str]],
+) -> Iterator[Row]:
+    """The ratios of what is compared together, and then, in groups of their own, of what stands apart."""
+    together = {quantity: each for quantity, each in comparisons.items() if quantity not in apart}
+    yield from ratio_rows(name, group, together, pairs)
+    for quantity, each in comparisons.items():
+        if quantity in apart:
+            yield from ratio_rows(name, f"{quantity}: {RATIOS}", {quantity: each}, pairs)
 
 
 def ratio_rows(

@@ -138,7 +138,7 @@ class Provider:
             if route is None:
                 raise ProviderError(BAD_DISPATCH)
             if actor not in self._bindings:
-                raise ProviderError(f"{printable(actor)} is not bound to {self.capability}")
+                raise self.not_bound(actor)
             reply = route.method(actor, decode(route.request, payload))
             if isinstance(reply, bytes):
                 return reply
@@ -161,7 +161,11 @@ class Provider:
         try:
             return self._bindings[actor]
         except KeyError:
-            raise ProviderError(f"{printable(actor)} is not bound to {self.capability}") from None
+            raise self.not_bound(actor) from None
+
+    def not_bound(self, actor: str) -> ProviderError:
+        """The error of an operation that an actor may not ask for."""
+        return ProviderError(f"{printable(actor)} is not bound to {self.capability}")
 
     def bind(self, actor: str, values: Mapping[str, str]) -> None:
         """Prepare to serve an actor; called again for a bound actor whose values change.
@@ -212,6 +216,11 @@ _SYSTEM_OPERATIONS: Mapping[str, Callable[[Provider, bytes], bytes]] = {
     OP_REMOVE_ACTOR: Provider._remove_actor,
     OP_GET_CAPABILITY_DESCRIPTOR: Provider._describe,
 }
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, in one line."""
+    return printable(str(error)) or type(error).__name__
 
 
 def distribution_version() -> str:

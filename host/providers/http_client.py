@@ -9,10 +9,10 @@ from time import monotonic
 
 import httpx
 
-from host.codec import MAX_PAYLOAD_BYTES
 from host.codec.http import CAPABILITY_CLIENT, OP_PERFORM_REQUEST, Request, Response
 from host.logs import printable
-from host.providers.base import Provider, ProviderError, distribution_version
+from host.providers.base import Provider, ProviderError, distribution_version, reason
+from host.providers.http_fields import FIELD_VALUE, HOP_BY_HOP, TOKEN, body_bytes_value, joined
 from host.providers.values import integer_value
 
 ALLOW, TIMEOUT, MAX_REDIRECTS, MAX_BODY_BYTES = "allow", "timeout", "max_redirects", "max_body_bytes"
@@ -22,15 +22,8 @@ SUBDOMAINS = "*."
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 """Methods that are about the way and not about the place."""
 
-FRAMING = frozenset(
-    {"connection", "content-length", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer",
-     "transfer-encoding", "upgrade"}
-)  # fmt: skip
+FRAMING = HOP_BY_HOP | {"content-length", "host", "proxy-authorization"}
 """Headers that follow from the address and the body, or concern one connection: the client writes them itself."""
-
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_ROOM_FOR_HEADERS = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,7 @@ class Settings:
             None if ANYWHERE in entries else tuple(map(Place.of, entries)),
             integer_value(values, TIMEOUT, 30, 1, 3600),
             integer_value(values, MAX_REDIRECTS, 10, 0, 100),
-            integer_value(values, MAX_BODY_BYTES, 10 * 2**20, 0, MAX_PAYLOAD_BYTES - _ROOM_FOR_HEADERS),
+            body_bytes_value(values, MAX_BODY_BYTES),
         )
 
     def check(self, url: httpx.URL) -> None:
@@ -108,35 +101,36 @@ class HttpClientProvider(Provider):
 
     def __init__(self) -> None:
         super().__init__()
-        self._settings: dict[str, Settings] = {}
-        self._clients: dict[str, httpx.Client] = {}
+        self._bound: dict[str, tuple[Settings, httpx.Client]] = {}
         self.route(OP_PERFORM_REQUEST, Request, self._perform, "Makes an HTTP request")
 
     def bind(self, actor: str, values: Mapping[str, str]) -> None:
         """Each actor has connections of its own."""
-        self._settings[actor] = Settings.of(values)
-        if actor not in self._clients:
+        settings, bound = Settings.of(values), self._bound.get(actor)
+        if bound is None:
             headers = {"user-agent": f"wascc/{distribution_version()}", "accept-encoding": "identity"}
             # What the environment says of proxies and passwords is meant for the host, not for its guests.
-            self._clients[actor] = httpx.Client(headers=headers, trust_env=False)
+            client = httpx.Client(headers=headers, trust_env=False)
+        else:
+            client = bound[1]
+        self._bound[actor] = settings, client
 
     def unbind(self, actor: str) -> None:
         """Close the actor's connections; a request that is on its way fails."""
-        self._settings.pop(actor, None)
-        client = self._clients.pop(actor, None)
-        if client is not None:
-            client.close()
+        _, client = self._bound.pop(actor)
+        client.close()
 
     def _perform(self, actor: str, request: Request) -> Response:
-        settings, client = self._settings.get(actor), self._clients.get(actor)
-        if settings is None or client is None:
-            raise ProviderError(f"{printable(actor)} is not bound to {self.capability}")
+        bound = self._bound.get(actor)
+        if bound is None:
+            raise self.not_bound(actor)
+        settings, client = bound
         try:
             return perform(client, settings, request)
         except httpx.TimeoutException as error:
             raise ProviderError(f"{where(request)}: no answer within {settings.timeout} s") from error
         except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, UnicodeError) as error:
-            raise ProviderError(f"{where(request)}: {printable(str(error)) or type(error).__name__}") from error
+            raise ProviderError(f"{where(request)}: {reason(error)}") from error
 
 
 def perform(client: httpx.Client, settings: Settings, request: Request) -> Response:
@@ -171,9 +165,7 @@ def answer(response: httpx.Response, settings: Settings, end: float) -> Response
             raise ProviderError(f"the response has more than {settings.max_body_bytes} bytes")
         if monotonic() > end:
             raise httpx.ReadTimeout("the response took too long")
-    header: dict[str, str] = {}
-    for name, value in response.headers.multi_items():
-        header[name] = f"{header[name]}, {value}" if name in header else value
+    header = joined(response.headers.multi_items())
     return Response(response.status_code, response.reason_phrase, header, bytes(body))
 
 
@@ -186,7 +178,7 @@ def address(request: Request) -> str:
 
 def method(request: Request) -> str:
     """The method, if it is one for a client. Raises ProviderError."""
-    if not _TOKEN.fullmatch(request.method) or request.method.upper() in REFUSED_METHODS:
+    if not TOKEN.fullmatch(request.method) or request.method.upper() in REFUSED_METHODS:
         raise ProviderError(f"'{printable(request.method)}' is no method for a request")
     return request.method
 
@@ -195,7 +187,7 @@ def headers_of(header: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """The headers that are sent. Raises ProviderError."""
     found = []
     for name, value in header.items():
-        if not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
+        if not TOKEN.fullmatch(name) or not FIELD_VALUE.fullmatch(value):
             raise ProviderError(f"the header '{printable(name)}' has characters that HTTP does not allow")
         if name.lower() not in FRAMING:
             found.append((name.encode("ascii"), value.encode("latin-1")))

@@ -229,9 +229,7 @@ class ModuleReader(InstrReader):
     def pass_over_code(self, typeidx: int, reader: CodeReader) -> m.Func:
         """code, of which only the locals are read."""
         size = self.read_uint()
-        start, stop, end = self.pos, self.pos + size, self.end
-        if stop > end:
-            raise self.malformed("unexpected end of section or function")
+        start, stop, end = self.pos, self.stop_of(size), self.end
         self.end = stop
         locals_, begin = self.read_locals(), self.pos
         self.pos, self.end = stop, end

@@ -120,9 +120,13 @@ class StrictReader(BinaryFileReader):  # type: ignore[misc]
 
     def window(self, size: int, mismatch: str) -> Window:
         """Read exactly the next `size` bytes inside the block; Malformed(mismatch) if it leaves some over."""
+        return Window(self, self.stop_of(size), mismatch)
+
+    def stop_of(self, size: int) -> int:
+        """Where the next `size` bytes end. Raises Malformed if there are not as many."""
         if size > self.end - self.pos:
             raise self.malformed("unexpected end of section or function")
-        return Window(self, self.pos + size, mismatch)
+        return self.pos + size
 
     def read_exactly(self, amount: int | None = None) -> bytes:
         """The next `amount` bytes; all that are left for None."""

@@ -5,11 +5,12 @@ if all branches to its end stand where control comes to the end anyway, which an
 about; otherwise it becomes a `while True` that is never repeated, and `break` leaves it. Python leaves only the
 innermost loop: to go further, a branch sets `br` and leaves loop by loop.
 
-CPython nests no more than 20 blocks; a function that would need more, or that would be indented too deep, is written as
-a state machine instead: one loop around a search for the current block.
+CPython nests no more than 20 blocks; a function that would need more, or that would be indented too deep, is written
+as a state machine instead: one loop around a search for the current block.
 
-Where fuel or time are limited, each function and each turn of a loop takes one element of `T`, an iterator that all
-functions of a store share: `for _ in T` in place of `while True` costs a few nanoseconds.
+Where fuel or time are limited, each turn of a loop takes one element of `T`, an iterator that all functions of a
+store share: `for _ in T` in place of `while True` costs a few nanoseconds. With fuel each function does so too; for
+time alone it is enough where one goes on to call another.
 
 Spec: exec/instructions
 """

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from interp.compiled.python_conditions import CONDITIONS
-from interp.compiled.python_memory import is_step, variables
+from interp.compiled.python_wide import is_step
+from interp.compiled.reading import statement_exprs
 from interp.compiled.structure import Choice, If, Node
-from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr, reads
+from interp.compiled.tree import SELECT, VAR, Assign, Do, Expr, reads, variables
 from interp.syntax.types import F32
 
 MAX_LOADS = 8
@@ -79,7 +80,7 @@ def read_in(node: Node) -> set[str]:
     """The variables that a statement reads."""
     if not isinstance(node, Assign | Do):
         return set()
-    return {name for e in (node.exprs if isinstance(node, Assign) else node.args) for name in variables(e)}
+    return {name for e in statement_exprs(node) for name in variables(e)}
 
 
 def read_by(nodes: Sequence[Node], number: int, reused: set[str]) -> Node | None:
@@ -101,12 +102,7 @@ def read_by(nodes: Sequence[Node], number: int, reused: set[str]) -> Node | None
 
 def in_order(user: Node) -> Iterator[str]:
     """The variables that a statement reads in its last operand, in the order of their evaluation."""
-    waiting = [user.exprs[0] if isinstance(user, Assign) else user.args[-1]] if isinstance(user, Assign | Do) else []
-    while waiting:
-        e = waiting.pop()
-        if e.op == VAR:
-            yield e.imm
-        waiting += e.args[::-1]
+    return variables(statement_exprs(user)[-1]) if isinstance(user, Assign | Do) else iter(())
 
 
 def takes(user: Node, name: str, several: bool) -> bool:

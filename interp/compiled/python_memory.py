@@ -16,7 +16,8 @@ from typing import Any
 from interp.compiled.facts import SMALL
 from interp.compiled.python_text import ADD, AND, ATOM, MUL, POSTFIX, SHIFT, WIDTHS, Text, paren
 from interp.compiled.python_values import ValueWriter, function_name
-from interp.compiled.tree import CONST, SELECT, VAR, VECTOR_ITEM, Do, Expr
+from interp.compiled.python_wide import is_step
+from interp.compiled.tree import CONST, SELECT, VECTOR_ITEM, Do, Expr, variables
 from interp.engine import PAGE
 from interp.execution.meter import BULK
 from interp.execution.values import MASK, MODULUS, SIGN
@@ -373,13 +374,3 @@ def shifts(e: Expr, shift: int) -> int:
     if e.op == "ishl" and e.args[1].op == CONST:
         return int(e.args[1].imm != shift)
     return int(e.op not in (CONST, "imul") and shift > 0)
-
-
-def is_step(e: Expr) -> bool:
-    """Whether an expression is the sum of a variable and a small number."""
-    return e.op == "iadd" and e.args[0].op == VAR and e.args[1].op == CONST and e.args[1].imm <= SMALL
-
-
-def variables(e: Expr) -> set[str]:
-    """The variables that an expression reads."""
-    return {e.imm} if e.op == VAR else {name for arg in e.args for name in variables(arg)}

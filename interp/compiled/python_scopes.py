@@ -108,14 +108,17 @@ def counting_loop(node: Loop, behind: Block | None) -> list[Node] | None:
     return None
 
 
+def all_nodes(nodes: list[Node]) -> Iterator[Node]:
+    """Nodes, and those that they are made of."""
+    for node in nodes:
+        yield node
+        for part in parts(node):
+            yield from all_nodes(part)
+
+
 def statements(nodes: list[Node]) -> Iterator[Statement]:
     """All statements of some code."""
-    for node in nodes:
-        if isinstance(node, Assign | Do):
-            yield node
-        else:
-            for part in parts(node):
-                yield from statements(part)
+    return (node for node in all_nodes(nodes) if isinstance(node, Assign | Do))
 
 
 MOVING = CALLS | {"memory.grow"}
@@ -160,10 +163,8 @@ def metered(nodes: list[Node], early: set[Block], levels: int = MAX_LEVELS) -> l
 def has_calls(nodes: list[Node]) -> bool:
     """Whether another function may be called."""
     return any(
-        isinstance(node, TailCall)
-        or (isinstance(node, Do) and node.instr.op.kind in CALLS)
-        or any(map(has_calls, parts(node)))
-        for node in nodes
+        isinstance(node, TailCall) or (isinstance(node, Do) and node.instr.op.kind in CALLS)
+        for node in all_nodes(nodes)
     )
 
 

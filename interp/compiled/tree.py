@@ -10,7 +10,7 @@ place (`t1` …), and the results of blocks and parameters of loops (`r1` …), 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -243,6 +243,14 @@ def successors(terminator: Terminator) -> Iterable[Block]:
 def local_bit(name: str) -> int:
     """The bit that stands for a local, or for any variable that was made of it, in the `reads` of expressions."""
     return 1 << int(name[1:].partition("_")[0])
+
+
+def variables(e: Expr) -> Iterator[str]:
+    """The variables that an expression reads, each as often as it does, in the order of their evaluation."""
+    if e.op == VAR:
+        yield e.imm
+    for arg in e.args:
+        yield from variables(arg)
 
 
 def reads(e: Expr, name: str) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from types import CodeType
 from typing import Any, Protocol, overload
 from weakref import ReferenceType, ref
@@ -126,8 +126,12 @@ class Units:
         self._label = label
         self.shelf = shelf
         self.names: dict[int, str] | None = None
-        self.label = ""
         self._units: dict[tuple[int, str], Unit] = {}
+
+    @cached_property
+    def label(self) -> str:
+        """What stands for the module in tracebacks."""
+        return self._label()
 
     def unit(self, funcidx: int, options: Options) -> Unit:
         """A function; translated now, if it has not been before.  Raises Malformed and Invalid, of a function that
@@ -165,7 +169,7 @@ class Units:
     def filename(self, funcidx: int, options: Options) -> str:
         """What tracebacks call the source of a function."""
         if self.names is None:
-            self.names, self.label = function_names(self.valid.module), self._label()
+            self.names = function_names(self.valid.module)
         name = self.names.get(funcidx)
         named = f" {printable(name)[:80]}" if name else ""
         return f"<wasm {self.label} function {funcidx}{named} {options.key}>"

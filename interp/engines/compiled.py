@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache as once
 from hashlib import sha256
 
 from interp.binary.modules import decode
@@ -33,7 +34,9 @@ class CompiledEngine(PureEngine):
     def compile(self, wasm: bytes) -> PureModule:
         """Raises Malformed | Invalid.  Spec: appendix/embedding#module-decode"""
         data = bytes(memoryview(wasm))
-        shelf = None if self.cache is None else ModuleShelf(self.cache, sha256(data).digest())
+        # A large module's takes a while, and without a cache only tracebacks have a use for it.
+        digest = once(lambda: sha256(data).digest())
+        shelf = None if self.cache is None else ModuleShelf(self.cache, digest())
         known = shelf is not None and shelf.valid
         module = decode(data, self.features, lazy=known or self.lazy)
         valid = validate(module, self.features, lazy=known or self.lazy)
@@ -42,7 +45,7 @@ class CompiledEngine(PureEngine):
             valid = replace(valid, module=module)
         elif shelf is not None and not self.lazy:
             shelf.validated()
-        valid.prepared[UNITS] = Units(valid, lambda: sha256(data).hexdigest()[:LABEL], shelf)
+        valid.prepared[UNITS] = Units(valid, lambda: digest().hex()[:LABEL], shelf)
         return PureModule(valid)
 
 

@@ -12,13 +12,9 @@ from http import HTTPStatus
 
 from host.codec.http import Request, Response
 from host.logs import printable
+from host.providers.http_fields import FIELD_VALUE, HOP_BY_HOP, TOKEN, joined
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/]*")
-HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-)
 OWN_HEADERS = frozenset({"content-length", "date"})
 """Headers that the server writes itself."""
 _WITHOUT_BODY = frozenset({204, 205, 304})
@@ -49,11 +45,8 @@ def request_message(
     method: str, target: str, query_string: str, headers: Iterable[tuple[bytes, bytes]], body: bytes
 ) -> Request:
     """The message for the actor. Header names are lower-case already; the values of one name are joined."""
-    joined: dict[str, str] = {}
-    for name_bytes, value_bytes in headers:
-        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return Request(method, path_of(target), query_string, joined, body)
+    texts = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+    return Request(method, path_of(target), query_string, joined(texts), body)
 
 
 def path_of(target: str) -> str:
@@ -83,10 +76,10 @@ def _checked_headers(header: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
             left_out |= {token.strip().lower() for token in value.split(",")}
     checked: list[tuple[bytes, bytes]] = []
     for name, value in header.items():
-        if not _TOKEN.fullmatch(name):
+        if not TOKEN.fullmatch(name):
             raise ResponseRefused(f"'{printable(name)}' is not a header name")
         stripped = value.strip(" \t")
-        if not _FIELD_VALUE.fullmatch(stripped):
+        if not FIELD_VALUE.fullmatch(stripped):
             raise ResponseRefused(f"the value of header {name} holds characters that it must not")
         if name.lower() not in left_out:
             checked.append((name.encode("ascii"), stripped.encode("latin-1")))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from host.codec import MAX_PAYLOAD_BYTES
 from host.providers.base import ProviderError
+from host.providers.http_fields import body_bytes_value
 from host.providers.values import integer_value
 
 VALUE_NAMES = frozenset(
@@ -21,7 +21,6 @@ VALUE_NAMES = frozenset(
         "WORKERS",
     }
 )
-_ROOM_FOR_HEADERS = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,7 @@ class Settings:
         return cls(
             host=host,
             port=integer_value(values, "PORT", 8080, 0, 65535),
-            max_body_bytes=integer_value(
-                values, "MAX_BODY_BYTES", 10 * 2**20, 0, MAX_PAYLOAD_BYTES - _ROOM_FOR_HEADERS
-            ),
+            max_body_bytes=body_bytes_value(values, "MAX_BODY_BYTES"),
             max_connections=integer_value(values, "MAX_CONNECTIONS", 256, 1, 100_000),
             max_waiting=integer_value(values, "MAX_WAITING", 128, 0, 100_000),
             request_timeout=integer_value(values, "REQUEST_TIMEOUT", 30, 1, 3600),

@@ -18,8 +18,8 @@ from host.codec.messaging import (
     BrokerMessage,
     RequestMessage,
 )
-from host.logs import log, printable
-from host.providers.base import Dispatcher, Provider, ProviderError
+from host.logs import log
+from host.providers.base import Dispatcher, Provider, ProviderError, reason
 from host.providers.messaging.subjects import checked_pattern, checked_subject, matches
 from host.providers.values import integer_value
 
@@ -65,8 +65,8 @@ class Subscriber:
             try:
                 dispatcher.dispatch(self.actor, OP_DELIVER_MESSAGE, encode(message))
             except Exception as error:  # whatever an actor does is no matter of who has published
-                reason = printable(str(error)) or type(error).__name__
-                log.error("%s: %s did not take a message to %s: %s", CAPABILITY, self.actor, message.subject, reason)
+                what = f"did not take a message to {message.subject}: {reason(error)}"
+                log.error("%s: %s %s", CAPABILITY, self.actor, what)
 
     def end(self) -> None:
         """Deliver nothing more."""
