@@ -19,7 +19,7 @@ from host.providers.base import Provider, ProviderError
 
 
 class ExtrasProvider(Provider):
-    """Answers with what cannot be made inside a sandbox; `docs/providers.md`, Extras."""
+    """Answers with what cannot be made inside a sandbox; `docs/providers/extras.md`."""
 
     capability = CAPABILITY
     name = "waSCC Extras (Internal)"

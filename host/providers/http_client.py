@@ -61,7 +61,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where requests may go, None for anywhere, and within which limits; `docs/providers.md`, HTTP client. `timeout` is
+    """Where requests may go, None for anywhere, and within which limits; `docs/providers/http_client.md`. `timeout` is
     in seconds, for a request with all its redirects."""
 
     allow: tuple[Place, ...] | None
@@ -92,7 +92,7 @@ class Settings:
 
 
 class HttpClientProvider(Provider):
-    """Carries out the requests of actors; `docs/providers.md`, HTTP client."""
+    """Carries out the requests of actors; `docs/providers/http_client.md`."""
 
     capability = CAPABILITY_CLIENT
     name = "Default waSCC HTTP Client Provider"

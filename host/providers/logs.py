@@ -34,7 +34,7 @@ actor_log = logging.getLogger("wascc.actor")
 
 
 class LoggingProvider(Provider):
-    """Writes `[<actor>] <body>` at the level asked for; `docs/providers.md`, Logging."""
+    """Writes `[<actor>] <body>` at the level asked for; `docs/providers/logging.md`."""
 
     capability = CAPABILITY
     name = "waSCC Logging Provider"

@@ -12,7 +12,7 @@ from host.providers.http_server.settings import VALUE_NAMES, Settings
 
 
 class HttpServerProvider(Provider):
-    """Serves each bound actor at an address of its own; `docs/providers.md`, HTTP server."""
+    """Serves each bound actor at an address of its own; `docs/providers/http_server.md`."""
 
     capability = CAPABILITY_SERVER
     name = "waSCC HTTP Server Provider (uvicorn)"

@@ -25,7 +25,7 @@ VALUE_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where to listen and within which limits; the values are described in `docs/providers.md`, HTTP server.
+    """Where to listen and within which limits; the values are described in `docs/providers/http_server.md`.
 
     `port` 0 lets the system choose. Timeouts are in seconds. At most `workers` requests run at a time and `max_waiting`
     more may wait.

@@ -59,7 +59,7 @@ BUSY_SECONDS = 5.0
 
 
 class KeyValueProvider(Provider, ABC):
-    """What the operations mean, on the storage of the actor that asks; `docs/providers.md`, Key-value store."""
+    """What the operations mean, on the storage of the actor that asks; `docs/providers/keyvalue.md`."""
 
     capability = CAPABILITY
 

@@ -1,7 +1,7 @@
 """The store in a SQLite file: what a call has answered survives the process, and several processes may share the file.
 
 The file is in WAL mode. One connection writes and one reads, each for one thread at a time, so that nobody who reads
-waits for the disk. The tables are described in `docs/providers.md`, Key-value store.
+waits for the disk. The tables are described in `docs/providers/keyvalue.md`.
 """
 
 from __future__ import annotations

