@@ -29,6 +29,7 @@ from host.errors import (
 from host.host import Host
 from host.invocation import Invocation, InvocationResponse, check_antiforgery
 from host.manifest import BindingEntry, CapabilityEntry, Manifest, ManifestError
+from host.middleware import Middleware, Next
 from host.plugins import ProviderSource, find_provider
 from host.providers.base import CapabilityProvider, Dispatcher, Provider, ProviderError
 
@@ -61,8 +62,10 @@ __all__ = [
     "InvocationResponse",
     "Manifest",
     "ManifestError",
+    "Middleware",
     "MiddlewareError",
     "MiscHostError",
+    "Next",
     "NoSubscribers",
     "NoSuchActor",
     "PluginError",

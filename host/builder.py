@@ -15,6 +15,7 @@ from host.errors import HostShutDown
 from host.gate import Gate
 from host.host import Host
 from host.logs import log, printable
+from host.middleware import Middleware
 from host.plugins import InstalledProviders, ProviderSource, find_provider
 from host.providers.base import distribution_version
 from host.turns import Patience, Turns
@@ -45,6 +46,7 @@ class HostBuilder:
         self._shutdown_seconds = DEFAULT_SHUTDOWN_SECONDS
         self._bus: Bus | None = None
         self._verify_invocations = False
+        self._middleware: list[Middleware] = []
         self._provider_source: ProviderSource = InstalledProviders()
 
     def with_label(self, key: str, value: str) -> Self:
@@ -97,6 +99,11 @@ class HostBuilder:
         self._verify_invocations = verified
         return self
 
+    def with_middleware(self, middleware: Middleware) -> Self:
+        """Run this around every call, inside the middleware that was added before. It belongs to one host."""
+        self._middleware.append(middleware)
+        return self
+
     def with_provider_source(self, source: ProviderSource) -> Self:
         """Where `apply_manifest` finds providers by name (default: the installed entry points)."""
         self._provider_source = source
@@ -123,6 +130,8 @@ class HostBuilder:
         log.info("Host ID is %s (v%s)", core.host_id, distribution_version())
         host = Host(core, self._labels, self._provider_source)
         try:
+            for middleware in self._middleware:
+                host.add_middleware(middleware)
             host.add_capability(find_provider(EXTRAS, self._provider_source))
         except BaseException:
             host.shutdown()

@@ -13,6 +13,7 @@ from host.errors import AntiforgeryFailure, InvocationFailure
 from host.gate import Gate
 from host.invocation import Invocation, InvocationResponse, check_antiforgery
 from host.logs import log, printable
+from host.middleware.chain import Kind, MiddlewareChain
 from host.turns import Patience, Turns
 from interp.engine import Engine, Limits
 from wascap import KeyPair
@@ -36,7 +37,8 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class HostCore:
-    """The shared parts. `gate` is passed by everything that enters the host from outside, `turns` order changes."""
+    """The shared parts. `gate` is passed by everything that enters the host from outside, `turns` order changes, and
+    `middleware` is around every call."""
 
     key: KeyPair = field(repr=False)
     host_id: str
@@ -45,6 +47,7 @@ class HostCore:
     settings: Settings
     gate: Gate
     turns: Turns
+    middleware: MiddlewareChain = field(default_factory=MiddlewareChain)
 
     def call(self, subject: str, origin: Entity, target: Entity, operation: str, payload: bytes) -> bytes:
         """Make a call and wait for its answer. Raises InvocationFailure (the target's error), NoSubscribers,
@@ -55,18 +58,19 @@ class HostCore:
             raise InvocationFailure(response.error) from response.cause
         return response.payload
 
-    def serve(self, subject: str, kind: str, perform: Callable[[Invocation], bytes]) -> None:
+    def serve(self, subject: str, kind: Kind, perform: Callable[[Invocation], bytes]) -> None:
         """Serve a subject with `perform`; what that raises is answered as the error of an entity of this `kind`."""
         self.bus.serve(subject, self._handler(kind, perform))
 
-    def _handler(self, kind: str, perform: Callable[[Invocation], bytes]) -> Handler:
+    def _handler(self, kind: Kind, perform: Callable[[Invocation], bytes]) -> Handler:
         def handle(invocation: Invocation) -> InvocationResponse:
             try:
                 return InvocationResponse(perform(invocation), None, invocation.id)
             except Exception as error:
-                return InvocationResponse(b"", f"failed to invoke {kind}: {error}", invocation.id, error)
+                return InvocationResponse.failed(kind, invocation, error)
 
-        return _verified(handle) if self.settings.verify_invocations else handle
+        guarded = self.middleware.around(kind, handle)
+        return _verified(guarded) if self.settings.verify_invocations else guarded
 
 
 def _verified(handle: Handler) -> Handler:

@@ -23,6 +23,7 @@ from host.loaded import LoadedProvider, LoadedProviders, ProviderKey
 from host.logs import log, printable
 from host.manifest import Manifest
 from host.manifest_application import apply
+from host.middleware import Middleware
 from host.plugins import ProviderSource
 from host.providers.base import CapabilityProvider
 from host.running import RunningActors
@@ -134,6 +135,20 @@ class Host:
                 raise CapabilityProviderError("No such capability")
             self._stop_provider(loaded)
 
+    def add_middleware(self, middleware: Middleware) -> None:
+        """Start a middleware and run it around every call from now on, inside those that were added before.
+
+        Raises MiddlewareError (it does not start, or has been added already), HostShutDown.
+        """
+        with self._core.gate:
+            self._core.middleware.add(middleware, self)
+
+    def remove_middleware(self, middleware: Middleware) -> None:
+        """Take a middleware out and close it; calls under way still pass through it. Raises MiddlewareError (it is not
+        there), HostShutDown."""
+        with self._core.gate:
+            self._core.middleware.remove(middleware)
+
     def set_binding(
         self, actor: str, capability_id: str, binding: str = DEFAULT_BINDING, values: Mapping[str, str] | None = None
     ) -> None:
@@ -207,6 +222,10 @@ class Host:
             (loaded.entity.binding, loaded.entity.capability_id): loaded.descriptor for loaded in self._providers.all()
         }
 
+    def middleware(self) -> tuple[Middleware, ...]:
+        """Every middleware, outermost first."""
+        return self._core.middleware.all
+
     def bindings(self) -> tuple[Binding, ...]:
         """Every binding, in the order in which they were made."""
         return self._bindings.all()
@@ -237,6 +256,7 @@ class Host:
             # What a call that outlasted the wait has added since then.
             self._remove_everything(seconds)
         finally:
+            self._core.middleware.close()
             self._finished.set()
 
     def _changing_actor(self, public_key: str) -> AbstractContextManager[None]:

@@ -7,7 +7,7 @@ Layout and checks: `docs/host.md`, section "Invocations".
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from host.entities import Entity
@@ -53,6 +53,15 @@ class Invocation:
         return cls(origin, target, operation, payload, invocation_id, host_id, None, encoded_claims)
 
     @property
+    def identity(self) -> tuple[str, str, Entity, Entity, str]:
+        """All of the call but its payload: id, host, origin, target, operation."""
+        return self.id, self.host_id, self.origin, self.target, self.operation
+
+    def with_payload(self, payload: bytes) -> Invocation:
+        """The same call with another payload. Its token is made anew; a call that came from elsewhere has none then."""
+        return replace(self, payload=payload, _token=None)
+
+    @property
     def origin_url(self) -> str:
         """The URL of who asks."""
         return self.origin.url
@@ -94,6 +103,11 @@ class InvocationResponse:
     error: str | None
     invocation_id: str
     cause: Exception | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def failed(cls, kind: str, invocation: Invocation, error: Exception) -> InvocationResponse:
+        """The answer to a call that failed at an entity of this kind, `actor` or `capability`."""
+        return cls(b"", f"failed to invoke {kind}: {error}", invocation.id, error)
 
 
 def check_antiforgery(invocation: Invocation, now: int | None = None) -> None:

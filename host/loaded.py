@@ -22,6 +22,7 @@ from host.errors import AuthorizationFailure, CapabilityProviderError, HostCallF
 from host.gate import Gate
 from host.invocation import Invocation
 from host.logs import log, printable, sparing
+from host.middleware.base import Application
 from host.providers.base import BAD_DISPATCH, CapabilityProvider, ProviderError
 from host.subjects import actor_subject, bound_subject, provider_subject
 
@@ -139,6 +140,10 @@ class ActorDispatcher:
         self._gate = gate
         self._origin = origin
         self._may_dispatch = may_dispatch
+
+    def around_http(self, application: Application) -> Application:
+        """Put the host's middleware around the application of an HTTP server."""
+        return self._core.middleware.around_http(application)
 
     def dispatch(self, actor: str, operation: str, payload: bytes) -> bytes:
         """Call an actor bound to this provider. Raises InvocationFailure (its error), AuthorizationFailure (not bound),
