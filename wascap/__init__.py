@@ -3,6 +3,7 @@
 Protocol: docs/wascap.md
 """
 
+from wascap.archives import PORTABLE_TARGET, ArchiveInspection, ProviderArchive, require_target
 from wascap.capabilities import CAPABILITY_NAMES, capability_name
 from wascap.chain import ChainOfProvenance, verify_chain, verify_module_chain
 from wascap.claims import (
@@ -20,6 +21,7 @@ from wascap.clock import human_time
 from wascap.embedding import ModuleInspection, Token, embed, extract, inspect, module_hash, sign
 from wascap.errors import (
     MAX_TOKEN_BYTES,
+    ArchiveError,
     ChainError,
     ChainLink,
     ChecksumFailure,
@@ -30,6 +32,7 @@ from wascap.errors import (
     FileError,
     IncorrectKeyType,
     InvalidAlgorithm,
+    InvalidBinaryHash,
     InvalidCapability,
     InvalidHeader,
     InvalidIssuer,
@@ -43,6 +46,7 @@ from wascap.errors import (
     MissingMetadata,
     MissingSubject,
     MissingToken,
+    NoSuchTarget,
     SerializationError,
     SignatureError,
     TokenError,
@@ -62,8 +66,11 @@ from wascap.validation import TokenValidation, entity_problems, validate
 __all__ = [
     "CAPABILITY_NAMES",
     "MAX_TOKEN_BYTES",
+    "PORTABLE_TARGET",
     "AccountMetadata",
     "ActorMetadata",
+    "ArchiveError",
+    "ArchiveInspection",
     "CapabilityProviderMetadata",
     "ChainError",
     "ChainLink",
@@ -78,6 +85,7 @@ __all__ = [
     "FileError",
     "IncorrectKeyType",
     "InvalidAlgorithm",
+    "InvalidBinaryHash",
     "InvalidCapability",
     "InvalidHeader",
     "InvalidIssuer",
@@ -96,7 +104,9 @@ __all__ = [
     "MissingSubject",
     "MissingToken",
     "ModuleInspection",
+    "NoSuchTarget",
     "OperatorMetadata",
+    "ProviderArchive",
     "SerializationError",
     "SignatureError",
     "Token",
@@ -120,6 +130,7 @@ __all__ = [
     "module_hash",
     "new_nuid",
     "normalize_call_alias",
+    "require_target",
     "sign",
     "validate",
     "verify_chain",

@@ -25,13 +25,14 @@ class WascapError(Exception):
 
     summary: ClassVar[str] = ""
     default_detail: ClassVar[str] = ""
+    separator: ClassVar[str] = ": "
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
         self.detail = detail or self.default_detail
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.summary, self.detail) if part)
+        return self.separator.join(part for part in (self.summary, self.detail) if part)
 
 
 class FileError(WascapError):
@@ -210,6 +211,26 @@ class InvalidModuleHash(WascapError):
     """The module is not the one that was signed."""
 
     summary = "Invalid module hash"
+
+
+class ArchiveError(WascapError):
+    """The bytes are no provider archive, or one that is incomplete or damaged.  Protocol: docs/archives.md#reading"""
+
+    summary = "Invalid provider archive"
+
+
+class InvalidBinaryHash(ArchiveError):
+    """A binary of a provider archive is not the one that was signed; `detail` is its target."""
+
+    summary = "File hash and verify hash do not match for"
+    separator = " "
+
+
+class NoSuchTarget(ArchiveError):
+    """A provider archive has no binary for a target; `detail` says for which it has one."""
+
+    summary = "No binary found in provider archive for"
+    separator = " "
 
 
 class UntrustedOperator(WascapError):

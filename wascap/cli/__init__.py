@@ -1,0 +1,1 @@
+"""The commands of this package: `wascc keys`, `wascc claims` and `wascc par`."""
