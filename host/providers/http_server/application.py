@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ import h11
 
 from host.codec import decode, encode
 from host.codec.http import OP_HANDLE_REQUEST, Request, Response
-from host.errors import HostShutDown
-from host.logs import log, printable
+from host.errors import CallRefused, HostShutDown, InvocationFailure
+from host.logs import log, printable, sparing
+from host.providers.base import reason
 from host.providers.http_server.exchange import Reply, plain_reply, reply_of, request_message
 from host.providers.http_server.workers import WorkerPool
 
@@ -114,6 +116,18 @@ class Application:
         except HostShutDown:
             return plain_reply(HTTPStatus.SERVICE_UNAVAILABLE, headers=_CLOSE)
         except BaseException as error:
-            reason = str(error) or type(error).__name__
-            log.error("%s of actor %s failed: %s", OP_HANDLE_REQUEST, printable(self._actor), printable(reason))
+            if was_refused(error):
+                sparing.log(logging.WARNING, "%s of actor %s was refused: %s", *self._shown(error))
+                return plain_reply(HTTPStatus.SERVICE_UNAVAILABLE, headers=_RETRY)
+            log.error("%s of actor %s failed: %s", *self._shown(error))
             return plain_reply(HTTPStatus.INTERNAL_SERVER_ERROR, FAILURE_TEXT)
+
+    def _shown(self, error: BaseException) -> tuple[str, str, str]:
+        return OP_HANDLE_REQUEST, printable(self._actor), reason(error)
+
+
+def was_refused(error: BaseException) -> bool:
+    """Whether the call did not begin, as the actor is too busy; not if the actor failed for such a reason itself."""
+    return isinstance(error, CallRefused) or (
+        isinstance(error, InvocationFailure) and isinstance(error.__cause__, CallRefused)
+    )

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from host.codec.http import Request, Response
 from host.logs import printable
-from host.providers.http_fields import FIELD_VALUE, HOP_BY_HOP, TOKEN, joined
+from host.providers.http_fields import HOP_BY_HOP, TOKEN, joined, lines_of
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/]*")
 OWN_HEADERS = frozenset({"content-length", "date"})
@@ -78,9 +78,10 @@ def _checked_headers(header: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     for name, value in header.items():
         if not TOKEN.fullmatch(name):
             raise ResponseRefused(f"'{printable(name)}' is not a header name")
-        stripped = value.strip(" \t")
-        if not FIELD_VALUE.fullmatch(stripped):
-            raise ResponseRefused(f"the value of header {name} holds characters that it must not")
+        try:
+            lines = lines_of(name, value)
+        except ValueError as error:
+            raise ResponseRefused(str(error)) from None
         if name.lower() not in left_out:
-            checked.append((name.encode("ascii"), stripped.encode("latin-1")))
+            checked += [(name.encode("ascii"), line.encode("latin-1")) for line in lines]
     return checked

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from host.logs import log, printable
 from host.providers.base import Dispatcher, ProviderError
 from host.providers.http_server.application import Application
+from host.providers.http_server.handshakes import Handshake, Handshakes
 from host.providers.http_server.workers import WorkerPool
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class _Config(uvicorn.Config):
     def __init__(self, application: Application, settings: Settings) -> None:
         super().__init__(
             application,
-            http=_Protocol,
+            http=_Protocol if settings.tls is None else _TlsProtocol,
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -123,10 +124,13 @@ class _Config(uvicorn.Config):
             timeout_graceful_shutdown=settings.shutdown_timeout,
         )
         self.settings = settings
+        self.handshakes = Handshakes()
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server, which tells when it has started."""
+
+    config: _Config
 
     def __init__(self, config: _Config) -> None:
         super().__init__(config)
@@ -136,6 +140,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.settled.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.handshakes.abort()
+        await super().shutdown(sockets)
 
     async def abandon(self) -> None:
         """Close what is left after the shutdown timeout."""
@@ -156,10 +164,12 @@ class _Protocol(H11Protocol):
         super().__init__(*arguments, **options)
         self._reading_timer: asyncio.TimerHandle | None = None
         self._writing_timer: asyncio.TimerHandle | None = None
+        self.tcp: asyncio.Transport | None = None
+        """What carries the connection where that is TLS."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.config.settings.max_connections:
+        if len(self.connections) + len(self.config.handshakes) > self.config.settings.max_connections:
             transport.abort()
         else:
             self._watch_reading()
@@ -177,6 +187,11 @@ class _Protocol(H11Protocol):
             # uvicorn answers nonsense with status 400, even where an answer has been sent already.
             self.transport.abort()
         self._watch_reading()
+        self._watch_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._watch_writing()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -187,6 +202,7 @@ class _Protocol(H11Protocol):
             super().shutdown()
         except h11.LocalProtocolError:
             self.transport.abort()
+        self._watch_writing()
 
     def _watch_reading(self) -> None:
         """Give the client a time to send what nobody else waits for: a request's head, or a body that is not wanted.
@@ -202,18 +218,45 @@ class _Protocol(H11Protocol):
             self._reading_timer = self.loop.call_later(timeout, self.transport.abort)
 
     def _watch_writing(self) -> None:
-        """Give the client a time to take some of what waits to be sent."""
-        waiting = self.transport.get_write_buffer_size()
-        if waiting and self._writing_timer is None:
+        """Give the client a time to take some of what waits to be sent, and where TLS ends, to say so too."""
+        waiting = self._waiting_bytes()
+        ending = self.tcp is not None and self.transport.is_closing()
+        if (waiting or ending) and self._writing_timer is None:
             timeout = self.config.settings.request_timeout
             self._writing_timer = self.loop.call_later(timeout, self._check_writing, waiting)
 
     def _check_writing(self, waiting_before: int) -> None:
         self._writing_timer = None
-        if self.transport.get_write_buffer_size() >= waiting_before:
+        if self._waiting_bytes() >= waiting_before:
             self.transport.abort()
         else:
             self._watch_writing()
+
+    def _waiting_bytes(self) -> int:
+        below = 0 if self.tcp is None else self.tcp.get_write_buffer_size()
+        return self.transport.get_write_buffer_size() + below
+
+
+class _TlsProtocol(Handshake):
+    """uvicorn makes one for each connection; it becomes a `_Protocol` once TLS has begun."""
+
+    def __init__(self, config: _Config, **others: Any) -> None:
+        settings = config.settings
+        if settings.tls is None:
+            raise TypeError("these settings have no TLS")
+        super().__init__(config.handshakes, settings.tls.context, settings.request_timeout)
+        self._config, self._others = config, others
+
+    def has_room(self) -> bool:
+        """Whether one more connection is within the bound; this one counts already."""
+        taken = len(self._others["server_state"].connections) + len(self._config.handshakes)
+        return taken <= self._config.settings.max_connections
+
+    def protocol(self, tcp: asyncio.Transport) -> asyncio.Protocol:
+        """What speaks HTTP on this connection."""
+        protocol = _Protocol(config=self._config, **self._others)
+        protocol.tcp = tcp
+        return protocol
 
 
 def _reason(error: Exception) -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from host.providers.base import ProviderError
 from host.providers.http_fields import body_bytes_value
+from host.providers.http_server.tls import VALUE_NAMES as TLS_VALUE_NAMES
+from host.providers.http_server.tls import Tls
 from host.providers.values import integer_value
 
-VALUE_NAMES = frozenset(
+VALUE_NAMES = TLS_VALUE_NAMES | frozenset(
     {
         "HOST",
         "PORT",
@@ -28,7 +30,7 @@ class Settings:
     """Where to listen and within which limits; the values are described in `docs/providers/http_server.md`.
 
     `port` 0 lets the system choose. Timeouts are in seconds. At most `workers` requests run at a time and `max_waiting`
-    more may wait.
+    more may wait. `tls` None is plain HTTP.
     """
 
     host: str
@@ -39,6 +41,7 @@ class Settings:
     request_timeout: int
     shutdown_timeout: int
     workers: int
+    tls: Tls | None
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Settings:
@@ -56,6 +59,7 @@ class Settings:
             request_timeout=integer_value(values, "REQUEST_TIMEOUT", 30, 1, 3600),
             shutdown_timeout=integer_value(values, "SHUTDOWN_TIMEOUT", 4, 0, 3600),
             workers=integer_value(values, "WORKERS", 8, 1, 256),
+            tls=Tls.of(values),
         )
 
     def same_address(self, other: Settings) -> bool:
