@@ -254,7 +254,7 @@ def test_setting_again_ends_the_former_time(ask: Ask, clock: Clock) -> None:
 
 
 def test_answers_too_large_for_a_message(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("host.providers.keyvalue.providers.MAX_PAYLOAD_BYTES", 100)
+    monkeypatch.setattr("host.providers.answers.MAX_PAYLOAD_BYTES", 100)
     for key in "ab":
         ask("SetAdd", ItemRequest(key, key * 60))
         ask("Push", ItemRequest("list", key * 60))

@@ -17,7 +17,8 @@ from host.codec.core import CapabilityConfiguration
 from host.codec.keyvalue import AddRequest, AddResponse, GetResponse, ItemRequest, KeyRequest, ListResponse, SetRequest
 from host.providers.base import ProviderError
 from host.providers.keyvalue import SqliteKeyValueProvider
-from host.providers.keyvalue.sqlite import APPLICATION_ID, SqliteStorage
+from host.providers.keyvalue.sqlite import FORM, SqliteStorage
+from host.providers.sqlite_files import FileSettings
 
 ROOT = Path(__file__).parents[2]
 ADDING_PROGRAM = """
@@ -154,7 +155,7 @@ def test_refused_at_binding(values: dict[str, str], reason: str, tmp_path: Path,
     for name, statement in (
         ("other.db", "CREATE TABLE precious (x)"),
         ("empty-but-marked.db", "PRAGMA user_version = 5"),
-        ("newer.db", f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 2; CREATE TABLE later (x)"),
+        ("newer.db", f"PRAGMA application_id = {FORM.application_id}; PRAGMA user_version = 2; CREATE TABLE later (x)"),
     ):
         connection = sqlite3.connect(name)
         connection.executescript(statement)
@@ -223,7 +224,7 @@ def test_a_store_that_another_process_holds_locked(open_store: Open, path: Path)
 
 
 def test_a_transaction_that_fails_leaves_nothing_behind(path: Path) -> None:
-    storage = SqliteStorage(path, "normal", 2**30, 5.0, time.time)
+    storage = SqliteStorage(FileSettings(path, "normal", 2**30), 5.0, time.time)
 
     def fail_after_changes() -> None:
         with storage.writing() as transaction:

@@ -1,165 +1,58 @@
-"""The store in a SQLite file: what a call has answered survives the process, and several processes may share the file.
-
-The file is in WAL mode. One connection writes and one reads, each for one thread at a time, so that nobody who reads
-waits for the disk. The tables are described in `docs/providers/keyvalue.md`.
-"""
+"""The store in a SQLite file; the tables are described in `docs/providers/keyvalue.md`."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from host.logs import printable
-from host.providers.base import ProviderError
 from host.providers.keyvalue.storage import Kind
+from host.providers.sqlite_files import FileForm, FileSettings, SqliteFile
 
-APPLICATION_ID = 0x77617363
-"""Marks the file as ours ("wasc")."""
-SCHEMA_VERSION = 1
-SYNCHRONOUS = ("full", "normal")
-MIN_BYTES = 2**20
-
-_SCHEMA = (
-    """CREATE TABLE entries (
-        id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, value TEXT,
-        size INTEGER NOT NULL DEFAULT 0, expires_at REAL)""",
-    "CREATE INDEX entries_expires_at ON entries (expires_at) WHERE expires_at IS NOT NULL",
-    """CREATE TABLE items (
-        entry INTEGER NOT NULL REFERENCES entries ON DELETE CASCADE, position INTEGER NOT NULL, value TEXT NOT NULL,
-        PRIMARY KEY (entry, position)) WITHOUT ROWID""",
-    """CREATE TABLE members (
-        entry INTEGER NOT NULL REFERENCES entries ON DELETE CASCADE, value TEXT NOT NULL,
-        PRIMARY KEY (entry, value)) WITHOUT ROWID""",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
+FORM = FileForm(
+    noun="key-value store",
+    application_id=0x77617363,
+    schema_version=1,
+    tables=(
+        """CREATE TABLE entries (
+            id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, value TEXT,
+            size INTEGER NOT NULL DEFAULT 0, expires_at REAL)""",
+        "CREATE INDEX entries_expires_at ON entries (expires_at) WHERE expires_at IS NOT NULL",
+        """CREATE TABLE items (
+            entry INTEGER NOT NULL REFERENCES entries ON DELETE CASCADE, position INTEGER NOT NULL, value TEXT NOT NULL,
+            PRIMARY KEY (entry, position)) WITHOUT ROWID""",
+        """CREATE TABLE members (
+            entry INTEGER NOT NULL REFERENCES entries ON DELETE CASCADE, value TEXT NOT NULL,
+            PRIMARY KEY (entry, value)) WITHOUT ROWID""",
+    ),
 )
 _EXPIRED_AT_ONCE = 32
 """How many expired keys a Set with an expiry clears away."""
-_PAUSE_SECONDS = 0.02
-
-_REASONS = {
-    sqlite3.SQLITE_BUSY: "is locked by another process",
-    sqlite3.SQLITE_LOCKED: "is locked by another process",
-    sqlite3.SQLITE_PROTOCOL: "is locked by another process",
-    sqlite3.SQLITE_FULL: "is full, or its disk is",
-    sqlite3.SQLITE_NOTADB: "is not a database",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
-    sqlite3.SQLITE_READONLY: "cannot be written",
-    sqlite3.SQLITE_PERM: "cannot be accessed",
-    sqlite3.SQLITE_CORRUPT: "is damaged",
-}
-_RETRIED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
-
-
-class _Guarded:
-    """A connection and the lock of whoever uses it."""
-
-    __slots__ = ("connection", "lock")
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self.lock = threading.Lock()
-
-    def close(self) -> None:
-        with self.lock:
-            self.connection.close()
 
 
 class SqliteStorage:
-    """Storage in the file `path`, which is made if it is not there; nothing that is no store of ours is touched.
+    """Storage in a file; `busy_seconds` is how long to wait for other processes, `clock` the seconds since 1970."""
 
-    `synchronous` is one of SYNCHRONOUS, `max_bytes` the size that the database may grow to, `busy_seconds` how long to
-    wait for a lock, `clock` the time in seconds since 1970. Raises ProviderError.
-    """
-
-    def __init__(
-        self, path: Path, synchronous: str, max_bytes: int, busy_seconds: float, clock: Callable[[], float]
-    ) -> None:
-        self._path = path
+    def __init__(self, settings: FileSettings, busy_seconds: float, clock: Callable[[], float]) -> None:
+        self._file = SqliteFile(settings, FORM, busy_seconds)
         self._clock = clock
-        self._busy_seconds = busy_seconds
-        with self._translated():
-            _check_path(path)
-            self._writer = _Guarded(self._open(synchronous, max_bytes))
-            try:
-                self._reader = _Guarded(self._open(synchronous, max_bytes))
-            except BaseException:
-                self._writer.close()
-                raise
 
     @contextmanager
     def writing(self) -> Iterator[SqliteTransaction]:
         """A transaction that changes the store, on disk when it ends."""
-        with self._transaction(self._writer, "BEGIN IMMEDIATE") as transaction:
-            yield transaction
+        with self._file.writing() as connection:
+            yield SqliteTransaction(connection, self._clock())
 
     @contextmanager
     def reading(self) -> Iterator[SqliteTransaction]:
         """A transaction that only reads; it sees the store as it was at its first read."""
-        with self._transaction(self._reader, "BEGIN") as transaction:
-            yield transaction
+        with self._file.reading() as connection:
+            yield SqliteTransaction(connection, self._clock())
 
     def close(self) -> None:
         """Wait for the transactions under way and close the file."""
-        self._reader.close()
-        self._writer.close()
-
-    @contextmanager
-    def _transaction(self, guarded: _Guarded, begin: str) -> Iterator[SqliteTransaction]:
-        connection = guarded.connection
-        with guarded.lock, self._translated():
-            connection.execute(begin)
-            try:
-                yield SqliteTransaction(connection, self._clock())
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            reason = _REASONS.get(_primary_code(error), f"failed: {error}")
-            raise ProviderError(f"{_shown(self._path)} {reason}") from error
-        except OSError as error:
-            raise ProviderError(f"{_shown(self._path)} cannot be opened: {error.strerror}") from error
-
-    def _open(self, synchronous: str, max_bytes: int) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._patiently(lambda: _claim(connection, self._path))
-            self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchall())
-            connection.execute(f"PRAGMA synchronous = {synchronous}")
-            connection.execute("PRAGMA foreign_keys = ON")
-            (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-            connection.execute(f"PRAGMA max_page_count = {max_bytes // page_bytes}").fetchall()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _patiently(self, action: Callable[[], object]) -> None:
-        # SQLite does not wait for a lock by itself where processes change the journal mode at the same time.
-        deadline = time.monotonic() + self._busy_seconds
-        while True:
-            try:
-                action()
-            except sqlite3.Error as error:
-                if _primary_code(error) not in _RETRIED or time.monotonic() > deadline:
-                    raise
-                time.sleep(_PAUSE_SECONDS)
-            else:
-                return
+        self._file.close()
 
 
 class SqliteTransaction:
@@ -268,43 +161,3 @@ class SqliteTransaction:
             "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires_at <= ? LIMIT ?)",
             (self._now, _EXPIRED_AT_ONCE),
         )
-
-
-def _check_path(path: Path) -> None:
-    """Refuse, with a reason, what SQLite would refuse without one."""
-    if path.is_dir():
-        raise ProviderError(f"{_shown(path)} is a folder, not a file")
-    if path.exists() and not path.is_file():
-        raise ProviderError(f"{_shown(path)} is not a regular file")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise ProviderError(f"{_shown(path)} is not writable")
-    if not path.parent.is_dir():
-        raise ProviderError(f"{_shown(path)} has no folder to be in: {path.parent} is not one")
-
-
-def _claim(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables in a new file; refuse a database that is not ours or of a later version. Changes nothing else."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (schema_version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if (application, schema_version, tables) == (0, 0, 0):
-            for statement in _SCHEMA:
-                connection.execute(statement)
-        elif application != APPLICATION_ID:
-            raise ProviderError(f"{_shown(path)} is a database of something else")
-        elif schema_version != SCHEMA_VERSION:
-            raise ProviderError(f"{_shown(path)} has schema version {schema_version}; known is {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _shown(path: Path) -> str:
-    return f"the key-value store {printable(str(path))}"
