@@ -1,12 +1,14 @@
 """The public names of the package `host`, which are to be had from there."""
 
 from host.actor import Actor
+from host.actor_settings import ActorSettings
 from host.authorization import Authorizer
 from host.bindings import Binding
 from host.builder import HostBuilder
 from host.bus import Bus, InProcessBus
 from host.entities import ActorEntity, CapabilityEntity, Entity
 from host.errors import (
+    ActorBusy,
     AntiforgeryFailure,
     AuthorizationFailure,
     CallRefused,
@@ -22,20 +24,26 @@ from host.errors import (
     NoSubscribers,
     NoSuchActor,
     PluginError,
+    RevisionRefused,
     SerializationFailure,
     WapcFailure,
     WascapFailure,
 )
 from host.host import Host
+from host.instances import InstanceState, Supervision
 from host.invocation import Invocation, InvocationResponse, check_antiforgery
 from host.manifest import BindingEntry, CapabilityEntry, Manifest, ManifestError
 from host.middleware import Middleware, Next
 from host.plugins import ProviderSource, find_provider
 from host.providers.base import CapabilityProvider, Dispatcher, Provider, ProviderError
+from host.running import ActorState
 
 __all__ = [
     "Actor",
+    "ActorBusy",
     "ActorEntity",
+    "ActorSettings",
+    "ActorState",
     "AntiforgeryFailure",
     "AuthorizationFailure",
     "Authorizer",
@@ -57,6 +65,7 @@ __all__ = [
     "HostShutDown",
     "InProcessBus",
     "InputOutputError",
+    "InstanceState",
     "Invocation",
     "InvocationFailure",
     "InvocationResponse",
@@ -72,7 +81,9 @@ __all__ = [
     "Provider",
     "ProviderError",
     "ProviderSource",
+    "RevisionRefused",
     "SerializationFailure",
+    "Supervision",
     "WapcFailure",
     "WascapFailure",
     "check_antiforgery",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from host.authorization import Authorizer
 from host.bus import Bus, Handler
+from host.chains import Hop, current_chain
 from host.codec.core import SYSTEM_ACTOR
 from host.entities import ActorEntity, Entity
 from host.errors import AntiforgeryFailure, InvocationFailure
@@ -53,7 +54,12 @@ class HostCore:
         """Make a call and wait for its answer. Raises InvocationFailure (the target's error), NoSubscribers,
         HostShutDown, MiscHostError."""
         invocation = Invocation.create(self.key, self.host_id, origin, target, operation, payload)
-        response = self.bus.request(subject, invocation)
+        hops = current_chain().hops
+        hops.append(Hop(target, operation))
+        try:
+            response = self.bus.request(subject, invocation)
+        finally:
+            hops.pop()
         if response.error is not None:
             raise InvocationFailure(response.error) from response.cause
         return response.payload

@@ -46,6 +46,10 @@ class AuthorizationFailure(HostError):
     prefix = "WebAssembly module authorization failure: "
 
 
+class RevisionRefused(AuthorizationFailure):
+    """A live update would put an older revision in the place of a newer one."""
+
+
 class InputOutputError(HostError):
     """A file could not be read."""
 
@@ -96,6 +100,11 @@ class NoSubscribers(MiscHostError):
 
 class CallRefused(MiscHostError):
     """The call cannot be made now: it would wait for ever, waited too long, or is one too many."""
+
+
+class ActorBusy(CallRefused):
+    """The actor has too much to do: too many calls wait for it, or this one has waited too long. A later one may
+    succeed."""
 
 
 class HostShutDown(MiscHostError):

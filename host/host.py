@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from host.actor import Actor
+from host.actor_settings import ActorSettings
 from host.authorization import check_bindable
 from host.bindings import Binding, Bindings, check_binding_name, configuration, configure_actor, reason
 from host.codec.core import OP_BIND_ACTOR, SYSTEM_ACTOR, CapabilityDescriptor
@@ -26,7 +27,7 @@ from host.manifest_application import apply
 from host.middleware import Middleware
 from host.plugins import ProviderSource
 from host.providers.base import CapabilityProvider
-from host.running import RunningActors
+from host.running import ActorState, RunningActors
 from host.subjects import actor_subject
 from wascap import ActorMetadata, Claims
 
@@ -81,15 +82,15 @@ class Host:
         """Take a label away, if it is there."""
         self._labels.pop(key, None)
 
-    def add_actor(self, actor: Actor) -> None:
-        """Check and start an actor; after an error nothing of it is left behind. Where its claims list the extras, it
-        is bound to them.
+    def add_actor(self, actor: Actor, settings: ActorSettings | None = None) -> None:
+        """Check and start an actor, with `settings` of its own if they are given; after an error nothing of it is left
+        behind. Where its claims list the extras, it is bound to them.
 
         Raises DuplicateActor, AuthorizationFailure (its token, or the authorizer), WapcFailure (its module),
         CapabilityProviderError (binding to the extras), CallRefused, HostShutDown.
         """
         with self._core.gate, self._changing_actor(actor.public_key):
-            self._actors.start(actor)
+            self._actors.start(actor, settings or ActorSettings())
             try:
                 self._bind_extras(actor)
             except BaseException:
@@ -101,15 +102,17 @@ class Host:
         with self._core.gate, self._changing_actor(public_key):
             self._stop_actor(public_key)
 
-    def replace_actor(self, actor: Actor) -> None:
-        """Put a new module in the place of the running one with the same public key, between two calls. Its claims
-        count from then on; bindings to capabilities that it claims no more are removed.
+    def replace_actor(self, actor: Actor, *, force: bool = False) -> None:
+        """Put a new module in the place of the running one with the same public key: calls from now on get it, those
+        under way finish with the old one. Its claims count from then on; bindings to capabilities that it claims no
+        more are removed. Only `force` puts a lower revision in the place of a higher one.
 
-        Raises NoSuchActor, AuthorizationFailure, WapcFailure, CallRefused, HostShutDown: the old module serves on.
+        Raises NoSuchActor, AuthorizationFailure, RevisionRefused, WapcFailure, CallRefused, HostShutDown: the old
+        module serves on.
         """
         public_key = actor.public_key
         with self._core.gate, self._changing_actor(public_key):
-            self._actors.replace(actor)
+            self._actors.replace(actor, force)
             self._bindings.unbind_all(
                 lambda binding: binding.actor == public_key and binding.capability_id not in actor.capabilities
             )
@@ -205,6 +208,10 @@ class Host:
     def actors(self) -> dict[str, Claims[ActorMetadata]]:
         """The claims of every actor in this host by public key, in the order in which they were added."""
         return {actor.public_key: actor.claims for actor in self._actors.all()}
+
+    def actor_states(self) -> tuple[ActorState, ...]:
+        """What every actor in this host is doing, in the order in which they were added."""
+        return self._actors.states()
 
     def claims_for_actor(self, public_key: str) -> Claims[ActorMetadata] | None:
         """The claims of an actor, None if it is not in this host."""

@@ -1,10 +1,10 @@
 """Turns: who may run now, who waits, and how waiting for ever is made impossible.
 
-A `Turn` is held by one call chain at a time and passes to the others in the order in which they asked. A `Chain` is
-the calls that are active on one thread: an actor that calls another one holds its own turn while it waits for the
-other's. So chains wait for turns, and turns are held by chains; a deadlock is a circle in that graph. The graph of the
-whole process is kept under one lock, and a chain whose wait would close a circle is refused at once. What the graph
-cannot see (a provider that waits for another thread of its own) ends when the wait takes too long.
+A `Turn` is held by as many call chains at a time as it has places, and passes to the others in the order in which they
+asked. An actor that calls another one holds its own turn while it waits for the other's: chains wait for turns, and
+turns are held by chains. A chain is stuck for ever if nobody whom it waits for, at first or second hand, is running.
+The graph of the whole process is kept under one lock, and a chain whose wait could never end is refused at once. What
+the graph cannot see (a provider that waits for another thread of its own) ends when the wait takes too long.
 """
 
 from __future__ import annotations
@@ -16,32 +16,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 
-from host.errors import CallRefused
+from host.chains import Chain, current_chain, thread_chain
+from host.errors import ActorBusy, CallRefused
 
 RESERVED_FRAMES = 200
 """How much of the interpreter's stack a nested call leaves for what it runs; with less than that it is refused."""
 
+MAX_SHOWN_HOLDERS = 3
+
 _graph = threading.Lock()
-_thread = threading.local()
-
-
-class Chain:
-    """The calls active on one thread: the turns they hold, outermost first, and the one they wait for."""
-
-    __slots__ = ("held", "waiting_for")
-
-    def __init__(self) -> None:
-        self.held: list[Turn] = []
-        self.waiting_for: Turn | None = None
-
-
-def current_chain() -> Chain:
-    """The chain of the calling thread."""
-    try:
-        chain: Chain = _thread.chain
-    except AttributeError:
-        chain = _thread.chain = Chain()
-    return chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +47,19 @@ class _Waiter:
 
 
 class Turn:
-    """The right to run for `label`, used as a context manager.
+    """The right to run for `label`, which as many chains as it has `places` may have at a time; a context manager.
 
-    Entering raises CallRefused where the wait could never end, has lasted `patience.seconds`, or where
+    Entering raises CallRefused where the wait could never end, ActorBusy where it has lasted `patience.seconds` or
     `patience.max_waiting` others wait already; a chain that holds `patience.max_depth` turns gets no further one.
     """
 
-    __slots__ = ("_holder", "_patience", "_queue", "label")
+    __slots__ = ("_holders", "_patience", "_places", "_queue", "label")
 
-    def __init__(self, label: str, patience: Patience) -> None:
+    def __init__(self, label: str, patience: Patience, places: int = 1) -> None:
         self.label = label
         self._patience = patience
-        self._holder: Chain | None = None
+        self._places = places
+        self._holders: list[Chain] = []
         self._queue: deque[_Waiter] = deque()
 
     def __enter__(self) -> None:
@@ -86,21 +70,27 @@ class Turn:
     ) -> None:
         self.leave()
 
+    @property
+    def waiting(self) -> int:
+        """How many chains wait for it."""
+        return len(self._queue)
+
     def enter(self, seconds: float) -> None:
-        """Take the turn, after `seconds` of waiting at most; pair it with `leave`. Raises CallRefused."""
+        """Take the turn, after `seconds` of waiting at most; pair it with `leave`, on the same thread. Raises
+        CallRefused, ActorBusy."""
         chain = current_chain()
         if chain.held and _is_stack_nearly_used():
             raise CallRefused(f"{self.label} is refused: the calls nest too deep for the interpreter's stack")
         with _graph:
             if len(chain.held) >= self._patience.max_depth:
                 raise CallRefused(f"{self.label} is refused: {self._patience.max_depth} nested calls at most")
-            if self._holder is None:
-                self._holder = chain
+            if len(self._holders) < self._places:
+                self._holders.append(chain)
                 chain.held.append(self)
                 return
-            self._refuse_circle(chain)
+            self._refuse_endless_wait(chain)
             if len(self._queue) >= self._patience.max_waiting:
-                raise CallRefused(f"{self.label} is busy and {self._patience.max_waiting} calls wait for it already")
+                raise ActorBusy(f"{self.label} is busy and {self._patience.max_waiting} calls wait for it already")
             waiter = _Waiter(chain)
             self._queue.append(waiter)
             chain.waiting_for = self
@@ -110,12 +100,13 @@ class Turn:
         """Give the turn to whoever has waited longest."""
         # No call to a Python function in here: a chain that has used up the interpreter's stack must still let go.
         with _graph:
-            holder, self._holder = self._holder, None
-            if holder is not None:
-                holder.held.remove(self)
-            if self._queue:
+            chain = thread_chain.chain
+            self._holders.remove(chain)
+            chain.held.remove(self)
+            if self._queue and len(self._holders) < self._places:
                 waiter = self._queue.popleft()
-                self._holder = chain = waiter.chain
+                chain = waiter.chain
+                self._holders.append(chain)
                 chain.held.append(self)
                 chain.waiting_for = None
                 waiter.granted = True
@@ -132,8 +123,10 @@ class Turn:
             raise
         with _graph:
             withdrawn = self._withdraw(waiter)
+            holders = tuple(self._holders) if withdrawn else ()
         if withdrawn:
-            raise CallRefused(f"{self.label} was busy for {seconds:g} seconds, the call was given up")
+            shown = "; ".join(map(str, holders[:MAX_SHOWN_HOLDERS])) or "nothing that takes long"
+            raise ActorBusy(f"{self.label} was busy for {seconds:g} seconds, the call was given up; it does {shown}")
 
     def _withdraw(self, waiter: _Waiter) -> bool:
         """Leave the queue; False if the turn was granted before that."""
@@ -143,16 +136,24 @@ class Turn:
         waiter.chain.waiting_for = None
         return True
 
-    def _refuse_circle(self, chain: Chain) -> None:
-        """Raise CallRefused if `chain` would, by waiting for this turn, wait for itself."""
-        if self._holder is chain:
+    def _refuse_endless_wait(self, chain: Chain) -> None:
+        """Raise CallRefused if nobody for whom `chain` would wait, at first or second hand, is running."""
+        met: list[Chain] = []
+        unmet = list(self._holders)
+        while unmet:
+            other = unmet.pop()
+            if other is chain or other in met:
+                continue
+            if other.waiting_for is None:
+                return
+            met.append(other)
+            unmet.extend(other.waiting_for._holders)
+        if not met:
             path = " -> ".join(turn.label for turn in [*chain.held[chain.held.index(self) :], self])
             raise CallRefused(f"{self.label} is waiting for this very call and cannot be called from within it: {path}")
-        turn: Turn | None = self
-        while turn is not None and turn._holder is not None:
-            if turn._holder is chain:
-                raise CallRefused(f"{self.label} is waiting for {turn.label}, which would wait for it: deadlock")
-            turn = turn._holder.waiting_for
+        wanted = [other.waiting_for for other in met]
+        own = next((turn for turn in chain.held if turn in wanted), self)
+        raise CallRefused(f"{self.label} is waiting for {own.label}, which would wait for it: deadlock")
 
 
 def _is_stack_nearly_used() -> bool:

@@ -60,12 +60,14 @@ class Guest:
     """An instance of a module, started and ready for calls.
 
     `usable` turns False when a call was stopped at an arbitrary place (a limit, an interrupt, an exit): what the guest
-    has in memory may then be half done. Raises InitFailed.
+    has in memory may then be half done. `sound` is False then, and after a trap: whenever the guest has not come back
+    from its last call on its own. Raises InitFailed.
     """
 
     def __init__(self, engine: Engine, module: Module, settings: Settings) -> None:
         _check_exports(module)
         self.usable = True
+        self.sound = True
         self._settings = settings
         limits = settings.message_limits
         self._console = Console(settings.guest_id, settings.console_log, limits.max_log_bytes_per_call)
@@ -151,8 +153,11 @@ class Guest:
         """Run one call and return the guest's response. Raises GuestCallFailure | PayloadTooLarge."""
         lengths = self._state.begin(operation, payload)
         self._arm()
+        self.sound = False
         try:
-            return self._state.result(self._functions[GUEST_CALL](*lengths))
+            answer = self._functions[GUEST_CALL](*lengths)
+            self.sound = True
+            return self._state.result(answer)
         except Exhaustion as error:
             self.usable = False
             raise GuestCallFailure(f"guest code {interrupted(error.what)}", self._state.host_exception) from error

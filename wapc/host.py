@@ -26,12 +26,12 @@ _ids = itertools.count(1)
 class WapcHost:
     """A WebAssembly module as a guest, called by operation name with bytes for bytes.
 
-    `engine` is an engine or the name of one (`load_engine`), `wasm` the module. `host_call(binding, namespace,
-    operation, payload) -> bytes` answers the guest's host calls; an exception of it becomes the guest's host error,
-    one that is no `Exception` (KeyboardInterrupt) passes through the guest to the caller. `limits` hold for each call
-    into the guest, `message_limits` for each message. `wasi` says what the guest sees of the system: nothing by
-    default, and lines it writes to a stdout or stderr of None go to the console log. `console_log(id, text)` takes the
-    guest's texts; the default logs them to the logger `wapc`.
+    `engine` is an engine or the name of one (`load_engine`), `wasm` the module, as bytes or compiled by that engine:
+    then several hosts may share it. `host_call(binding, namespace, operation, payload) -> bytes` answers the guest's
+    host calls; an exception of it becomes the guest's host error, one that is no `Exception` (KeyboardInterrupt) passes
+    through the guest to the caller. `limits` hold for each call into the guest, `message_limits` for each message.
+    `wasi` says what the guest sees of the system: nothing by default, and lines it writes to a stdout or stderr of None
+    go to the console log. `console_log(id, text)` takes the guest's texts; the default logs them to the logger `wapc`.
 
     One call at a time: a second one is refused at once, with HostCallFailure from inside a host call of this guest
     and GuestBusy from another thread. A guest that was stopped by a limit, an interrupt or its own exit is
@@ -43,7 +43,7 @@ class WapcHost:
     def __init__(
         self,
         engine: Engine | str,
-        wasm: bytes,
+        wasm: bytes | Module,
         host_call: HostCall | None = None,
         *,
         limits: Limits = DEFAULT_LIMITS,
@@ -64,7 +64,7 @@ class WapcHost:
             wasi or WasiParams(),
             console_log or log_line,
         )
-        self._module = self._compile(wasm)
+        self._module = self._compile(wasm) if isinstance(wasm, bytes | bytearray | memoryview) else wasm
         self._guest: Guest | None = self._new_guest(self._module)
 
     def _compile(self, wasm: bytes) -> Module:
@@ -103,6 +103,12 @@ class WapcHost:
                 raise ReplacementFailed(error.text) from error
             self._module, self._guest = module, guest
             old.close()
+
+    @property
+    def sound(self) -> bool:
+        """Whether the guest came back from its last call on its own: no trap, exit, limit or interrupt ended it at an
+        arbitrary place. After a trap it may still be called; what it has in memory is then as the trap left it."""
+        return self._guest is not None and self._guest.sound
 
     @property
     def memory_size(self) -> int:

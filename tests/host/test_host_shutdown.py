@@ -108,11 +108,11 @@ def test_a_call_that_does_not_end_is_not_waited_for_for_ever(make_host: MakeHost
     running = host._actors.get(actor.public_key)
     host.shutdown()
     assert not host.actors()
-    assert running._guest is not None, "its call still runs"
+    assert running._instances.states, "its call still runs"
     provider.leave.set()
     calling.join(20)
     assert answer == [b"held"]
-    assert running._guest is None, "the last call has closed it"
+    assert not running._instances.states, "the last call has closed it"
 
 
 def test_a_shutdown_from_within_a_call_does_not_wait_for_itself(make_host: MakeHost, identities: Identities) -> None:

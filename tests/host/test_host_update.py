@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from host_support import TEST_CAPABILITY, Identities, ScriptedProvider, call_script, compile_wat, eventually, in_thread
 
-from host import Actor, AuthorizationFailure, CallRefused, Host, HostError, NoSuchActor, WapcFailure
+from host import Actor, AuthorizationFailure, Host, HostError, NoSuchActor, RevisionRefused, WapcFailure
 from wascap import ActorMetadata, Claims, KeyPair, KeyType, sign
 
 MakeHost = Callable[..., Host]
@@ -144,7 +144,8 @@ def test_a_new_module_starts_with_its_new_rights(host: Host, identities: Identit
         assert host.call_actor(key.public_key, "started", b"") == allowed
 
 
-def test_the_update_takes_its_turn_and_no_call_is_lost(host: Host, identities: Identities) -> None:
+def test_an_update_waits_for_nobody_and_no_call_is_lost(host: Host, identities: Identities) -> None:
+    """The call under way finishes with the old module; the one that waits and those to come get the new one."""
     entered, leave = threading.Event(), threading.Event()
 
     def hold(provider: ScriptedProvider, actor: str, payload: bytes) -> bytes:
@@ -156,22 +157,33 @@ def test_the_update_takes_its_turn_and_no_call_is_lost(host: Host, identities: I
     host.add_actor(identities.actor(TEST_CAPABILITY, key=key))
     host.add_capability(ScriptedProvider(Hold=hold))
     host.set_binding(key.public_key, TEST_CAPABILITY)
-    queue = host._actors.get(key.public_key)._turn._queue
-    script = call_script(("default", TEST_CAPABILITY, "Hold", b""))
-    threads = [in_thread(lambda: host.call_actor(key.public_key, "host", script))]
+    script = call_script(("default", TEST_CAPABILITY, "Hold", b""), ("default", TEST_CAPABILITY, "Hold", b""))
+    holding, held = in_thread(lambda: host.call_actor(key.public_key, "host", script))
     assert entered.wait(20)
-    waiting = [
-        lambda: host.call_actor(key.public_key, "version", b""),
-        lambda: host.replace_actor(identities.actor(TEST_CAPABILITY, key=key, version="2")),
-        lambda: host.call_actor(key.public_key, "version", b""),
-    ]
-    for number, work in enumerate(waiting):
-        threads.append(in_thread(work))
-        assert eventually(lambda number=number: len(queue) == number + 1)
+    waiting, waited = in_thread(lambda: host.call_actor(key.public_key, "version", b""))
+    assert eventually(lambda: host.actor_states()[0].waiting == 1)
+    host.replace_actor(identities.actor(TEST_CAPABILITY, key=key, version="2"))
+    assert len(host.actor_states()[0].instances) == 2, "the one that holds, and the new one"
+    assert not held
+    assert not waited
     leave.set()
-    for thread, _ in threads:
+    for thread in (holding, waiting):
         thread.join(20)
-    assert [outcome for _, outcome in threads] == [[b"held"], [b"1"], [None], [b"2"]]
+    assert (held, waited) == ([b"held"], [b"2"])
+    assert len(host.actor_states()[0].instances) == 1
+
+
+def test_a_lower_revision_is_put_in_place_only_by_force(host: Host, identities: Identities) -> None:
+    key = identities.key()
+    host.add_actor(identities.actor(key=key, version="3", revision=3))
+    for lower in (2, None):
+        with pytest.raises(RevisionRefused, match=r"runs in revision 3, and the new module is revision [02]"):
+            host.replace_actor(identities.actor(key=key, version="2", revision=lower))
+    assert host.call_actor(key.public_key, "version", b"") == b"3"
+    host.replace_actor(identities.actor(key=key, version="4", revision=3))
+    assert host.call_actor(key.public_key, "version", b"") == b"4"
+    host.replace_actor(identities.actor(key=key, version="2", revision=2), force=True)
+    assert host.call_actor(key.public_key, "version", b"") == b"2"
 
 
 @pytest.mark.usefixtures("eager_switching")
@@ -197,15 +209,11 @@ def test_updates_under_load(host: Host, identities: Identities) -> None:
     assert host.call_actor(key.public_key, "version", b"") == b"9"
 
 
-def test_an_actor_cannot_be_replaced_from_within_its_own_call(host: Host, identities: Identities) -> None:
+def test_an_actor_may_be_replaced_from_within_its_own_call(host: Host, identities: Identities) -> None:
     key = identities.key()
-    refusals = []
 
     def replace(provider: ScriptedProvider, actor: str, payload: bytes) -> bytes:
-        try:
-            host.replace_actor(identities.actor(TEST_CAPABILITY, key=key, version="2"))
-        except CallRefused as refusal:
-            refusals.append(refusal)
+        host.replace_actor(identities.actor(TEST_CAPABILITY, key=key, version="2"))
         return b"went on"
 
     host.add_actor(identities.actor(TEST_CAPABILITY, key=key))
@@ -213,5 +221,4 @@ def test_an_actor_cannot_be_replaced_from_within_its_own_call(host: Host, identi
     host.set_binding(key.public_key, TEST_CAPABILITY)
     script = call_script(("default", TEST_CAPABILITY, "Replace", b""))
     assert host.call_actor(key.public_key, "host", script) == b"went on"
-    assert len(refusals) == 1
-    assert host.call_actor(key.public_key, "version", b"") == b"1"
+    assert host.call_actor(key.public_key, "version", b"") == b"2"

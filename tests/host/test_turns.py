@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 from host_support import eventually, in_thread
 
-from host.errors import CallRefused
-from host.turns import Patience, Turn, Turns, current_chain
+from host.chains import Hop, active_chains, current_chain
+from host.entities import ActorEntity, CapabilityEntity
+from host.errors import ActorBusy, CallRefused
+from host.turns import Patience, Turn, Turns
 
 
 class Holder:
@@ -95,7 +97,7 @@ def test_a_circle_of_chains_is_refused_at_once_and_the_others_go_on(length: int)
     holders = [Holder() for _ in turns]
     for holder, turn in zip(holders, turns, strict=True):
         holder.do(turn.__enter__)
-    assert eventually(lambda: all(turn._holder is not None for turn in turns))
+    assert eventually(lambda: all(bool(turn._holders) for turn in turns))
     for number in range(length - 1):
         holders[number].do(turns[number + 1].__enter__)
         assert eventually(lambda number=number: waiting(turns[number + 1]) == 1)
@@ -110,7 +112,7 @@ def test_a_circle_of_chains_is_refused_at_once_and_the_others_go_on(length: int)
             turns[-1].leave()
 
     holders[-1].do(close_the_circle)
-    assert eventually(lambda: turns[length - 1]._holder is not None and waiting(turns[length - 1]) == 0)
+    assert eventually(lambda: bool(turns[length - 1]._holders) and waiting(turns[length - 1]) == 0)
     for number in range(length - 2, -1, -1):
         holders[number].do(lambda number=number: (turns[number + 1].leave(), turns[number].leave()))
     for holder in holders:
@@ -118,14 +120,14 @@ def test_a_circle_of_chains_is_refused_at_once_and_the_others_go_on(length: int)
     assert len(closing) == 1
     assert "deadlock" in closing[0]
     assert "Actor 0" in closing[0]
-    assert all(turn._holder is None and not turn._queue for turn in turns)
+    assert all(not turn._holders and not turn._queue for turn in turns)
 
 
 def test_a_long_wait_is_given_up_and_leaves_no_trace() -> None:
     turn = Turn("Actor A", Patience(seconds=0.05))
     holder = Holder()
     holder.do(turn.__enter__)
-    assert eventually(lambda: turn._holder is not None)
+    assert eventually(lambda: bool(turn._holders))
     with pytest.raises(CallRefused, match=r"Actor A was busy for 0\.05 seconds"):
         turn.__enter__()
     assert waiting(turn) == 0
@@ -135,6 +137,81 @@ def test_a_long_wait_is_given_up_and_leaves_no_trace() -> None:
     assert holder.end() == [None]
     with turn:
         pass
+
+
+def test_as_many_as_there_are_places_run_at_a_time() -> None:
+    turn = Turn("Actor A", Patience(), places=3)
+    guard, running, most, leave = threading.Lock(), [0], [0], threading.Event()
+
+    def work() -> None:
+        with turn:
+            with guard:
+                running[0] += 1
+                most[0] = max(most[0], running[0])
+            leave.wait(20)
+            with guard:
+                running[0] -= 1
+
+    threads = [in_thread(work) for _ in range(8)]
+    assert eventually(lambda: waiting(turn) == 5)
+    leave.set()
+    for thread, outcome in threads:
+        thread.join(20)
+        assert outcome == [None]
+    assert most == [3]
+    assert not turn._holders
+
+
+def test_a_chain_may_take_several_places_as_long_as_there_are_any() -> None:
+    turn = Turn("Actor A", Patience(), places=2)
+    with turn, turn:
+        assert current_chain().held == [turn, turn]
+        with pytest.raises(CallRefused, match="waiting for this very call"):
+            turn.__enter__()
+    assert current_chain().held == []
+    with turn:
+        other = Holder()
+        other.do(turn.__enter__)
+        assert eventually(lambda: len(turn._holders) == 2)
+        blocked, outcome = in_thread(turn.__enter__)
+        assert eventually(lambda: waiting(turn) == 1)
+        other.do(turn.leave)
+        blocked.join(20)
+        assert outcome == [None], "somebody ran who could let go, so waiting was no deadlock"
+        assert other.end() == [None]
+
+
+def test_all_places_held_by_chains_that_wait_for_each_other_are_a_deadlock() -> None:
+    """Two chains hold one place each, and both want a second one: whoever asks last is refused."""
+    turn = Turn("Actor A", Patience(seconds=60), places=2)
+    first = Holder()
+    with turn:
+        first.do(turn.__enter__)
+        assert eventually(lambda: len(turn._holders) == 2)
+        first.do(turn.__enter__)
+        assert eventually(lambda: waiting(turn) == 1)
+        with pytest.raises(CallRefused, match="deadlock"):
+            turn.__enter__()
+    first.do(lambda: (turn.leave(), turn.leave()))
+    assert first.end() == [None]
+    assert not turn._holders
+
+
+def test_a_wait_that_is_given_up_says_what_it_waited_for() -> None:
+    turn = Turn("Actor A", Patience(seconds=0.05))
+
+    def hold() -> None:
+        current_chain().hops += [Hop(ActorEntity("MA"), "HandleRequest"), Hop(CapabilityEntity("x:y", "main"), "Add")]
+        turn.__enter__()
+
+    holder = Holder()
+    holder.do(hold)
+    assert eventually(lambda: bool(turn._holders))
+    assert [hop.operation for hop in active_chains()[-1]] == ["HandleRequest", "Add"]
+    with pytest.raises(ActorBusy, match=r"it does HandleRequest of actor MA -> Add of main,x:y, for \d\.\d s so far"):
+        turn.__enter__()
+    holder.do(lambda: (turn.leave(), current_chain().hops.clear()))
+    assert holder.end() == [None]
 
 
 def test_only_so_many_wait() -> None:
@@ -201,7 +278,7 @@ def test_many_threads_on_few_turns_never_hang_and_never_overlap() -> None:
     assert counts["done"] > 0
     assert counts["refused"] > 0, "the threads never met, so this has tested nothing"
     assert not overlaps
-    assert all(turn._holder is None and not turn._queue for turn in turns)
+    assert all(not turn._holders and not turn._queue for turn in turns)
 
 
 def test_keyed_turns_exist_only_while_used() -> None:
