@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from host.asgi import Application
 from host.codec.core import (
     OP_BIND_ACTOR,
     OP_GET_CAPABILITY_DESCRIPTOR,
@@ -22,7 +23,6 @@ from host.errors import AuthorizationFailure, CapabilityProviderError, HostCallF
 from host.gate import Gate
 from host.invocation import Invocation
 from host.logs import log, printable, sparing
-from host.middleware.base import Application
 from host.providers.base import BAD_DISPATCH, CapabilityProvider, ProviderError
 from host.subjects import actor_subject, bound_subject, provider_subject
 

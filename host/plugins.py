@@ -67,7 +67,7 @@ def find_provider(path: str, source: ProviderSource | None = None, folder: Path 
     names = InstalledProviders() if source is None else source
     shown = printable(path)
     if path in DEFAULT_PROVIDERS:
-        return _make(shown, lambda: _from_module(DEFAULT_PROVIDERS[path]))
+        return _make(shown, lambda: from_module(DEFAULT_PROVIDERS[path]))
     if path in names.names():
         return _make(shown, lambda: names.load(path))
     match Path(path).suffix.lower():
@@ -77,13 +77,14 @@ def find_provider(path: str, source: ProviderSource | None = None, folder: Path 
             raise PluginError(f"{shown}: provider archives hold native libraries, which this host cannot load")
         case ".py":
             return _make(shown, lambda: _from_file(_existing(path, folder)))
-    if _is_module_and_class(path) and not path.startswith(CAPABILITY_PREFIX):
-        return _make(shown, lambda: _from_module(path))
+    if is_module_and_name(path) and not path.startswith(CAPABILITY_PREFIX):
+        return _make(shown, lambda: from_module(path))
     known = ", ".join([*DEFAULT_PROVIDERS, *names.names()])
     raise PluginError(f"no capability provider is called {shown}; there are {known}")
 
 
-def _is_module_and_class(path: str) -> bool:
+def is_module_and_name(path: str) -> bool:
+    """Whether a text has the form `module:name`."""
     module, _, name = path.partition(":")
     return name.isidentifier() and all(part.isidentifier() for part in module.split("."))
 
@@ -105,10 +106,10 @@ def _is_provider(candidate: Any) -> bool:
     return has_descriptor and all(callable(getattr(candidate, name, None)) for name in _METHODS)
 
 
-def _from_module(path: str) -> Callable[[], CapabilityProvider]:
+def from_module(path: str) -> Any:
+    """What `module:name` names. Raises ImportError, AttributeError, and whatever the module raises."""
     module, _, name = path.partition(":")
-    factory: Callable[[], CapabilityProvider] = getattr(import_module(module), name)
-    return factory
+    return getattr(import_module(module), name)
 
 
 def _existing(path: str, folder: Path | None) -> Path:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
+from host.asgi import Application, Receive, Scope, Send
 from host.invocation import Invocation, InvocationResponse
 
 if TYPE_CHECKING:
@@ -13,12 +14,6 @@ if TYPE_CHECKING:
 Next = Callable[[Invocation], InvocationResponse]
 """The rest of the chain with the target at its end. It answers every error of the target as a response; it raises
 MiddlewareError where it is called twice, later, in another thread, or with another call than the one that came."""
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-"""An application of ASGI 3."""
 
 
 class Middleware(Protocol):

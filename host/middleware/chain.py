@@ -9,10 +9,11 @@ from collections.abc import MutableMapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from host.asgi import Application, Receive, Scope, Send
 from host.errors import HostError, MiddlewareError
 from host.invocation import Invocation, InvocationResponse
 from host.logs import log, printable, sparing
-from host.middleware.base import Application, Middleware, Next, Receive, Scope, Send
+from host.middleware.base import Middleware, Next
 
 if TYPE_CHECKING:
     from host.bus import Handler
