@@ -13,6 +13,7 @@ from host.entities import ActorEntity, Entity
 from host.errors import AntiforgeryFailure, InvocationFailure
 from host.gate import Gate
 from host.invocation import Invocation, InvocationResponse, check_antiforgery
+from host.log_records import current_invocation
 from host.logs import log, printable
 from host.middleware.chain import Kind, MiddlewareChain
 from host.turns import Patience, Turns
@@ -76,7 +77,20 @@ class HostCore:
                 return InvocationResponse.failed(kind, invocation, error)
 
         guarded = self.middleware.around(kind, handle)
-        return _verified(guarded) if self.settings.verify_invocations else guarded
+        return _logged(_verified(guarded) if self.settings.verify_invocations else guarded)
+
+
+def _logged(handle: Handler) -> Handler:
+    """What is logged while the handler runs is about its invocation."""
+
+    def remember_and_handle(invocation: Invocation) -> InvocationResponse:
+        around = current_invocation.set(invocation)
+        try:
+            return handle(invocation)
+        finally:
+            current_invocation.reset(around)
+
+    return remember_and_handle
 
 
 def _verified(handle: Handler) -> Handler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 log = logging.getLogger("wascc.host")
 
@@ -39,8 +39,8 @@ class Sparing:
         self._written = 0
         self._left_out = 0
 
-    def log(self, level: int, message: str, *arguments: object) -> None:
-        """Log a line to the host's log, or leave it out; `message` is formatted as by the logging library."""
+    def log(self, level: int, message: str, *arguments: object, extra: Mapping[str, object] | None = None) -> None:
+        """Log a line to the host's log, or leave it out; the arguments are those of the logging library."""
         with self._lock:
             now = self._clock()
             if now - self._since >= self._seconds:
@@ -52,7 +52,7 @@ class Sparing:
             left_out, self._left_out = self._left_out, 0
         if left_out:
             log.warning("%d lines were left out here", left_out)
-        log.log(level, message, *arguments)
+        log.log(level, message, *arguments, extra=extra)
 
 
 sparing = Sparing()

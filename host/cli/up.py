@@ -22,13 +22,11 @@ from interp.cli import DEFAULT, EngineName, interruptible
 if TYPE_CHECKING:
     from host.builder import HostBuilder
 
+LogFormat = Enum("LogFormat", {name: name for name in ("text", "json")})  # type: ignore[misc]
 LogLevel = Enum("LogLevel", {name: name for name in ("debug", "info", "warning", "error")})  # type: ignore[misc]
 
 IMPATIENCE_SECONDS = 0.5
 DEFAULT_MANIFESTS = ("manifest.yaml", "manifest.yml", "manifest.json")
-LOG_FORMAT = "[%(asctime)s %(levelname)-7s] %(message)s"
-LOG_TIME = "%Y-%m-%dT%H:%M:%SZ"
-COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "31"}
 
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="What runs the actors.")]
 ExpandOption = Annotated[bool, typer.Option("--expand-env", "-e", help="Replace ${VAR} and ${VAR:default}.")]
@@ -39,26 +37,13 @@ FuelOption = Annotated[int | None, typer.Option(min=1, help="Units of fuel for e
 PagesOption = Annotated[int | None, typer.Option(min=1, help="Pages of 64 KiB for each actor's memory.")]
 
 
-class Formatter(logging.Formatter):
-    """One line for each record, coloured by its level on a terminal."""
+def start_logging(level: str, log_format: str = "text", *others: logging.Handler) -> None:
+    """Log to stderr, and to the handlers given, from this level on; other libraries from WARNING on."""
+    from host.log_records import JsonFormatter, TextFormatter
 
-    def __init__(self, colours: bool) -> None:
-        super().__init__(LOG_FORMAT, LOG_TIME)
-        self.converter = time.gmtime
-        self.colours = colours
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        line = super().format(record)
-        colour = COLOURS.get(record.levelname)
-        return f"\x1b[{colour}m{line}\x1b[0m" if self.colours and colour else line
-
-
-def start_logging(level: str) -> None:
-    """Log to stderr from this level on; other libraries from WARNING on."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Formatter(sys.stderr.isatty()))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(sys.stderr.isatty()))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler, *others])
     for name in ("wascc", "wapc"):
         logging.getLogger(name).setLevel(level.upper())
 
@@ -114,17 +99,20 @@ def up(
     fuel: FuelOption = None,
     max_memory_pages: PagesOption = None,
     log_level: Annotated[LogLevel, typer.Option(help="What to log on stderr.")] = LogLevel["info"],
+    log_format: Annotated[LogFormat, typer.Option(help="How: lines of text, or of JSON.")] = LogFormat["text"],
 ) -> None:
     """Run a host with the actors, capabilities and bindings of a manifest, until SIGINT or SIGTERM."""
     from host.cli import INTERRUPTED
     from host.cli.main import leave
+    from host.log_records import run_one_host
     from host.manifest import Manifest
 
     path = manifest or default_manifest()
-    start_logging(log_level.value)
+    start_logging(log_level.value, log_format.value)
     with stop_signals() as stop:
         wanted = Manifest.from_file(path, expand_env=expand_env)
         with builder_of(engine.value, deadline, fuel, max_memory_pages).build() as host:
+            run_one_host(host.id)
             try:
                 interruptible(lambda: host.apply_manifest(wanted), stop)
             except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from host.codec.logging import (
     CAPABILITY,
@@ -17,6 +18,7 @@ from host.codec.logging import (
 )
 from host.logs import printable
 from host.providers.base import Provider, ProviderError
+from host.providers.values import choice_value
 
 TRACE = 5
 """Python's logging knows no such level; it stands below DEBUG."""
@@ -33,22 +35,51 @@ LEVELS = {
 actor_log = logging.getLogger("wascc.actor")
 
 
+LEVEL_VALUE = "LEVEL"
+NAMES = {
+    "off": LEVEL_OFF,
+    "error": LEVEL_ERROR,
+    "warn": LEVEL_WARN,
+    "info": LEVEL_INFO,
+    "debug": LEVEL_DEBUG,
+    "trace": LEVEL_TRACE,
+}
+"""The levels as the value LEVEL has them."""
+
+
 class LoggingProvider(Provider):
     """Writes `[<actor>] <body>` at the level asked for; `docs/providers/logging.md`."""
 
     capability = CAPABILITY
     name = "waSCC Logging Provider"
     long_description = "Writes what actors log to the log of the host."
+    value_names = frozenset({LEVEL_VALUE})
 
     def __init__(self) -> None:
         super().__init__()
+        self._levels: dict[str, int] = {}
         logging.addLevelName(TRACE, "TRACE")
         self.route(OP_LOG, WriteLogRequest, self._write, "Writes one message to the log")
 
-    @staticmethod
-    def _write(actor: str, request: WriteLogRequest) -> None:
+    def bind(self, actor: str, values: Mapping[str, str]) -> None:
+        """Take the actor's level; without one, that of the host's log counts."""
+        if LEVEL_VALUE in values:
+            self._levels[actor] = NAMES[choice_value(values, LEVEL_VALUE, tuple(NAMES))]
+        else:
+            self._levels.pop(actor, None)
+
+    def unbind(self, actor: str) -> None:
+        """Forget the actor's level."""
+        self._levels.pop(actor, None)
+
+    def _write(self, actor: str, request: WriteLogRequest) -> None:
         if request.level not in LEVELS:
             raise ProviderError(f"Unknown log level: {request.level}")
-        level = LEVELS[request.level]
-        if level is not None and actor_log.isEnabledFor(level):
-            actor_log.log(level, "[%s] %s", actor, printable(request.body))
+        level, allowed = LEVELS[request.level], self._levels.get(actor)
+        if level is None or not (actor_log.isEnabledFor(level) if allowed is None else request.level <= allowed):
+            return
+        text, arguments = "[%s] %s", (actor, printable(request.body))
+        # Handed on as it is: a level that was chosen for this actor counts more than that of the whole log.
+        actor_log.handle(
+            actor_log.makeRecord(actor_log.name, level, __file__, 0, text, arguments, None, extra={"actor": actor})
+        )

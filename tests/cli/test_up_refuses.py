@@ -230,3 +230,15 @@ def test_an_endless_call_does_not_keep_the_host_from_ending(tmp_path: Path, engi
         assert b" 503 " in client.recv(1000)
     assert process.returncode == 0
     assert "Traceback" not in log
+
+
+def test_logs_as_json(tmp_path: Path) -> None:
+    (tmp_path / "a.wasm").write_bytes(signed())
+    (tmp_path / "m.yaml").write_text(manifest(tmp_path, path="none.wasm"))
+    done = wascc("up", tmp_path / "m.yaml", "--log-format", "json")
+    *lines, error = done.stderr.splitlines()
+    assert error.startswith("error: ")
+    parsed = [json.loads(line) for line in lines]
+    assert all(line["time"].endswith("Z") and line["level"] == "INFO" for line in parsed)
+    (host,) = {line["message"].split()[3] for line in parsed if line["message"].startswith("Host ID is ")}
+    assert parsed[-1]["host"] == host

@@ -47,6 +47,7 @@ class Application:
         self._settings = settings
         self._dispatcher = dispatcher
         self._workers = workers
+        self._facts = {"actor": actor, "operation": OP_HANDLE_REQUEST}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Spec: ASGI 3, HTTP connection scope"""
@@ -117,9 +118,9 @@ class Application:
             return plain_reply(HTTPStatus.SERVICE_UNAVAILABLE, headers=_CLOSE)
         except BaseException as error:
             if was_refused(error):
-                sparing.log(logging.WARNING, "%s of actor %s was refused: %s", *self._shown(error))
+                sparing.log(logging.WARNING, "%s of actor %s was refused: %s", *self._shown(error), extra=self._facts)
                 return plain_reply(HTTPStatus.SERVICE_UNAVAILABLE, headers=_RETRY)
-            log.error("%s of actor %s failed: %s", *self._shown(error))
+            log.error("%s of actor %s failed: %s", *self._shown(error), extra=self._facts)
             return plain_reply(HTTPStatus.INTERNAL_SERVER_ERROR, FAILURE_TEXT)
 
     def _shown(self, error: BaseException) -> tuple[str, str, str]:
