@@ -13,6 +13,9 @@ from interp.engine import Limits
 MAX_INSTANCES = 256
 """How many instances an actor may have at most."""
 
+MAX_WAITING = 1_000_000
+"""How many calls may wait for an actor at most."""
+
 LIMITS: Mapping[str, tuple[float, float]] = {
     "fuel": (1, 2**63 - 1),
     "deadline_seconds": (0.001, 86_400),
@@ -41,7 +44,7 @@ class ActorSettings:
     def __post_init__(self) -> None:
         _check("instances", self.instances, 1, MAX_INSTANCES, whole=True)
         if self.max_waiting is not None:
-            _check("max_waiting", self.max_waiting, 0, 1_000_000, whole=True)
+            _check("max_waiting", self.max_waiting, 0, MAX_WAITING, whole=True)
         if self.wait_seconds is not None:
             _check("wait_seconds", self.wait_seconds, *LIMITS["deadline_seconds"], whole=False)
         for name, value in self.limits.items():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
 
+from host.actor_settings import LIMITS, MAX_INSTANCES, MAX_WAITING, ActorSettings
 from host.entities import DEFAULT_BINDING
 from host.errors import HostError, InputOutputError
 from host.logs import printable
@@ -21,6 +24,7 @@ MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_SHOWN_PROBLEMS = 100
 """How many problems the text of an error shows."""
 
+_WHOLE = re.compile(r"[-+]?\d+")
 _YAML_SUFFIXES = {".yaml", ".yml", ""}
 
 
@@ -50,6 +54,56 @@ def _none_is_empty(value: object) -> object:
 
 
 _Texts = Annotated[dict[str, str], BeforeValidator(_none_is_empty)]
+
+
+def _as_number(value: object) -> object:
+    """The number that is written there, as a number or as text, which is what a variable becomes."""
+    if isinstance(value, NotText):
+        return value if value.number is None else value.number
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return int(value) if _WHOLE.fullmatch(value) else float(value)
+    return value
+
+
+def _range_of(name: str) -> Any:
+    least, greatest = LIMITS[name]
+    return Field(default=None, ge=least, le=greatest)
+
+
+_Whole = Annotated[int | None, BeforeValidator(_as_number)]
+_Number = Annotated[float | None, BeforeValidator(_as_number)]
+
+
+class LimitsEntry(_Entry):
+    """What each call of an actor may use, where that is not as for all actors of the host."""
+
+    fuel: _Whole = _range_of("fuel")
+    deadline_seconds: _Number = _range_of("deadline_seconds")
+    max_memory_pages: _Whole = _range_of("max_memory_pages")
+    max_table_elements: _Whole = _range_of("max_table_elements")
+    max_heap_fields: _Whole = _range_of("max_heap_fields")
+    max_call_depth: _Whole = _range_of("max_call_depth")
+
+
+class ActorEntry(_Entry):
+    """An actor: the file of its module, and how it runs. A text alone is the file."""
+
+    path: str
+    instances: Annotated[int, BeforeValidator(_as_number)] = Field(default=1, ge=1, le=MAX_INSTANCES)
+    max_waiting: _Whole = Field(default=None, ge=0, le=MAX_WAITING)
+    wait_seconds: _Number = _range_of("deadline_seconds")
+    limits: LimitsEntry = LimitsEntry()
+
+    @property
+    def settings(self) -> ActorSettings:
+        """How it runs."""
+        limits = self.limits.model_dump(exclude_none=True)
+        return ActorSettings(self.instances, self.max_waiting, self.wait_seconds, limits)
+
+
+def _path_alone(value: object) -> object:
+    return value if isinstance(value, dict | ActorEntry) else {"path": value}
 
 
 class CapabilityEntry(_Entry):
@@ -85,7 +139,7 @@ class Manifest(_Entry):
     """
 
     labels: _Texts = Field(default_factory=dict)
-    actors: list[str]
+    actors: list[Annotated[ActorEntry, BeforeValidator(_path_alone)]]
     capabilities: list[CapabilityEntry]
     bindings: list[BindingEntry]
     _folder: Path | None = PrivateAttr(None)
@@ -135,7 +189,7 @@ class Manifest(_Entry):
             manifest = cls.model_validate(document.value)
         except ValidationError as error:
             # Not chained: the library's error shows the values, which may be secret.
-            details = error.errors(include_url=False, include_context=False)
+            details = error.errors(include_url=False)
             problems += [_problem(document, detail) for detail in details]
         if problems:
             raise ManifestError(name, tuple(sorted(problems, key=lambda problem: problem.line or 0)))
@@ -153,10 +207,16 @@ class Manifest(_Entry):
         fields = self.model_dump(exclude_none=True)
         if not fields["labels"]:
             del fields["labels"]
+        fields["actors"] = [_without_defaults(actor) for actor in self.actors]
         for binding in fields["bindings"]:
             if not binding["values"]:
                 del binding["values"]
         return fields
+
+
+def _without_defaults(actor: ActorEntry) -> str | dict[str, Any]:
+    fields = actor.model_dump(exclude_defaults=True)
+    return actor.path if len(fields) == 1 else fields
 
 
 _TEXTS = {
@@ -166,13 +226,20 @@ _TEXTS = {
     "list_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
 }
 """What is wrong, by the validation library's name for it."""
 
 
 def _problem(document: Document, detail: ErrorDetails) -> Problem:
     path = detail["loc"]
-    text = _TEXTS.get(detail["type"], f"cannot be taken ({detail['type']})")
-    if isinstance(detail["input"], NotText) and detail["type"] != "extra_forbidden":
+    if path not in document.lines and detail["type"] != "missing":
+        # What is written without a mapping around it is the path of an actor.
+        path = path[:-1]
+    text = _TEXTS.get(detail["type"], f"cannot be taken ({detail['type']})").format(**detail.get("ctx", {}))
+    if isinstance(detail["input"], NotText) and detail["type"] == "string_type":
         text = f"{text}, not a {detail['input'].kind}; put it in quotes if it is meant as text"
     return Problem(path, document.line_of(path), text)

@@ -29,16 +29,16 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
         for key, value in manifest.labels.items():
             if host.add_label(key, value):
                 undo.callback(host.remove_label, key)
-        for index, path in enumerate(manifest.actors):
-            with _naming(f"actors[{index}] ({path})"):
-                actor = _load_actor(path, manifest.folder)
-                host.add_actor(actor)
+        for index, entry in enumerate(manifest.actors):
+            with _naming(f"actors[{index}] ({entry.path})"):
+                actor = _load_actor(entry.path, manifest.folder)
+                host.add_actor(actor, entry.settings)
             undo.callback(_quietly, host.remove_actor, actor.public_key)
-        for index, entry in enumerate(manifest.capabilities):
+        for index, capability in enumerate(manifest.capabilities):
             with _naming(f"capabilities[{index}]"):
-                provider = find_provider(entry.path, source, manifest.folder)
-                host.add_capability(provider, entry.binding)
-            undo.callback(_quietly, host.remove_capability, provider.descriptor.id, entry.binding)
+                provider = find_provider(capability.path, source, manifest.folder)
+                host.add_capability(provider, capability.binding)
+            undo.callback(_quietly, host.remove_capability, provider.descriptor.id, capability.binding)
         for index, binding in enumerate(manifest.bindings):
             with _naming(f"bindings[{index}]"):
                 _bind(host, binding, undo)

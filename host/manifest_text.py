@@ -26,7 +26,9 @@ FieldPath = tuple[str | int, ...]
 
 _NEVER_WRAP = 2**31
 _YAML = "tag:yaml.org,2002:"
-_NOT_TEXT = {_YAML + "int": "number", _YAML + "float": "number", _YAML + "bool": "truth value"}
+NUMBER = "number"
+MAX_DIGITS = 400
+_NOT_TEXT = {_YAML + "int": NUMBER, _YAML + "float": NUMBER, _YAML + "bool": "truth value"}
 _CORE_SCHEMA = (
     ("null", r"~|null|Null|NULL|"),
     ("bool", r"true|True|TRUE|false|False|FALSE"),
@@ -65,9 +67,22 @@ class UnreadableText(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NotText:
-    """A value that stands where text should be; `kind` is what it is instead."""
+    """A value that is no text: `kind` is what it is instead, `written` how it was written."""
 
     kind: str
+    written: str = ""
+
+    @property
+    def number(self) -> int | float | None:
+        """The number that it is, None if it is none."""
+        if self.kind != NUMBER:
+            return None
+        text = self.written.lower().replace(".inf", "inf").replace(".nan", "nan")
+        try:
+            # A number of very many digits takes the square of their number in time; none that is needed has so many.
+            return int(text, 0 if text[:2] in ("0o", "0x") else 10) if len(text) <= MAX_DIGITS else None
+        except ValueError:
+            return float(text)
 
 
 @dataclass(slots=True)
@@ -251,7 +266,7 @@ class _Conversion:
             if node.tag == _YAML + "null":
                 return None
             if node.tag in _NOT_TEXT:
-                return NotText(_NOT_TEXT[node.tag])
+                return NotText(_NOT_TEXT[node.tag], node.value)
         self._complain(node, path, "has a tag that is not allowed")
         return None
 

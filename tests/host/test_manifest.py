@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host import BindingEntry, CapabilityEntry, InputOutputError, Manifest, ManifestError
-from host.manifest import MAX_MANIFEST_BYTES
+from host import ActorSettings, BindingEntry, CapabilityEntry, InputOutputError, Manifest, ManifestError
+from host.manifest import MAX_MANIFEST_BYTES, ActorEntry, LimitsEntry
 from host.manifest_text import MAX_DEPTH, expand
 
 FULL_YAML = """\
@@ -49,6 +49,10 @@ FULL = Manifest(
         BindingEntry(actor="MASC", capability="wascc:http_server"),
     ],
 )
+
+
+def paths(manifest: Manifest) -> list[str]:
+    return [actor.path for actor in manifest.actors]
 
 
 def problems(text: str, form: str = "yaml", **options: object) -> list[tuple[int | None, str, str]]:
@@ -98,10 +102,23 @@ texts = st.sampled_from(
     ["on", "8080", "0o17", "0x1", "1e3", ".inf", "", "~", "null", "true", "12:30", "2020-10-30"]
 ) | st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 names = st.none() | texts
+actor_entries = st.builds(
+    ActorEntry,
+    path=texts,
+    instances=st.integers(1, 256),
+    max_waiting=st.none() | st.integers(0, 1000),
+    wait_seconds=st.none() | st.floats(0.001, 86400),
+    limits=st.builds(
+        LimitsEntry,
+        fuel=st.none() | st.integers(1, 2**63 - 1),
+        deadline_seconds=st.none() | st.floats(0.001, 86400),
+        max_memory_pages=st.none() | st.integers(1, 65536),
+    ),
+)
 manifests = st.builds(
     Manifest,
     labels=st.dictionaries(texts, texts, max_size=3),
-    actors=st.lists(texts, max_size=3),
+    actors=st.lists(texts | actor_entries, max_size=3),
     capabilities=st.lists(st.builds(CapabilityEntry, path=texts, binding_name=names), max_size=3),
     bindings=st.lists(
         st.builds(
@@ -286,7 +303,7 @@ def test_of_very_many_problems_the_first_are_shown() -> None:
 
 def test_aliases_are_resolved_within_limits() -> None:
     text = "actors: &all [a.wasm]\ncapabilities: []\nbindings: []\nlabels: &labels {a: b}\n"
-    assert Manifest.from_text(text).actors == ["a.wasm"]
+    assert paths(Manifest.from_text(text)) == ["a.wasm"]
     shared = "actors: []\ncapabilities: []\nbindings:\n- {actor: a, capability: b, values: &v {X: y}}\n" + (
         "- {actor: c, capability: b, values: *v}\n"
     )
@@ -377,20 +394,69 @@ def test_variables_are_replaced_only_when_asked(tmp_path: Path, monkeypatch: pyt
     )
     monkeypatch.setenv("WASCC_TEST_ACTOR", "x.wasm\nbindings: [injected")
     plain, expanded = Manifest.from_file(path), Manifest.from_file(path, expand_env=True)
-    assert plain.actors == ["${WASCC_TEST_ACTOR}"]
-    assert expanded.actors == ["x.wasm\nbindings: [injected"], "a variable is text, whatever is in it"
+    assert paths(plain) == ["${WASCC_TEST_ACTOR}"]
+    assert paths(expanded) == ["x.wasm\nbindings: [injected"], "a variable is text, whatever is in it"
     assert expanded.bindings[0].values == {"PORT": "8080"}
 
 
 def test_an_unquoted_variable_is_text_whatever_it_holds() -> None:
     text = "actors:\n- ${NUMBER}\ncapabilities: []\nbindings: []\n"
-    assert Manifest.from_text(text, variables={"NUMBER": "8080"}).actors == ["8080"]
+    assert paths(Manifest.from_text(text, variables={"NUMBER": "8080"})) == ["8080"]
 
 
 def test_variables_cannot_blow_a_manifest_up() -> None:
     text = "actors: [" + ", ".join(["'${BIG}'"] * 1000) + "]\n"
     ((_, _, what),) = problems(text, variables={"BIG": "x" * 100_000})
     assert what.startswith("holds more than")
+
+
+SETTINGS = """\
+actors:
+- path: a.wasm
+  instances: 0x10
+  max_waiting: ${WAITING:7}
+  wait_seconds: 1
+  limits: {fuel: 1000, deadline_seconds: 2.5e1, max_memory_pages: "16"}
+- b.wasm
+capabilities: []
+bindings: []
+"""
+
+
+def test_settings_of_an_actor() -> None:
+    manifest = Manifest.from_text(SETTINGS, variables={})
+    limits = {"fuel": 1000, "deadline_seconds": 25.0, "max_memory_pages": 16}
+    assert manifest.actors[0].settings == ActorSettings(16, 7, 1.0, limits)
+    assert manifest.actors[1].settings == ActorSettings()
+    assert "- b.wasm" in manifest.to_yaml()
+
+
+def test_settings_that_mean_nothing() -> None:
+    text = """\
+actors:
+- path: a.wasm
+  instances: 0
+- path: b.wasm
+  instances: 1.5
+- {path: c.wasm, max_waiting: many, wait_seconds: .nan, instances: true}
+- path: d.wasm
+  limits: {fule: 1, fuel: 0, max_memory_pages: 65537, deadline_seconds: [1]}
+- instances: 2
+capabilities: []
+bindings: []
+"""
+    assert problems(text) == [
+        (3, "actors[0].instances", "must be at least 1"),
+        (5, "actors[1].instances", "must be a whole number"),
+        (6, "actors[2].instances", "must be a whole number"),
+        (6, "actors[2].max_waiting", "must be a whole number"),
+        (6, "actors[2].wait_seconds", "must be at most 86400"),
+        (8, "actors[3].limits.fuel", "must be at least 1"),
+        (8, "actors[3].limits.deadline_seconds", "must be a number"),
+        (8, "actors[3].limits.max_memory_pages", "must be at most 65536"),
+        (8, "actors[3].limits.fule", "is not a field that manifests have"),
+        (9, "actors[4].path", "is missing"),
+    ]
 
 
 @given(st.text(max_size=200), st.sampled_from(["yaml", "json"]))
