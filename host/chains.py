@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -58,9 +59,7 @@ class Chain:
 
     def __str__(self) -> str:
         hops = tuple(self.hops)
-        if not hops:
-            return "a change of the host"
-        return f"{' -> '.join(hop.title for hop in hops)}, for {hops[0].seconds:.1f} s so far"
+        return str(Way(hops)) if hops else "a change of the host"
 
 
 def current_chain() -> Chain:
@@ -72,12 +71,22 @@ def current_chain() -> Chain:
     return chain
 
 
-def active_chains() -> tuple[tuple[Hop, ...], ...]:
-    """The hops of every chain of this process that is on its way now, those that began first in front."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The hops of a chain at one moment, outermost first; at least one."""
+
+    hops: tuple[Hop, ...]
+
+    def __str__(self) -> str:
+        return f"{' -> '.join(hop.title for hop in self.hops)}, for {self.hops[0].seconds:.1f} s so far"
+
+
+def active_chains() -> tuple[Way, ...]:
+    """The way of every chain of this process that is under way now, those that began first in front."""
     with _lock:
         chains = tuple(_chains)
     hops = (tuple(chain.hops) for chain in chains)
-    return tuple(sorted((some for some in hops if some), key=lambda some: some[0].since))
+    return tuple(sorted((Way(some) for some in hops if some), key=lambda way: way.hops[0].since))
 
 
 def title(target: Entity) -> str:

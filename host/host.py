@@ -6,6 +6,7 @@ Everything here may be called by any thread, also by a provider from within a ca
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -15,6 +16,7 @@ from host.actor import Actor
 from host.actor_settings import ActorSettings
 from host.authorization import check_bindable
 from host.bindings import Binding, Bindings, check_binding_name, configuration, configure_actor, reason
+from host.chains import active_chains
 from host.codec.core import OP_BIND_ACTOR, SYSTEM_ACTOR, CapabilityDescriptor
 from host.codec.extras import CAPABILITY as EXTRAS
 from host.core import SYSTEM, HostCore
@@ -48,6 +50,7 @@ class Host:
         self._actors = RunningActors(core)
         self._providers = LoadedProviders()
         self._bindings = Bindings(core)
+        self._closing = threading.Lock()
         self._shut_down_by: int | None = None
         self._finished = threading.Event()
 
@@ -242,29 +245,47 @@ class Host:
         return self._bindings.find(actor, (capability_id, binding))
 
     def shutdown(self) -> None:
-        """Take no new calls, let those under way finish, then remove the actors, the providers and the bus.
+        """Have the providers take no new work from outside, take no new calls, let those under way finish, then remove
+        the actors, the providers and the bus.
 
         Calling it again does no harm: another thread waits until the host is down, but nobody waits for itself (a
         provider that shuts down its host from within a call, or while it is being stopped).
         """
-        if not self._core.gate.close():
+        seconds = self._core.settings.shutdown_seconds
+        if not self._closing.acquire(blocking=False):
             if not self._core.gate.entered_here and self._shut_down_by != threading.get_ident():
-                self._finished.wait(self._core.settings.shutdown_seconds)
+                self._finished.wait(seconds)
             return
         self._shut_down_by = threading.get_ident()
         log.info("Shutting down host")
         try:
-            seconds = self._core.settings.shutdown_seconds
+            if not self._core.gate.entered_here:
+                self._drain_providers(seconds)
+            self._core.gate.close()
             if not self._core.gate.drain(seconds):
-                log.warning("Calls are still running; the host shuts down without waiting for them any longer")
+                log.warning(
+                    "The host shuts down without waiting any longer for %s",
+                    "; ".join(map(str, active_chains())) or "calls",
+                )
                 seconds = 0.0
             self._remove_everything(seconds)
             self._core.bus.close()
             # What a call that outlasted the wait has added since then.
             self._remove_everything(seconds)
         finally:
-            self._core.middleware.close()
             self._finished.set()
+
+    def _drain_providers(self, seconds: float) -> None:
+        """Have all providers drain at the same time, and wait so long for them."""
+        draining = [
+            threading.Thread(target=loaded.drain, name=f"draining {loaded.title}", daemon=True)
+            for loaded in self._providers.all()
+        ]
+        for thread in draining:
+            thread.start()
+        end = time.monotonic() + seconds
+        for thread in draining:
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _changing_actor(self, public_key: str) -> AbstractContextManager[None]:
         return self._core.turns.of(("actor", public_key), f"Changing actor {public_key}")

@@ -84,6 +84,15 @@ class LoadedProvider:
         """The private subject of a bound actor."""
         return bound_subject(self.entity.capability_id, self.entity.binding, actor)
 
+    def drain(self) -> None:
+        """Have the provider take no new work from outside and finish what it has taken, if it can."""
+        drain = getattr(self.provider, "drain", None)
+        if callable(drain):
+            try:
+                drain()
+            except (Exception, SystemExit) as error:
+                _log_failure(self.title, "drain", error)
+
     def stop(self, seconds: float) -> None:
         """Let no call in any more, give those inside so long, and have the provider release everything."""
         self._core.bus.remove(self.subject)

@@ -58,6 +58,8 @@ class CapabilityProvider(Protocol):
     def stop(self) -> None:
         """Release everything. May be called again, and from any thread."""
 
+    # A provider that brings work from outside may also have a method `drain`, as `Provider` does.
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -145,6 +147,10 @@ class Provider:
             return EMPTY if reply is None else encode(reply)
         except CodecError as error:
             raise ProviderError(f"{operation}: {error}") from error
+
+    def drain(self) -> None:
+        """Take no new work from outside, and finish what is under way, within a time of the provider's own: the host is
+        about to shut down. Calls of actors are still carried out. Must not raise."""
 
     def stop(self) -> None:
         """Unbind every actor and release what the provider holds."""

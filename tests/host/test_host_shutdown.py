@@ -67,6 +67,56 @@ def test_a_host_that_is_down_refuses_everything(make_host: MakeHost, identities:
     assert host.id.startswith("N")
 
 
+def test_providers_finish_what_they_have_taken_while_calls_still_go_through(
+    make_host: MakeHost, identities: Identities
+) -> None:
+    """What a provider has taken from outside may need several calls; it has them all before the host refuses any."""
+    host = make_host()
+    actor = identities.actor(TEST_CAPABILITY)
+    answers = []
+
+    class Outside(ScriptedProvider):
+        def drain(self) -> None:
+            answers.extend(self.dispatcher.dispatch(actor.public_key, "echo", b"%d" % number) for number in range(3))
+
+    class Stuck(ScriptedProvider):
+        def drain(self) -> None:
+            answers.append(b"stuck")
+            threading.Event().wait(60)
+
+    class Failing(ScriptedProvider):
+        def drain(self) -> None:
+            raise RuntimeError("no")
+
+    provider, failing = Outside(), Failing("test:failing")
+    host.add_capability(failing)
+    bound(host, actor, provider)
+    host.shutdown()
+    assert answers == [b"0", b"1", b"2"]
+    assert [each.events[-1] for each in (provider, failing)] == [("stop", "")] * 2
+    host = make_host(configure=lambda builder: builder.with_shutdown_timeout(0.1))
+    host.add_capability(Stuck())
+    host.shutdown()
+    assert answers[3:] == [b"stuck"]
+    assert not host.capabilities()
+
+
+def test_a_shutdown_says_what_it_does_not_wait_for(
+    make_host: MakeHost, identities: Identities, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = make_host(configure=lambda builder: builder.with_shutdown_timeout(0.05))
+    actor, provider = identities.actor(TEST_CAPABILITY), Holding()
+    bound(host, actor, provider)
+    calling, answer = in_thread(lambda: host.call_actor(actor.public_key, "host", HOLD))
+    assert provider.entered.wait(20)
+    host.shutdown()
+    wanted = f"host of actor {actor.public_key} -> Hold of default,test:provider, for "
+    assert any("without waiting any longer for " in text and wanted in text for text in caplog.messages)
+    provider.leave.set()
+    calling.join(20)
+    assert answer == [b"held"]
+
+
 def test_a_context_manager_shuts_down(identities: Identities) -> None:
     with HostBuilder().build() as host:
         host.add_actor(identities.actor())

@@ -207,7 +207,7 @@ def test_a_wait_that_is_given_up_says_what_it_waited_for() -> None:
     holder = Holder()
     holder.do(hold)
     assert eventually(lambda: bool(turn._holders))
-    assert [hop.operation for hop in active_chains()[-1]] == ["HandleRequest", "Add"]
+    assert [hop.operation for hop in active_chains()[-1].hops] == ["HandleRequest", "Add"]
     with pytest.raises(ActorBusy, match=r"it does HandleRequest of actor MA -> Add of main,x:y, for \d\.\d s so far"):
         turn.__enter__()
     holder.do(lambda: (turn.leave(), current_chain().hops.clear()))

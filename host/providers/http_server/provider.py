@@ -47,6 +47,14 @@ class HttpServerProvider(Provider):
         if former is not None:
             former.stop()
 
+    def drain(self) -> None:
+        """Stop listening, and wait for running requests until their servers' shutdown timeouts."""
+        servers = tuple(self._servers.values())
+        for server in servers:
+            server.retire()
+        for server in servers:
+            server.stop()
+
     def unbind(self, actor: str) -> None:
         """Stop the actor's server, once its running requests are finished or the shutdown timeout is over."""
         self._servers.pop(actor).stop()

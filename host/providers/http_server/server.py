@@ -67,9 +67,13 @@ class HttpServer:
         """Another handle of the listening socket, for the server that comes after this one at the same address."""
         return self._socket.dup()
 
+    def retire(self) -> None:
+        """Begin to stop."""
+        self._server.should_exit = True
+
     def stop(self) -> None:
         """Stop listening, wait for running requests until the shutdown timeout, close every connection."""
-        self._server.should_exit = True
+        self.retire()
         self._thread.join(self.settings.shutdown_timeout + _STOP_SPARE_SECONDS)
         if self._thread.is_alive():
             log.error("the HTTP server of %s does not stop", self._actor)
