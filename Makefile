@@ -9,7 +9,7 @@ CASES ?= 100000
 MODULES ?= 20000
 SEED ?= 0
 
-.PHONY: demo test lint typecheck conformance smoke fuzz lockstep bench kernels counter clean
+.PHONY: demo reference test lint typecheck conformance smoke fuzz lockstep bench kernels counter clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
@@ -36,6 +36,11 @@ lint: $(VENV)/installed-dev
 
 typecheck: $(VENV)/installed-dev
 	$(BIN)/mypy
+
+# What follows from the form of manifests: their JSON Schema, and the tables of the fields in their page.
+reference: $(VENV)/installed
+	$(BIN)/wascc manifest schema > docs/manifest.schema.json
+	$(BIN)/wascc manifest reference --into docs/manifest.md
 
 # The specification's test suite: all of it, or without the few scripts that take long. WASM_TESTSUITE names its folder,
 # otherwise it is cloned once; OPTIONS are more of the command's.

@@ -24,6 +24,7 @@ from host.errors import (
     NoSubscribers,
     NoSuchActor,
     PluginError,
+    PolicyFailure,
     RevisionRefused,
     SerializationFailure,
     WapcFailure,
@@ -35,6 +36,7 @@ from host.invocation import Invocation, InvocationResponse, check_antiforgery
 from host.manifest import BindingEntry, CapabilityEntry, Manifest, ManifestError
 from host.middleware import Middleware, Next
 from host.plugins import ProviderSource, find_provider
+from host.policy import Pin, Policy
 from host.providers.base import CapabilityProvider, Dispatcher, Provider, ProviderError
 from host.running import ActorState
 
@@ -77,7 +79,10 @@ __all__ = [
     "Next",
     "NoSubscribers",
     "NoSuchActor",
+    "Pin",
     "PluginError",
+    "Policy",
+    "PolicyFailure",
     "Provider",
     "ProviderError",
     "ProviderSource",

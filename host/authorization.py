@@ -7,14 +7,24 @@ The core rule: an actor may call itself, and what its claims list under capabili
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import Protocol
 
 from host.actor import Actor
 from host.entities import CapabilityEntity, Entity, target_entity
 from host.errors import AuthorizationFailure
 from host.logs import printable, sparing
+from host.policy import Policies
+from host.verdicts import Verdict, require
 from wascap import ActorMetadata, Claims, Token, WascapError, inspect
+
+FILE_PLACEHOLDER, ACCOUNT_KEY_PLACEHOLDER = "FILE", "ACCOUNT_KEY"
+"""What stands in a command that would help for the actor's module, and for the account's key file."""
+
+CLAIMED, AUTHORIZED = Verdict("claim"), Verdict("authorizer")
+"""What is said of everything that is allowed; made once, as calls ask often."""
 
 
 class Authorizer(Protocol):
@@ -44,64 +54,121 @@ def authorized_target(
 
     Protocol: docs/host.md#authorization
     """
-    if namespace != claims.subject and not _claims_capability(claims, namespace):
-        raise _denial(claims, binding, namespace, operation, "PERMISSION DENIED.")
+    try:
+        require(judge_call(claims, authorizer, binding, namespace, operation))
+    except AuthorizationFailure as denial:
+        sparing.log(logging.WARNING, "%s", printable(denial.message))
+        raise
+    return target_entity(namespace, binding)
+
+
+def judge_call(
+    claims: Claims[ActorMetadata], authorizer: Authorizer, binding: str, namespace: str, operation: str
+) -> Iterator[Verdict]:
+    """What the core rule and the authorizer say of an actor's call; the errors are AuthorizationFailures."""
+
+    def denial(reason: str, fix: str) -> AuthorizationFailure:
+        role = "Provider" if claims.metadata.provider else "Actor"
+        text = f"{role} {claims.subject} attempted to call {operation} on {namespace},{binding} - {reason}"
+        return AuthorizationFailure(text, fix)
+
+    if namespace == claims.subject or _claims_capability(claims, namespace):
+        yield CLAIMED
+    else:
+        yield Verdict(CLAIMED.rule, denial("PERMISSION DENIED.", sign_command(claims, namespace)))
     target = target_entity(namespace, binding)
-    if not _may_invoke(authorizer, claims, target, operation):
-        raise _denial(claims, binding, namespace, operation, "Authorizer denied access")
-    return target
+    if _may_invoke(authorizer, claims, target, operation):
+        yield AUTHORIZED
+    else:
+        yield Verdict(AUTHORIZED.rule, denial("Authorizer denied access", ""))
 
 
-def check_loadable(actor: Actor, authorizer: Authorizer) -> None:
+def check_loadable(actor: Actor, authorizer: Authorizer, policies: Policies | None = None) -> None:
     """Check that an actor may run now. Its module is read anew: only what is signed in there counts.
 
     Raises AuthorizationFailure: the actor does not say what its module's token does, the signature or the module hash
-    is wrong, the keys are of the wrong kinds, the actor issued its token itself, the token's time is not now, or the
-    authorizer denies it.
+    is wrong, the keys are of the wrong kinds, the actor issued its token itself, the token's time is not now, a policy
+    refuses it (PolicyFailure), or the authorizer denies it.
     """
+    require(judge_loading(actor, authorizer, policies))
+
+
+def judge_loading(actor: Actor, authorizer: Authorizer, policies: Policies | None = None) -> Iterator[Verdict]:
+    """What each check says of an actor that is to be loaded now, in the order of `docs/host.md`, section "Actors"."""
     claims = actor.claims
     try:
         inspection = inspect(actor.wasm)
     except WascapError as error:
-        raise AuthorizationFailure(f"Invalid token: {error}") from error
+        yield Verdict("token", AuthorizationFailure(f"Invalid token: {error}", sign_command(claims)))
+        return
     if inspection is None or not inspection.hash_valid or inspection.token != Token(actor.token, claims):
-        raise AuthorizationFailure("Invalid token: it is not the one that the module was signed with")
-    if not inspection.validation.signature_valid:
-        raise AuthorizationFailure("Invalid token signature")
+        text = "Invalid token: it is not the one that the module was signed with"
+        yield Verdict("token", AuthorizationFailure(text, sign_command(claims)))
+        return
+    yield Verdict("token")
+    validation = inspection.validation
+    keys = [str(problem) for problem in inspection.entity_problems]
     if claims.issuer == claims.subject:
-        raise AuthorizationFailure("Self-issued token: an account has to issue the token of an actor")
-    for problem in inspection.entity_problems:
-        raise AuthorizationFailure(str(problem)) from problem
-    if inspection.validation.expired:
-        raise AuthorizationFailure("Expired token")
-    if inspection.validation.cannot_use_yet:
-        raise AuthorizationFailure(f"Module cannot be used before {inspection.validation.not_before_human}")
-    if not _may_load(authorizer, claims):
-        raise AuthorizationFailure("Authorization hook denied access to module")
+        keys.insert(0, "Self-issued token: an account has to issue the token of an actor")
+    too_early = f"Module cannot be used before {validation.not_before_human}"
+    refusals = {
+        "signature": "" if validation.signature_valid else "Invalid token signature",
+        "keys": keys[0] if keys else "",
+        "expires": "Expired token" if validation.expired else "",
+        "not before": too_early if validation.cannot_use_yet else "",
+    }
+    for rule, text in refusals.items():
+        yield Verdict(rule, AuthorizationFailure(text, sign_command(claims)) if text else None)
+    if policies is not None:
+        yield from policies.judge(claims, sha256(actor.wasm).hexdigest())
+    if _may_load(authorizer, claims):
+        yield AUTHORIZED
+    else:
+        yield Verdict(AUTHORIZED.rule, AuthorizationFailure("Authorization hook denied access to module"))
 
 
 def check_bindable(
     claims: Claims[ActorMetadata], authorizer: Authorizer, target: CapabilityEntity, operation: str
 ) -> None:
     """Check that an actor may be bound to a capability. Raises AuthorizationFailure."""
+    require(judge_binding(claims, authorizer, target, operation))
+
+
+def judge_binding(
+    claims: Claims[ActorMetadata], authorizer: Authorizer, target: CapabilityEntity, operation: str
+) -> Iterator[Verdict]:
+    """What the core rule and the authorizer say of binding an actor; the errors are AuthorizationFailures."""
     capability_id = target.capability_id
-    if not _claims_capability(claims, capability_id) or not _may_invoke(authorizer, claims, target, operation):
-        raise AuthorizationFailure(
-            f"Unauthorized binding: actor {claims.subject} is not authorized to use capability {capability_id}."
-        )
+    text = f"Unauthorized binding: actor {claims.subject} is not authorized to use capability {capability_id}."
+    if _claims_capability(claims, capability_id):
+        yield CLAIMED
+    else:
+        yield Verdict(CLAIMED.rule, AuthorizationFailure(text, sign_command(claims, capability_id)))
+    if _may_invoke(authorizer, claims, target, operation):
+        yield AUTHORIZED
+    else:
+        yield Verdict(AUTHORIZED.rule, AuthorizationFailure(text))
+
+
+def sign_command(claims: Claims[ActorMetadata], capability_id: str | None = None) -> str:
+    """The command that signs the actor anew as it is, and for a further capability; FILE and ACCOUNT_KEY are to be
+    replaced by its module and by the account's key file."""
+    metadata = claims.metadata
+    capabilities = dict.fromkeys([*(metadata.capabilities or ()), *([] if capability_id is None else [capability_id])])
+    options = [("--issuer", ACCOUNT_KEY_PLACEHOLDER), ("--subject", claims.subject)]
+    options += [("--cap", each) for each in capabilities] + [("--tag", tag) for tag in metadata.tags or ()]
+    options += [
+        (option, str(value))
+        for option, value in (("--name", metadata.name), ("--rev", metadata.revision), ("--ver", metadata.version))
+        if value is not None
+    ]
+    flags = " --provider" if metadata.provider else ""
+    given = " ".join(f"{option} {shlex.quote(printable(value))}" for option, value in options)
+    return f"wascc claims sign {FILE_PLACEHOLDER} {FILE_PLACEHOLDER} {given}{flags}"
 
 
 def _claims_capability(claims: Claims[ActorMetadata], capability_id: str) -> bool:
     return capability_id in (claims.metadata.capabilities or ())
-
-
-def _denial(
-    claims: Claims[ActorMetadata], binding: str, namespace: str, operation: str, reason: str
-) -> AuthorizationFailure:
-    role = "Provider" if claims.metadata.provider else "Actor"
-    text = f"{role} {claims.subject} attempted to call {operation} on {namespace},{binding} - {reason}"
-    sparing.log(logging.WARNING, "%s", printable(text))
-    return AuthorizationFailure(text)
 
 
 def _may_load(authorizer: Authorizer, claims: Claims[ActorMetadata]) -> bool:

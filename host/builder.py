@@ -17,6 +17,7 @@ from host.host import Host
 from host.logs import log, printable
 from host.middleware import Middleware
 from host.plugins import InstalledProviders, ProviderSource, find_provider
+from host.policy import Policies, Policy
 from host.providers.base import distribution_version
 from host.turns import Patience, Turns
 from interp import DEFAULT_ENGINE, Engine, Limits, load_engine
@@ -40,6 +41,7 @@ class HostBuilder:
     def __init__(self) -> None:
         self._labels = intrinsic_labels()
         self._authorizer: Authorizer = AllowAll()
+        self._policies: list[Policy] = []
         self._engine: str | Engine = DEFAULT_ENGINE
         self._limits = DEFAULT_LIMITS
         self._patience = Patience()
@@ -57,6 +59,11 @@ class HostBuilder:
     def with_authorizer(self, authorizer: Authorizer) -> Self:
         """Ask this authorizer, after the core rule, before an actor is loaded and before each of its calls."""
         self._authorizer = authorizer
+        return self
+
+    def with_policy(self, policy: Policy) -> Self:
+        """Let only what this trust policy allows run in the host; of several policies, all have to allow."""
+        self._policies.append(policy)
         return self
 
     def with_engine(self, engine: str | Engine) -> Self:
@@ -121,7 +128,8 @@ class HostBuilder:
         key = KeyPair.generate(KeyType.SERVER)
         bus = InProcessBus() if self._bus is None else self._bus
         gate = Gate(HostShutDown, "The host is shutting down")
-        core = HostCore(key, key.public_key, bus, self._authorizer, settings, gate, Turns(self._patience))
+        policies = Policies(self._policies)
+        core = HostCore(key, key.public_key, bus, self._authorizer, settings, gate, Turns(self._patience), policies)
         log.info(
             "Detected Intrinsic host labels. hostcore.arch = %s, hostcore.os = %s, hostcore.family = %s",
             *(printable(self._labels[name]) for name in (HOSTCORE_ARCH, HOSTCORE_OS, HOSTCORE_OS_FAMILY)),

@@ -16,6 +16,7 @@ from host.invocation import Invocation, InvocationResponse, check_antiforgery
 from host.log_records import current_invocation
 from host.logs import log, printable
 from host.middleware.chain import Kind, MiddlewareChain
+from host.policy import Policies
 from host.turns import Patience, Turns
 from interp.engine import Engine, Limits
 from wascap import KeyPair
@@ -50,6 +51,7 @@ class HostCore:
     gate: Gate
     turns: Turns
     middleware: MiddlewareChain = field(default_factory=MiddlewareChain)
+    policies: Policies = field(default_factory=Policies)
 
     def call(self, subject: str, origin: Entity, target: Entity, operation: str, payload: bytes) -> bytes:
         """Make a call and wait for its answer. Raises InvocationFailure (the target's error), NoSubscribers,

@@ -10,13 +10,15 @@ from typing import ClassVar
 
 
 class HostError(Exception):
-    """Base of every error that the host raises; `message` is the text without the prefix of the kind."""
+    """Base of every error that the host raises; `message` is the text without the prefix of the kind, `fix` the command
+    or the change that would help, where one is known."""
 
     prefix: ClassVar[str] = ""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.fix = fix
 
     def __str__(self) -> str:
         return f"{self.prefix}{self.message}"
@@ -50,6 +52,10 @@ class RevisionRefused(AuthorizationFailure):
     """A live update would put an older revision in the place of a newer one."""
 
 
+class PolicyFailure(AuthorizationFailure):
+    """A rule of a trust policy does not allow it; the text begins with its name."""
+
+
 class InputOutputError(HostError):
     """A file could not be read."""
 
@@ -78,6 +84,10 @@ class SerializationFailure(HostError):
     """Bytes that should hold a message of the protocol do not."""
 
     prefix = "Serialization failure: "
+
+
+class ManifestValueError(HostError):
+    """What a value in a manifest refers to is not there or cannot be taken."""
 
 
 class MiscHostError(HostError):

@@ -28,6 +28,7 @@ from host.manifest import Manifest
 from host.manifest_application import apply
 from host.middleware import Middleware
 from host.plugins import ProviderSource
+from host.policy import Policies, Policy
 from host.providers.base import CapabilityProvider
 from host.running import ActorState, RunningActors
 from host.subjects import actor_subject
@@ -84,6 +85,19 @@ class Host:
     def remove_label(self, key: str) -> None:
         """Take a label away, if it is there."""
         self._labels.pop(key, None)
+
+    @property
+    def policies(self) -> Policies:
+        """The trust policies of this host; what brings signed code in asks them with `Policies.check`."""
+        return self._core.policies
+
+    def add_policy(self, policy: Policy) -> None:
+        """Let only what this policy allows too be loaded from now on; what runs already stays."""
+        self._core.policies.add(policy)
+
+    def remove_policy(self, policy: Policy) -> None:
+        """Ask a policy that was added no more."""
+        self._core.policies.remove(policy)
 
     def add_actor(self, actor: Actor, settings: ActorSettings | None = None) -> None:
         """Check and start an actor, with `settings` of its own if they are given; after an error nothing of it is left

@@ -24,6 +24,7 @@ from host.gate import Gate
 from host.invocation import Invocation
 from host.logs import log, printable, sparing
 from host.providers.base import BAD_DISPATCH, CapabilityProvider, ProviderError
+from host.redaction import secrets
 from host.subjects import actor_subject, bound_subject, provider_subject
 
 CORE_OPERATIONS = frozenset({OP_BIND_ACTOR, OP_GET_CAPABILITY_DESCRIPTOR, OP_REMOVE_ACTOR})
@@ -130,7 +131,10 @@ class LoadedProvider:
             try:
                 reply = self.provider.handle_call(actor, invocation.operation, invocation.payload)
             except (ProviderError, HostError) as error:
-                raise HostCallFailure(str(error)) from error
+                text = str(error)
+                shown = secrets.redacted(text)
+                # Not chained with a secret in it, for whoever prints the whole chain.
+                raise HostCallFailure(shown) from (error if shown == text else None)
             except Exception as error:
                 _log_failure(self.title, invocation.operation, error)
                 raise HostCallFailure(_summary(self.title, error)) from error

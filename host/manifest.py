@@ -1,4 +1,4 @@
-"""Manifests: what a host is to run, as a file. Fields and rules: `docs/host.md`, section "Manifest"."""
+"""Manifests: what a host is to run, as a file. Fields and rules: `docs/manifest.md`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
 
 from host.actor_settings import LIMITS, MAX_INSTANCES, MAX_WAITING, ActorSettings
 from host.entities import DEFAULT_BINDING
 from host.errors import HostError, InputOutputError
 from host.logs import printable
+from host.manifest_fields import UNACCEPTABLE, UNQUOTED, Entry, Texts, Values
+from host.manifest_policy import PolicyEntry
 from host.manifest_text import Document, Form, NotText, Problem, UnreadableText, read, write_yaml
 
 MAX_MANIFEST_BYTES = 1024 * 1024
@@ -24,7 +25,6 @@ MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_SHOWN_PROBLEMS = 100
 """How many problems the text of an error shows."""
 
-_WHOLE = re.compile(r"[-+]?\d+")
 _YAML_SUFFIXES = {".yaml", ".yml", ""}
 
 
@@ -45,55 +45,48 @@ def _shown(file: str, problem: Problem) -> str:
     return printable(f"{file}{line}: {problem.field_name or 'the manifest'} {problem.text}")
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+def _within(limit: str) -> Any:
+    least, greatest = LIMITS[limit]
+    return Field(ge=least, le=greatest)
 
 
-def _none_is_empty(value: object) -> object:
-    return {} if value is None else value
-
-
-_Texts = Annotated[dict[str, str], BeforeValidator(_none_is_empty)]
-
-
-def _as_number(value: object) -> object:
-    """The number that is written there, as a number or as text, which is what a variable becomes."""
-    if isinstance(value, NotText):
-        return value if value.number is None else value.number
-    if isinstance(value, str):
-        with suppress(ValueError):
-            return int(value) if _WHOLE.fullmatch(value) else float(value)
-    return value
-
-
-def _range_of(name: str) -> Any:
-    least, greatest = LIMITS[name]
-    return Field(default=None, ge=least, le=greatest)
-
-
-_Whole = Annotated[int | None, BeforeValidator(_as_number)]
-_Number = Annotated[float | None, BeforeValidator(_as_number)]
-
-
-class LimitsEntry(_Entry):
+class LimitsEntry(Entry):
     """What each call of an actor may use, where that is not as for all actors of the host."""
 
-    fuel: _Whole = _range_of("fuel")
-    deadline_seconds: _Number = _range_of("deadline_seconds")
-    max_memory_pages: _Whole = _range_of("max_memory_pages")
-    max_table_elements: _Whole = _range_of("max_table_elements")
-    max_heap_fields: _Whole = _range_of("max_heap_fields")
-    max_call_depth: _Whole = _range_of("max_call_depth")
+    fuel: Annotated[int, _within("fuel"), UNQUOTED] | None = Field(
+        default=None, description="Units of fuel: entries of functions and taken backward branches."
+    )
+    deadline_seconds: Annotated[float, _within("deadline_seconds"), UNQUOTED] | None = Field(
+        default=None, description="Seconds."
+    )
+    max_memory_pages: Annotated[int, _within("max_memory_pages"), UNQUOTED] | None = Field(
+        default=None, description="Pages of 64 KiB of its memories together."
+    )
+    max_table_elements: Annotated[int, _within("max_table_elements"), UNQUOTED] | None = Field(
+        default=None, description="Elements of its tables."
+    )
+    max_heap_fields: Annotated[int, _within("max_heap_fields"), UNQUOTED] | None = Field(
+        default=None, description="Fields of its structures and arrays."
+    )
+    max_call_depth: Annotated[int, _within("max_call_depth"), UNQUOTED] | None = Field(
+        default=None, description="How deep its functions may call."
+    )
 
 
-class ActorEntry(_Entry):
+class ActorEntry(Entry):
     """An actor: the file of its module, and how it runs. A text alone is the file."""
 
-    path: str
-    instances: Annotated[int, BeforeValidator(_as_number)] = Field(default=1, ge=1, le=MAX_INSTANCES)
-    max_waiting: _Whole = Field(default=None, ge=0, le=MAX_WAITING)
-    wait_seconds: _Number = _range_of("deadline_seconds")
-    limits: LimitsEntry = LimitsEntry()
+    path: str = Field(description="The signed module, looked for beside the manifest, then in the current folder.")
+    instances: Annotated[int, Field(ge=1, le=MAX_INSTANCES), UNQUOTED] = Field(
+        default=1, description="How many calls it handles at a time."
+    )
+    max_waiting: Annotated[int, Field(ge=0, le=MAX_WAITING), UNQUOTED] | None = Field(
+        default=None, description="How many more calls may wait; the host's number if it is not given."
+    )
+    wait_seconds: Annotated[float, _within("deadline_seconds"), UNQUOTED] | None = Field(
+        default=None, description="For how many seconds each may wait; as long as the host says if it is not given."
+    )
+    limits: LimitsEntry = Field(default=LimitsEntry(), description="Limits of each call; the host's where one is not given.")
 
     @property
     def settings(self) -> ActorSettings:
@@ -106,11 +99,13 @@ def _path_alone(value: object) -> object:
     return value if isinstance(value, dict | ActorEntry) else {"path": value}
 
 
-class CapabilityEntry(_Entry):
+class CapabilityEntry(Entry):
     """A provider: what it is found by, and the name under which actors are bound to it."""
 
-    path: str
-    binding_name: str | None = None
+    path: str = Field(
+        description="Capability id with an embedded provider, name of an entry point, Python file, or `module:Class`."
+    )
+    binding_name: str | None = Field(default=None, description="Name of the binding; `default` if none is given.")
 
     @property
     def binding(self) -> str:
@@ -118,13 +113,17 @@ class CapabilityEntry(_Entry):
         return DEFAULT_BINDING if self.binding_name is None else self.binding_name
 
 
-class BindingEntry(_Entry):
+class BindingEntry(Entry):
     """A binding of an actor (a public key) to a provider (a capability id and a binding name)."""
 
-    actor: str
-    capability: str
-    binding: str | None = None
-    values: _Texts = Field(default_factory=dict, repr=False)
+    actor: str = Field(description="Public key of the actor.")
+    capability: str = Field(description="Capability id.")
+    binding: str | None = Field(default=None, description="Name of the binding; `default` if none is given.")
+    values: Values = Field(
+        default_factory=dict,
+        repr=False,
+        description="Configuration for the provider: texts (numbers need quotes), and references to secrets.",
+    )
 
     @property
     def binding_name(self) -> str:
@@ -132,16 +131,19 @@ class BindingEntry(_Entry):
         return DEFAULT_BINDING if self.binding is None else self.binding
 
 
-class Manifest(_Entry):
+class Manifest(Entry):
     """Labels, actors, capabilities and bindings for a host, applied in that order.
 
     `folder` is where the manifest's file lies, None if it came from no file; files in it are looked for there first.
     """
 
-    labels: _Texts = Field(default_factory=dict)
-    actors: list[Annotated[ActorEntry, BeforeValidator(_path_alone)]]
-    capabilities: list[CapabilityEntry]
-    bindings: list[BindingEntry]
+    labels: Texts = Field(default_factory=dict, description="Labels of the host; one that it has stays as it is.")
+    policy: PolicyEntry | None = Field(default=None, description="Whom the host trusts; without it, whoever signed.")
+    actors: list[Annotated[ActorEntry, BeforeValidator(_path_alone, json_schema_input_type=str | ActorEntry)]] = Field(
+        description="Actors. A text alone is the `path` of one."
+    )
+    capabilities: list[CapabilityEntry] = Field(description="Providers.")
+    bindings: list[BindingEntry] = Field(description="Which actor may use which provider, and how it is configured.")
     _folder: Path | None = PrivateAttr(None)
 
     @property
@@ -204,13 +206,8 @@ class Manifest(_Entry):
         return json.dumps(self._fields(), indent=2, ensure_ascii=False)
 
     def _fields(self) -> dict[str, Any]:
-        fields = self.model_dump(exclude_none=True)
-        if not fields["labels"]:
-            del fields["labels"]
+        fields = self.model_dump(exclude_none=True, exclude_defaults=True)
         fields["actors"] = [_without_defaults(actor) for actor in self.actors]
-        for binding in fields["bindings"]:
-            if not binding["values"]:
-                del binding["values"]
         return fields
 
 
@@ -223,15 +220,21 @@ _TEXTS = {
     "missing": "is missing",
     "extra_forbidden": "is not a field that manifests have",
     "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
     "list_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be less than {lt:g}",
+    "string_too_short": "must not be empty",
 }
 """What is wrong, by the validation library's name for it."""
+
+_SAYS_WHAT_IS_ALLOWED = re.compile(r"\w+ should ")
+"""How the library's texts begin that name the range or the choices, and not the value."""
 
 
 def _problem(document: Document, detail: ErrorDetails) -> Problem:
@@ -239,7 +242,14 @@ def _problem(document: Document, detail: ErrorDetails) -> Problem:
     if path not in document.lines and detail["type"] != "missing":
         # What is written without a mapping around it is the path of an actor.
         path = path[:-1]
-    text = _TEXTS.get(detail["type"], f"cannot be taken ({detail['type']})").format(**detail.get("ctx", {}))
+    text = _TEXTS.get(detail["type"], "").format(**detail.get("ctx", {})) or _said(detail)
     if isinstance(detail["input"], NotText) and detail["type"] == "string_type":
         text = f"{text}, not a {detail['input'].kind}; put it in quotes if it is meant as text"
     return Problem(path, document.line_of(path), text)
+
+
+def _said(detail: ErrorDetails) -> str:
+    if detail["type"] == UNACCEPTABLE:
+        return detail["msg"]
+    text, known = _SAYS_WHAT_IS_ALLOWED.subn("must ", detail["msg"], count=1)
+    return text if known else f"cannot be taken ({detail['type']})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from host.actor import Actor
 from host.errors import HostError, InputOutputError, MiscHostError
 from host.logs import log, printable
 from host.manifest import BindingEntry, Manifest
+from host.manifest_fields import resolved
 from host.plugins import ProviderSource, find_provider
 
 if TYPE_CHECKING:
@@ -21,11 +22,21 @@ _OCI_REFERENCE = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)+([:@][\w.:-]+)?")
 
 
 def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
-    """Add labels, actors, capabilities and bindings to the host, in that order; `source` has the named providers.
+    """Add the policy, labels, actors, capabilities and bindings to the host, in that order.
+    `source` has the named providers.
 
     The first error is raised, after everything that was added before it has been taken back.
     """
+    # Looked up first: what is missing there is found before anything runs.
+    values = []
+    for index, binding in enumerate(manifest.bindings):
+        with _naming(f"bindings[{index}]"):
+            values.append(resolved(binding.values, manifest.folder))
+    policy = None if manifest.policy is None else manifest.policy.policy(manifest.folder)
     with ExitStack() as undo:
+        if policy is not None:
+            host.add_policy(policy)
+            undo.callback(host.remove_policy, policy)
         for key, value in manifest.labels.items():
             if host.add_label(key, value):
                 undo.callback(host.remove_label, key)
@@ -41,13 +52,13 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
             undo.callback(_quietly, host.remove_capability, provider.descriptor.id, capability.binding)
         for index, binding in enumerate(manifest.bindings):
             with _naming(f"bindings[{index}]"):
-                _bind(host, binding, undo)
+                _bind(host, binding, values[index], undo)
         undo.pop_all()
 
 
-def _bind(host: Host, entry: BindingEntry, undo: ExitStack) -> None:
+def _bind(host: Host, entry: BindingEntry, values: Mapping[str, str], undo: ExitStack) -> None:
     earlier = host.find_binding(entry.actor, entry.capability, entry.binding_name)
-    host.set_binding(entry.actor, entry.capability, entry.binding_name, entry.values)
+    host.set_binding(entry.actor, entry.capability, entry.binding_name, values)
     names = (entry.actor, entry.capability, entry.binding_name)
     if earlier is not None:
         undo.callback(_quietly, host.set_binding, *names, earlier.values)

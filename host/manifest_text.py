@@ -84,6 +84,11 @@ class NotText:
         except ValueError:
             return float(text)
 
+    @property
+    def truth(self) -> bool | None:
+        """The truth value, None if it is none."""
+        return self.written.lower() == "true" if self.kind == "truth value" else None
+
 
 @dataclass(slots=True)
 class Document:
@@ -113,7 +118,7 @@ def read(text: str, form: Form, variables: Mapping[str, str] | None = None) -> D
 def expand(text: str, variables: Mapping[str, str]) -> str:
     """The text with `${NAME}` and `${NAME:default}` replaced; an unset name without a default stays as written.
 
-    Protocol: docs/host.md#manifest
+    Protocol: docs/manifest.md#reading
     """
 
     def replacement(found: re.Match[str]) -> str:

@@ -206,7 +206,7 @@ class RunningActors:
                 f"Actor {public_key} is already in this host. "
                 "Cannot host multiple instances of the same actor in the same host"
             )
-        check_loadable(actor, self._core.authorizer)
+        check_loadable(actor, self._core.authorizer, self._core.policies)
         running = RunningActor(self._core, actor, settings)
         try:
             self._core.serve(actor_subject(public_key), "actor", running.perform)
@@ -232,7 +232,7 @@ class RunningActors:
         Raises NoSuchActor, AuthorizationFailure, RevisionRefused, WapcFailure; the old module serves on then.
         """
         running = self.get(actor.public_key)
-        check_loadable(actor, self._core.authorizer)
+        check_loadable(actor, self._core.authorizer, self._core.policies)
         former = running.actor
         if former is not None and not force:
             check_revision(former, actor)

@@ -44,6 +44,22 @@ def verify_chain(
     Protocol: docs/wascap.md#chain-of-provenance
     """
     moment = current_time() if now is None else now
+    operator, account = verify_account(operator_token, account_token, trusted_operators=trusted_operators, now=moment)
+    with _blaming(ChainLink.ACTOR):
+        actor = _verified(actor_token, ActorMetadata, moment)
+        if not may_issue(account, actor.issuer):
+            raise InvalidIssuer(f"{shown(actor.issuer)} is neither the account nor among its valid signers")
+    return ChainOfProvenance(operator, account, actor)
+
+
+def verify_account(
+    operator_token: str, account_token: str, *, trusted_operators: Collection[str] | None = None, now: int | None = None
+) -> tuple[Claims[OperatorMetadata], Claims[AccountMetadata]]:
+    """The first two links of `verify_chain`: that an operator stands behind an account. Raises ChainError.
+
+    Protocol: docs/wascap.md#chain-of-provenance
+    """
+    moment = current_time() if now is None else now
     with _blaming(ChainLink.OPERATOR):
         operator = _verified(operator_token, OperatorMetadata, moment)
         if trusted_operators is not None and operator.subject not in trusted_operators:
@@ -51,10 +67,12 @@ def verify_chain(
     with _blaming(ChainLink.ACCOUNT):
         account = _verified(account_token, AccountMetadata, moment)
         _require_account_issuer(operator, account)
-    with _blaming(ChainLink.ACTOR):
-        actor = _verified(actor_token, ActorMetadata, moment)
-        _require_actor_issuer(account, actor)
-    return ChainOfProvenance(operator, account, actor)
+    return operator, account
+
+
+def may_issue(account: Claims[AccountMetadata], issuer: str) -> bool:
+    """Whether what `issuer` has signed is issued by the account: by its own key or one of its valid signers."""
+    return issuer in (account.subject, *(account.metadata.valid_signers or ()))
 
 
 def verify_module_chain(
@@ -100,8 +118,3 @@ def _require_account_issuer(operator: Claims[OperatorMetadata], account: Claims[
         raise InvalidIssuer("an account is issued by a signing key of the operator, not by its identity key")
     if account.issuer not in (operator.metadata.valid_signers or ()):
         raise InvalidIssuer(f"{shown(account.issuer)} is not among the operator's valid signers")
-
-
-def _require_actor_issuer(account: Claims[AccountMetadata], actor: Claims[ActorMetadata]) -> None:
-    if actor.issuer not in (account.subject, *(account.metadata.valid_signers or ())):
-        raise InvalidIssuer(f"{shown(actor.issuer)} is neither the account nor among its valid signers")

@@ -17,7 +17,20 @@ import typer
 from host.cli import INTERRUPTED
 
 COMMAND_GROUP = "wascc.commands"
-ORDER = ("up", "call", "keys", "claims", "par", "invoke", "step", "validate", "dump", "conformance", "bench")
+ORDER = (
+    "up",
+    "call",
+    "manifest",
+    "keys",
+    "claims",
+    "par",
+    "invoke",
+    "step",
+    "validate",
+    "dump",
+    "conformance",
+    "bench",
+)
 """How the help lists the commands; others come after these."""
 
 COMPLETION_VARIABLE = "_WASCC_COMPLETE"
