@@ -129,7 +129,9 @@ class HostBuilder:
         bus = InProcessBus() if self._bus is None else self._bus
         gate = Gate(HostShutDown, "The host is shutting down")
         policies = Policies(self._policies)
-        core = HostCore(key, key.public_key, bus, self._authorizer, settings, gate, Turns(self._patience), policies)
+        core = HostCore(
+            key, key.public_key, bus, self._authorizer, settings, gate, Turns(self._patience), policies=policies
+        )
         log.info(
             "Detected Intrinsic host labels. hostcore.arch = %s, hostcore.os = %s, hostcore.family = %s",
             *(printable(self._labels[name]) for name in (HOSTCORE_ARCH, HOSTCORE_OS, HOSTCORE_OS_FAMILY)),

@@ -18,19 +18,8 @@ from host.cli import INTERRUPTED
 
 COMMAND_GROUP = "wascc.commands"
 ORDER = (
-    "up",
-    "call",
-    "manifest",
-    "keys",
-    "claims",
-    "par",
-    "invoke",
-    "step",
-    "validate",
-    "dump",
-    "conformance",
-    "bench",
-)
+    "up", "call", "manifest", "keys", "claims", "par", "invoke", "step", "validate", "dump", "conformance", "bench",
+)  # fmt: skip
 """How the help lists the commands; others come after these."""
 
 COMPLETION_VARIABLE = "_WASCC_COMPLETE"
