@@ -86,7 +86,9 @@ class ActorEntry(Entry):
     wait_seconds: Annotated[float, _within("deadline_seconds"), UNQUOTED] | None = Field(
         default=None, description="For how many seconds each may wait; as long as the host says if it is not given."
     )
-    limits: LimitsEntry = Field(default=LimitsEntry(), description="Limits of each call; the host's where one is not given.")
+    limits: LimitsEntry = Field(
+        default=LimitsEntry(), description="Limits of each call; the host's where one is not given."
+    )
 
     @property
     def settings(self) -> ActorSettings:

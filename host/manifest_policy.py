@@ -73,14 +73,16 @@ class PolicyEntry(Entry):
         default=True, description="Always true: what is not signed is refused. Writing false is an error."
     )
     issuers: list[Account] | None = Field(
-        default=None, description="Public keys that may have signed an actor or a provider: accounts and their signing keys."
+        default=None,
+        description="Public keys that may have signed an actor or a provider: accounts and their signing keys.",
     )
     accounts: list[Account] | None = Field(
         default=None,
         description="Accounts whose actors and providers may run. Signing keys count if its token is in `tokens`.",
     )
     operators: list[Operator] | None = Field(
-        default=None, description="Operators whose accounts' actors and providers may run. Their tokens belong in `tokens`."
+        default=None,
+        description="Operators whose accounts' actors and providers may run. Their tokens belong in `tokens`.",
     )
     tokens: list[str] = Field(
         default_factory=list,
