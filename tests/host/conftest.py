@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,33 @@ from interp.engine import ENGINES
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 from host_support import FAST_ENGINE, TEST_CAPABILITY, Identities, loaded_engine
+from redis_support import client_of
+from servers import ServerProcess, redis_server
 
 
 @pytest.fixture(scope="session")
 def identities() -> Identities:
     return Identities()
+
+
+@pytest.fixture(scope="session")
+def redis_of_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_client(redis_of_session: ServerProcess) -> Iterator[Any]:
+    """A client of the Redis server that all tests share, which is emptied before each."""
+    with client_of(redis_of_session) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def redis(redis_of_session: ServerProcess, redis_client: Any) -> ServerProcess:
+    """The Redis server that all tests share. Tests that stop it start one of their own."""
+    return redis_of_session
 
 
 @pytest.fixture

