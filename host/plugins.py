@@ -23,7 +23,9 @@ ENTRY_POINT_GROUP = "wascc.providers"
 
 DEFAULT_PROVIDERS: Mapping[str, str] = {
     "wascc:http_server": "host.providers.http_server:HttpServerProvider",
+    "wascc:http_client": "host.providers.http_client:HttpClientProvider",
     "wascc:keyvalue": "host.providers.keyvalue:SqliteKeyValueProvider",
+    "wascc:messaging": "host.providers.messaging:MemoryMessagingProvider",
     "wascc:logging": "host.providers.logs:LoggingProvider",
     "wascc:extras": "host.providers.extras:ExtrasProvider",
 }

@@ -1,4 +1,4 @@
-"""Messaging in memory: subjects, subscriptions, queue groups, requests and replies, and what goes wrong."""
+"""Messaging, the same on every backend: subscriptions, queue groups, requests and replies, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -8,40 +8,27 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from host_support import eventually
 from hypothesis import given
 from hypothesis import strategies as st
+from messaging_support import Actors, bind, publish, remove, request
+from servers import ServerProcess, nats_server
 
-from host.codec import decode, encode
-from host.codec.core import CapabilityConfiguration
-from host.codec.messaging import BrokerMessage, RequestMessage
+from host.codec.messaging import BrokerMessage
 from host.providers.base import ProviderError
-from host.providers.messaging import MemoryMessagingProvider
+from host.providers.messaging import MemoryMessagingProvider, NatsMessagingProvider
+from host.providers.messaging.provider import MessagingProvider
 from host.providers.messaging.subjects import checked_pattern, checked_subject, matches
 
+BACKENDS: dict[str, type[MessagingProvider]] = {"memory": MemoryMessagingProvider, "nats": NatsMessagingProvider}
 
-class Actors:
-    """A dispatcher that notes what actors get; what they do then is given by actor."""
+MakeProvider = Callable[[], MessagingProvider]
 
-    def __init__(self) -> None:
-        self.got: list[tuple[str, BrokerMessage]] = []
-        self.reactions: dict[str, Callable[[BrokerMessage], None]] = {}
-        self.changed = threading.Condition()
 
-    def dispatch(self, actor: str, operation: str, payload: bytes) -> bytes:
-        assert operation == "DeliverMessage"
-        message = decode(BrokerMessage, payload)
-        if actor in self.reactions:
-            self.reactions[actor](message)
-        with self.changed:
-            self.got.append((actor, message))
-            self.changed.notify_all()
-        return b"\xc0"
-
-    def wait(self, number: int) -> list[tuple[str, str, bytes]]:
-        with self.changed:
-            assert self.changed.wait_for(lambda: len(self.got) >= number, timeout=10), self.got
-        time.sleep(0.02)
-        return [(actor, message.subject, message.body) for actor, message in self.got]
+@pytest.fixture(scope="module")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with nats_server(tmp_path_factory.mktemp("nats")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -49,29 +36,34 @@ def actors() -> Actors:
     return Actors()
 
 
+@pytest.fixture(params=BACKENDS)
+def make(request: pytest.FixtureRequest, actors: Actors) -> MakeProvider:
+    """Makes providers of a backend that deliver to `actors`; those of NATS use the test's server."""
+    made = BACKENDS[request.param]
+    url = f"nats://127.0.0.1:{request.getfixturevalue('nats').port}" if request.param == "nats" else None
+
+    def make() -> MessagingProvider:
+        provider = made()
+        provider.configure_dispatch(actors)
+        return provider if url is None else at_server(provider, url)
+
+    return make
+
+
+def at_server(provider: MessagingProvider, url: str) -> MessagingProvider:
+    bind_there = provider.bind
+    provider.bind = lambda actor, values: bind_there(actor, {"URL": url, **values})
+    return provider
+
+
 @pytest.fixture
-def provider(actors: Actors) -> Iterator[MemoryMessagingProvider]:
-    made = MemoryMessagingProvider()
-    made.configure_dispatch(actors)
+def provider(make: MakeProvider) -> Iterator[MessagingProvider]:
+    made = make()
     yield made
     made.stop()
 
 
-def bind(provider: MemoryMessagingProvider, actor: str, /, **values: str) -> None:
-    provider.handle_call("system", "BindActor", encode(CapabilityConfiguration(actor, values)))
-
-
-def publish(provider: MemoryMessagingProvider, actor: str, subject: str, body: bytes = b"", reply_to: str = "") -> None:
-    assert provider.handle_call(actor, "Publish", encode(BrokerMessage(subject, reply_to, body))) == b""
-
-
-def request(
-    provider: MemoryMessagingProvider, actor: str, subject: str, body: bytes = b"", timeout: int = 5000
-) -> bytes:
-    return provider.handle_call(actor, "Request", encode(RequestMessage(subject, body, timeout=timeout)))
-
-
-def test_all_who_want_a_message_get_it_once(provider: MemoryMessagingProvider, actors: Actors) -> None:
+def test_all_who_want_a_message_get_it_once(provider: MessagingProvider, actors: Actors) -> None:
     bind(provider, "MP")
     bind(provider, "M1", SUBSCRIPTION="a.b, a.*, a.>")
     bind(provider, "M2", SUBSCRIPTION="a.>")
@@ -80,14 +72,21 @@ def test_all_who_want_a_message_get_it_once(provider: MemoryMessagingProvider, a
     assert sorted(actors.wait(2)) == [("M1", "a.b", b"text"), ("M2", "a.b", b"text")]
 
 
-def test_messages_keep_their_order(provider: MemoryMessagingProvider, actors: Actors) -> None:
+def test_patterns_that_overlap_bring_a_message_once(provider: MessagingProvider, actors: Actors) -> None:
+    bind(provider, "M1", SUBSCRIPTION="*.b,a.*, a.*,,>")
+    for subject in ("a.b", "a.c", "c.b", "c"):
+        publish(provider, "M1", subject)
+    assert sorted(subject for _, subject, _ in actors.wait(4)) == ["a.b", "a.c", "c", "c.b"]
+
+
+def test_messages_keep_their_order(provider: MessagingProvider, actors: Actors) -> None:
     bind(provider, "M1", SUBSCRIPTION=">")
     for number in range(300):
         publish(provider, "M1", f"n.{number}")
     assert [subject for _, subject, _ in actors.wait(300)] == [f"n.{number}" for number in range(300)]
 
 
-def test_one_of_a_queue_group_gets_a_message(provider: MemoryMessagingProvider, actors: Actors) -> None:
+def test_one_of_a_queue_group_gets_a_message(provider: MessagingProvider, actors: Actors) -> None:
     bind(provider, "MP")
     for actor in ("M1", "M2"):
         bind(provider, actor, SUBSCRIPTION="jobs", QUEUEGROUP_NAME="workers")
@@ -101,7 +100,7 @@ def test_one_of_a_queue_group_gets_a_message(provider: MemoryMessagingProvider, 
     assert all(sum(actor == each for actor, _, _ in got) == 20 for each in ("M3", "M4"))
 
 
-def test_a_request_gets_the_reply(provider: MemoryMessagingProvider, actors: Actors) -> None:
+def test_a_request_gets_the_reply(provider: MessagingProvider, actors: Actors) -> None:
     actors.reactions["M1"] = lambda message: publish(provider, "M1", message.reply_to, message.body.upper())
     bind(provider, "MP")
     bind(provider, "M1", SUBSCRIPTION="upper")
@@ -111,7 +110,7 @@ def test_a_request_gets_the_reply(provider: MemoryMessagingProvider, actors: Act
     assert {subject for _, subject, _ in actors.wait(2)} == {"upper"}
 
 
-def test_requests_at_a_time(provider: MemoryMessagingProvider, actors: Actors) -> None:
+def test_requests_at_a_time(provider: MessagingProvider, actors: Actors) -> None:
     actors.reactions["M1"] = lambda message: publish(provider, "M1", message.reply_to, message.body * 2)
     bind(provider, "MP")
     bind(provider, "M1", SUBSCRIPTION="twice")
@@ -132,7 +131,7 @@ def test_requests_at_a_time(provider: MemoryMessagingProvider, actors: Actors) -
     assert found == [True] * 20
 
 
-def test_a_request_without_an_answer(provider: MemoryMessagingProvider, actors: Actors) -> None:
+def test_a_request_without_an_answer(provider: MessagingProvider, actors: Actors) -> None:
     bind(provider, "MP")
     with pytest.raises(ProviderError, match=r"^nobody has subscribed to a$"):
         request(provider, "MP", "a")
@@ -145,7 +144,7 @@ def test_a_request_without_an_answer(provider: MemoryMessagingProvider, actors: 
 
 
 def test_an_actor_that_fails_is_no_matter_of_the_publisher(
-    provider: MemoryMessagingProvider, actors: Actors, caplog: pytest.LogCaptureFixture
+    provider: MessagingProvider, actors: Actors, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(message: BrokerMessage) -> None:
         if message.body == b"bad":
@@ -159,29 +158,32 @@ def test_an_actor_that_fails_is_no_matter_of_the_publisher(
     assert caplog.messages == [r"wascc:messaging: M1 did not take a message to a: it\nfailed"]
 
 
+@pytest.mark.parametrize("limit", [{"MAX_PENDING": "3"}, {"MAX_PENDING_BYTES": "12"}])
 def test_who_is_too_slow_loses_messages(
-    provider: MemoryMessagingProvider, actors: Actors, caplog: pytest.LogCaptureFixture
+    provider: MessagingProvider, actors: Actors, caplog: pytest.LogCaptureFixture, limit: dict[str, str]
 ) -> None:
-    go = threading.Event()
-    actors.reactions["M1"] = lambda _: (go.wait(10), None)[1]
-    bind(provider, "M1", SUBSCRIPTION="a", MAX_PENDING="3")
+    go, busy = threading.Event(), threading.Event()
+    actors.reactions["M1"] = lambda _: (busy.set(), go.wait(10))
+    bind(provider, "M1", SUBSCRIPTION="a", **limit)
     publish(provider, "M1", "a", b"first")
-    time.sleep(0.1)
+    assert busy.wait(10)
     for number in range(5):
-        publish(provider, "M1", "a", bytes([number]))
+        publish(provider, "M1", "a", bytes([number]) * 4)
+    assert eventually(lambda: sum("too slow, a message to a was dropped" in line for line in caplog.messages) == 2)
     go.set()
-    assert [body for _, _, body in actors.wait(4)] == [b"first", b"\0", b"\1", b"\2"]
-    assert len([message for message in caplog.messages if "too slow" in message]) == 2
+    assert [body[:1] for _, _, body in actors.wait(4)] == [b"f", b"\0", b"\1", b"\2"]
+    publish(provider, "M1", "a", b"last")
+    assert actors.wait(5)[-1] == ("M1", "a", b"last")
 
 
-def test_binding_again_and_removing(provider: MemoryMessagingProvider, actors: Actors) -> None:
+def test_binding_again_and_removing(provider: MessagingProvider, actors: Actors) -> None:
     bind(provider, "MP")
     bind(provider, "M1", SUBSCRIPTION="a")
     bind(provider, "M1", SUBSCRIPTION="b")
     publish(provider, "MP", "a")
     publish(provider, "MP", "b")
     assert actors.wait(1) == [("M1", "b", b"")]
-    provider.handle_call("system", "RemoveActor", encode(CapabilityConfiguration("M1")))
+    remove(provider, "M1")
     publish(provider, "MP", "b")
     time.sleep(0.1)
     assert len(actors.got) == 1
@@ -189,36 +191,68 @@ def test_binding_again_and_removing(provider: MemoryMessagingProvider, actors: A
         publish(provider, "M1", "b")
 
 
-def test_nothing_runs_behind_the_end(actors: Actors) -> None:
+def test_nothing_runs_behind_the_end(make: MakeProvider) -> None:
     before = threading.active_count()
-    provider = MemoryMessagingProvider()
-    provider.configure_dispatch(actors)
+    provider = make()
     for number in range(5):
         bind(provider, f"M{number}", SUBSCRIPTION=">")
-    assert threading.active_count() == before + 5
+    assert threading.active_count() >= before + 5
     provider.stop()
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    assert eventually(lambda: threading.active_count() <= before)
+    with pytest.raises(ProviderError, match="is stopped"):
+        publish(provider, "M1", "a")
 
 
-BAD = ["", ".", "a..b", ".a", "a.", "a b", "a\nb", "a\x1bb", "x" * 2000]
+INJECTION = "a 0\r\n\r\nPUB stolen 0\r\n"
+BAD = ["", ".", "a..b", ".a", "a.", "a b", "a\nb", "a\tb", "a\x1bb", "a\0b", "x" * 1025, "\U0001f600" * 300, INJECTION]
 
 
-@pytest.mark.parametrize("subject", [*BAD, "a.*", ">"])
-def test_what_is_no_subject(provider: MemoryMessagingProvider, subject: str) -> None:
+@pytest.mark.parametrize("subject", [*BAD, "a.*", ">", "a*", "a.b>"])
+def test_what_is_no_subject(provider: MessagingProvider, subject: str) -> None:
     bind(provider, "MP")
     for call in (publish, request):
         with pytest.raises(ProviderError, match="is no subject") as caught:
             call(provider, "MP", subject)
         assert "\n" not in str(caught.value)
+    if subject:
+        with pytest.raises(ProviderError, match="is no subject"):
+            publish(provider, "MP", "a", reply_to=subject)
 
 
-@pytest.mark.parametrize("pattern", [*BAD[1:], ">.a"])
-def test_what_is_no_pattern_is_refused_when_binding(provider: MemoryMessagingProvider, pattern: str) -> None:
+def test_the_longest_subject(provider: MessagingProvider, actors: Actors) -> None:
+    bind(provider, "M1", SUBSCRIPTION="*")
+    for subject in ("x" * 1024, "\U0001f600" * 256, "§$%&'\"%s{0}"):
+        publish(provider, "M1", subject, reply_to=subject)
+        with pytest.raises(ProviderError, match="no reply from"):
+            request(provider, "M1", subject, timeout=1)
+    assert len(actors.wait(6)) == 6
+
+
+@pytest.mark.parametrize("pattern", [*BAD[1:], ">.a", ">.>", "a*", "a.>b", "a,b c"])
+def test_what_is_no_pattern_is_refused_when_binding(provider: MessagingProvider, pattern: str) -> None:
     with pytest.raises(ProviderError, match="is no subject to subscribe to"):
         bind(provider, "M1", SUBSCRIPTION=pattern)
+    with pytest.raises(ProviderError, match="M1 is not bound"):
+        publish(provider, "M1", "a")
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"QUEUEGROUP_NAME": "a 1\r\nSUB > 2"}, r"^'a 1\\r\\nSUB > 2' cannot name a queue group$"),
+        ({"MAX_PENDING": "0"}, "^MAX_PENDING must be an integer from 1 to 1000000, not '0'$"),
+        ({"MAX_PENDING_BYTES": "many"}, "^MAX_PENDING_BYTES must be an integer from 1 to 4294967296, not 'many'$"),
+    ],
+)
+def test_values_that_are_refused_leave_the_binding_as_it_was(
+    provider: MessagingProvider, actors: Actors, values: dict[str, str], text: str
+) -> None:
+    bind(provider, "M1", SUBSCRIPTION="a")
+    with pytest.raises(ProviderError, match=text):
+        bind(provider, "M1", SUBSCRIPTION="b", **values)
+    publish(provider, "M1", "b")
+    publish(provider, "M1", "a")
+    assert actors.wait(1) == [("M1", "a", b"")]
 
 
 TOKENS = st.sampled_from(["a", "b", "ab"])

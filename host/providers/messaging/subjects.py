@@ -6,31 +6,40 @@ from __future__ import annotations
 from host.logs import printable
 from host.providers.base import ProviderError
 
-MAX_SUBJECT = 1024
-"""Characters."""
+MAX_SUBJECT_BYTES = 1024
+"""Of a subject as UTF-8: two of them fit into the longest line that a NATS server takes by default."""
 
 ONE, REST = "*", ">"
 
 
 def checked_subject(text: str) -> str:
     """A subject that may be published to. Raises ProviderError."""
-    tokens = text.split(".")
-    if not is_plain(text) or "" in tokens or ONE in tokens or REST in tokens:
+    if not is_plain(text) or "" in text.split(".") or ONE in text or REST in text:
         raise ProviderError(f"'{printable(text)}' is no subject")
     return text
 
 
 def checked_pattern(text: str) -> str:
     """A pattern that may be subscribed to. Raises ProviderError."""
-    tokens = text.split(".")
-    if not is_plain(text) or "" in tokens or REST in tokens[:-1]:
+    *tokens, last = text.split(".")
+    fixed = [token for token in tokens if token != ONE] + [last] * (last not in (ONE, REST))
+    if not is_plain(text) or any(not token or ONE in token or REST in token for token in fixed):
         raise ProviderError(f"'{printable(text)}' is no subject to subscribe to")
+    return text
+
+
+def checked_group(text: str) -> str:
+    """The name of a queue group, or nothing. Raises ProviderError."""
+    if not is_plain(text):
+        raise ProviderError(f"'{printable(text)}' cannot name a queue group")
     return text
 
 
 def is_plain(text: str) -> bool:
     """Whether a text has no blanks and no characters that cannot be printed, and is not too long."""
-    return len(text) <= MAX_SUBJECT and text.isprintable() and not any(map(str.isspace, text))
+    # A printable text has no surrogates, so that it can be encoded.
+    is_short = len(text) <= MAX_SUBJECT_BYTES
+    return is_short and text.isprintable() and " " not in text and len(text.encode()) <= MAX_SUBJECT_BYTES
 
 
 def matches(pattern: str, subject: str) -> bool:

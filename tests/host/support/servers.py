@@ -86,10 +86,10 @@ def redis_server(folder: Path, *more: str) -> ServerProcess:
     return ServerProcess(lambda port: [binary, "--port", str(port), *options, *more], folder / "redis.log")
 
 
-def nats_server(folder: Path) -> ServerProcess:
-    """A NATS server."""
+def nats_server(folder: Path, *options: str) -> ServerProcess:
+    """A NATS server, with further options of its command line."""
     import shutil
     import sys
 
     binary = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or "nats-server"
-    return ServerProcess(lambda port: [binary, "-a", HOST, "-p", str(port)], folder / "nats.log")
+    return ServerProcess(lambda port: [binary, "-a", HOST, "-p", str(port), *options], folder / "nats.log")

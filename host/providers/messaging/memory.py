@@ -1,0 +1,98 @@
+"""Messaging within one host: a broker in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from uuid import uuid4
+
+from host.codec.messaging import BrokerMessage, RequestMessage
+from host.providers.messaging.delivery import Delivery
+from host.providers.messaging.provider import INBOX, MessagingProvider, no_reply, no_responders
+from host.providers.messaging.settings import Subscription
+from host.providers.messaging.subjects import matches
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """An actor that has subscribed to something."""
+
+    subscription: Subscription
+    delivery: Delivery
+
+    def wants(self, subject: str) -> bool:
+        """Whether messages to this subject are for it."""
+        return any(matches(pattern, subject) for pattern in self.subscription.patterns)
+
+
+class MemoryMessagingProvider(MessagingProvider):
+    """A broker for the actors of this host."""
+
+    name = "waSCC Messaging (In Process)"
+    long_description = "A message broker for the actors of one host, which keeps nothing."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._subscribers: dict[str, Subscriber] = {}
+        self._inboxes: dict[str, SimpleQueue[bytes]] = {}
+        self._turns: dict[str, int] = {}
+
+    def bind(self, actor: str, values: Mapping[str, str]) -> None:
+        """Subscribe an actor; its former subscriptions end, with the messages that wait for them."""
+        subscription = Subscription.of(values)
+        self.unbind(actor)
+        if subscription.patterns:
+            delivery = Delivery(actor, subscription, self.dispatcher)
+            delivery.start()
+            with self._lock:
+                self._subscribers[actor] = Subscriber(subscription, delivery)
+
+    def unbind(self, actor: str) -> None:
+        """End an actor's subscriptions."""
+        with self._lock:
+            subscriber = self._subscribers.pop(actor, None)
+            groups = {each.subscription.group for each in self._subscribers.values()}
+            self._turns = {group: turn for group, turn in self._turns.items() if group in groups}
+        if subscriber is not None:
+            subscriber.delivery.end()
+
+    def publish(self, actor: str, message: BrokerMessage) -> None:
+        """Give a message to all who want it."""
+        self._send(message)
+
+    def request(self, actor: str, request: RequestMessage) -> bytes:
+        """The first reply to a message that has a subject of its own to reply to."""
+        reply_to, inbox = f"{INBOX}.{uuid4().hex}", SimpleQueue[bytes]()
+        with self._lock:
+            self._inboxes[reply_to] = inbox
+        try:
+            if not self._send(BrokerMessage(request.subject, reply_to, request.body)):
+                raise no_responders(request)
+            return inbox.get(timeout=request.timeout / 1000)
+        except Empty:
+            raise no_reply(request) from None
+        finally:
+            with self._lock:
+                del self._inboxes[reply_to]
+
+    def _send(self, message: BrokerMessage) -> bool:
+        """Give a message to all who want it, and of each queue group to one, in turns; whether there was anybody."""
+        with self._lock:
+            inbox = self._inboxes.get(message.subject)
+            wanting = [each for each in self._subscribers.values() if each.wants(message.subject)]
+            names = {each.subscription.group for each in wanting} - {""}
+            turns = {name: self._turns.get(name, 0) for name in names}
+            self._turns |= {group: turn + 1 for group, turn in turns.items()}
+        if inbox is not None:
+            inbox.put(message.body)
+            return True
+        groups: dict[str, list[Subscriber]] = {}
+        for subscriber in wanting:
+            groups.setdefault(subscriber.subscription.group, []).append(subscriber)
+        for name, members in groups.items():
+            for chosen in members if not name else [members[turns[name] % len(members)]]:
+                chosen.delivery.put(message)
+        return bool(wanting)

@@ -1,0 +1,80 @@
+"""Messaging by a NATS server, which carries messages to other hosts and programs too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from host.codec.messaging import BrokerMessage, RequestMessage
+from host.providers.base import ProviderError
+from host.providers.messaging.delivery import Delivery
+from host.providers.messaging.loop import LoopThread
+from host.providers.messaging.nats_settings import VALUE_NAMES, ServerSettings
+from host.providers.messaging.provider import MessagingProvider
+from host.providers.messaging.settings import Subscription
+
+if TYPE_CHECKING:
+    from host.providers.messaging.nats_connection import NatsConnection
+
+
+@dataclass(frozen=True, slots=True)
+class BoundActor:
+    """An actor's connection, and what is delivered to it."""
+
+    connection: NatsConnection
+    delivery: Delivery
+
+
+class NatsMessagingProvider(MessagingProvider):
+    """A connection to NATS for each bound actor."""
+
+    name = "waSCC Messaging (NATS)"
+    long_description = "Publishes to a NATS server, and delivers what it sends to subscriptions."
+    value_names = MessagingProvider.value_names | VALUE_NAMES
+
+    def __init__(self) -> None:
+        super().__init__()
+        try:
+            from host.providers.messaging.nats_connection import NatsConnection  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise ProviderError("messaging by NATS needs an extra: pip install 'wascc[nats]'") from error
+        self._connect = NatsConnection
+        self._loop = LoopThread("messaging by NATS")
+        self._bound: dict[str, BoundActor] = {}
+
+    def bind(self, actor: str, values: Mapping[str, str]) -> None:
+        """Connect an actor and subscribe; then its former connection is given up, with the messages that wait."""
+        subscription, server = Subscription.of(values), ServerSettings.of(values)
+        delivery = Delivery(actor, subscription, self.dispatcher)
+        connection = self._connect(server, subscription, delivery.put, actor)
+        self._loop.run(connection.open())
+        self.unbind(actor)
+        delivery.start()
+        connection.begin_delivery()
+        self._bound[actor] = BoundActor(connection, delivery)
+
+    def unbind(self, actor: str) -> None:
+        """Disconnect an actor."""
+        bound = self._bound.pop(actor, None)
+        if bound is not None:
+            bound.delivery.end()
+            self._loop.run(bound.connection.close())
+
+    def close(self) -> None:
+        """End the thread of the connections."""
+        self._loop.stop()
+
+    def publish(self, actor: str, message: BrokerMessage) -> None:
+        """Send a message to the server, and wait until it has it."""
+        self._loop.run(self._connection(actor).publish(message))
+
+    def request(self, actor: str, request: RequestMessage) -> bytes:
+        """The first reply that the server brings."""
+        return self._loop.run(self._connection(actor).request(request))
+
+    def _connection(self, actor: str) -> NatsConnection:
+        try:
+            return self._bound[actor].connection
+        except KeyError:
+            raise self.not_bound(actor) from None
