@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from host.codec.messaging import BrokerMessage, RequestMessage
-from host.providers.base import ProviderError
 from host.providers.messaging.delivery import Delivery
 from host.providers.messaging.loop import LoopThread
 from host.providers.messaging.nats_settings import VALUE_NAMES, ServerSettings
 from host.providers.messaging.provider import MessagingProvider
 from host.providers.messaging.settings import Subscription
+from host.providers.optional import import_with_extra
 
 if TYPE_CHECKING:
     from host.providers.messaging.nats_connection import NatsConnection
@@ -35,11 +35,8 @@ class NatsMessagingProvider(MessagingProvider):
 
     def __init__(self) -> None:
         super().__init__()
-        try:
-            from host.providers.messaging.nats_connection import NatsConnection  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise ProviderError("messaging by NATS needs an extra: pip install 'wascc[nats]'") from error
-        self._connect = NatsConnection
+        library = import_with_extra("host.providers.messaging.nats_connection", "nats")
+        self._connect: type[NatsConnection] = library.NatsConnection
         self._loop = LoopThread("messaging by NATS")
         self._bound: dict[str, BoundActor] = {}
 

@@ -9,6 +9,8 @@
 ;;   h(ost)     makes the host calls that the payload lists and answers with the last response, or fails with the first
 ;;              host error; each call is binding, namespace, operation and payload, each with its length before it (two
 ;;              bytes, low byte first)
+;;   D(eliverMessage) keeps the payload
+;;   r(ecall)   answers with the payload that was kept last
 ;; Any other operation is a bad dispatch.
 (module
   (import "wapc" "__guest_request" (func $guest_request (param i32 i32)))
@@ -25,6 +27,7 @@
   (data (i32.const 64) "{version}")
   (global $count (mut i32) (i32.const 0))
   (global $next (mut i32) (i32.const 0))
+  (global $kept (mut i32) (i32.const 0))
 
   ;; Reads a length at $next, moves $next behind the text, and returns where the text begins.
   (func $take (result i32)
@@ -89,6 +92,16 @@
       (then
         (call $console_log (i32.const 4096) (local.get $length))
         (call $guest_response (i32.const 4096) (i32.const 0))
+        (return (i32.const 1))))
+    (if (i32.eq (local.get $letter) (i32.const 68)) ;; D
+      (then
+        (memory.copy (i32.const 262144) (i32.const 4096) (local.get $length))
+        (global.set $kept (local.get $length))
+        (call $guest_response (i32.const 4096) (i32.const 0))
+        (return (i32.const 1))))
+    (if (i32.eq (local.get $letter) (i32.const 114)) ;; r
+      (then
+        (call $guest_response (i32.const 262144) (global.get $kept))
         (return (i32.const 1))))
     (if (i32.eq (local.get $letter) (i32.const 104)) ;; h
       (then (return (call $host_calls (i32.add (i32.const 4096) (local.get $length))))))
