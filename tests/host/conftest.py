@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 
 from host import Actor, Host, HostBuilder
+from host.providers.messaging import NatsMessagingProvider
 from interp.engine import ENGINES
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 from host_support import FAST_ENGINE, TEST_CAPABILITY, Identities, loaded_engine
+from messaging_support import Actors
 from redis_support import client_of
-from servers import ServerProcess, redis_server
+from servers import ServerProcess, nats_server, redis_server
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +92,34 @@ def actor(host: Host, identities: Identities) -> Actor:
     added = identities.actor(TEST_CAPABILITY, "wascc:logging", name="Tester", tags=("x", "y"))
     host.add_actor(added)
     return added
+
+
+@pytest.fixture
+def actors() -> Actors:
+    """Where a provider of messaging delivers."""
+    return Actors()
+
+
+@pytest.fixture
+def nats_provider(actors: Actors) -> Iterator[NatsMessagingProvider]:
+    """A provider that delivers to `actors`."""
+    made = NatsMessagingProvider()
+    made.configure_dispatch(actors)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def serve_nats(tmp_path: Path) -> Iterator[Callable[[str], ServerProcess]]:
+    """Starts a server with a configuration file of this text."""
+    running: list[ServerProcess] = []
+
+    def start(configuration: str) -> ServerProcess:
+        file = tmp_path / "nats.conf"
+        file.write_text(configuration)
+        running.append(nats_server(tmp_path, "-c", str(file)).start())
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.stop()

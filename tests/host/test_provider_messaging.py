@@ -31,11 +31,6 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield server
 
 
-@pytest.fixture
-def actors() -> Actors:
-    return Actors()
-
-
 @pytest.fixture(params=BACKENDS)
 def make(request: pytest.FixtureRequest, actors: Actors) -> MakeProvider:
     """Makes providers of a backend that deliver to `actors`; those of NATS use the test's server."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from nats.aio.client import Client as NatsClient
-from nats.errors import Error
+from nats.errors import Error, UnexpectedEOF
 
 from host.codec.messaging import CAPABILITY
 from host.logs import printable, sparing
@@ -115,7 +115,7 @@ class Client(NatsClient):
         for future in watching:
             if not future.done():
                 future.set_result(text)
-        if not watching and self.is_connected:
+        if not watching and self.is_connected and not isinstance(error, UnexpectedEOF):
             sparing.log(logging.WARNING, "%s: %s: %s", CAPABILITY, self._wanted.title, text)
 
     def _end(self) -> None:

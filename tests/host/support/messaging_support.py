@@ -6,9 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+from servers import ServerProcess
+
 from host.codec import decode, encode
 from host.codec.core import CapabilityConfiguration
 from host.codec.messaging import BrokerMessage, RequestMessage
+from host.providers.base import ProviderError
 from host.providers.messaging.provider import MessagingProvider
 
 
@@ -52,3 +56,25 @@ def publish(provider: MessagingProvider, actor: str, subject: str, body: bytes =
 
 def request(provider: MessagingProvider, actor: str, subject: str, body: bytes = b"", timeout: int = 5000) -> bytes:
     return provider.handle_call(actor, "Request", encode(RequestMessage(subject, body, timeout=timeout)))
+
+
+def nats_url(server: ServerProcess, user: str = "", scheme: str = "nats") -> str:
+    return f"{scheme}://{user}127.0.0.1:{server.port}"
+
+
+def refused(provider: MessagingProvider, actor: str = "M1", **values: str) -> str:
+    """Why a binding is refused; the text is one line and shows no secret."""
+    with pytest.raises(ProviderError) as caught:
+        bind(provider, actor, **values)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert "hunter2" not in repr(caught.value.__cause__) + text
+    with pytest.raises(ProviderError, match=f"{actor} is not bound"):
+        publish(provider, actor, "a")
+    return text
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
