@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from host.asgi import Application
 from host.codec import EMPTY, CodecError, Message, decode, encode
 from host.codec.core import (
     OP_BIND_ACTOR,
@@ -40,6 +41,14 @@ class Dispatcher(Protocol):
 
     def dispatch(self, actor: str, operation: str, payload: bytes) -> bytes:
         """Call an actor, named by its public key, and return its reply. Raises what made the call fail."""
+
+
+@runtime_checkable
+class HttpGuard(Protocol):
+    """What a dispatcher also is where the host has middleware: a server of HTTP puts it around its application."""
+
+    def around_http(self, application: Application) -> Application:
+        """The application to serve instead of this one."""
 
 
 class CapabilityProvider(Protocol):

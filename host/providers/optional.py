@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-from host.providers.base import ProviderError, reason
+from host.optional import needs_extra
+from host.providers.base import ProviderError
 
 
 def import_with_extra(module: str, extra: str) -> ModuleType:
@@ -13,4 +14,4 @@ def import_with_extra(module: str, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ProviderError(f"this needs an extra: pip install 'wascc[{extra}]' ({reason(error)})") from error
+        raise ProviderError(needs_extra(extra, error)) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -257,6 +258,10 @@ def test_calls_under_way_are_shown(
     samples = scrape(middleware)
     assert labelled(samples, "wascc_invocations_in_progress", target_kind="actor") == 1
     assert labelled(samples, "wascc_invocations_in_progress", target_kind="capability") == 1
+    assert labelled(samples, "wascc_actor_instances", actor=actor.public_key) == 1
+    assert labelled(samples, "wascc_actor_instances_busy", actor=actor.public_key) == 1
+    assert labelled(samples, "wascc_actor_calls_waiting", actor=actor.public_key) == 0
+    assert labelled(samples, "wascc_actor_instances_replaced_total", actor=actor.public_key) == 0
     leave.set()
     thread.join()
 
@@ -447,3 +452,11 @@ def test_finding_middleware() -> None:
         find_middleware("no_such_module:Thing")
     with pytest.raises(PluginError, match="builtins:int: TypeError"):
         find_middleware("builtins:int", {"password": "secret"})
+
+
+def test_a_missing_library_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("host.middleware.prometheus")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(MiddlewareError, match=r"this needs an extra: pip install 'wascc\[metrics\]'"):
+        find_middleware("prometheus")

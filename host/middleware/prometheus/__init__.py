@@ -6,8 +6,6 @@ from host.optional import needs_extra
 try:
     from host.middleware.prometheus.middleware import PrometheusMiddleware
 except ModuleNotFoundError as error:
-    if error.name != "prometheus_client":
-        raise
-    raise MiddlewareError(needs_extra("prometheus", "metrics")) from error
+    raise MiddlewareError(needs_extra("metrics", error)) from error
 
 __all__ = ["PrometheusMiddleware"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from host.codec.core import OP_HEALTH_REQUEST
@@ -22,6 +22,7 @@ from host.middleware.prometheus.settings import Settings
 
 if TYPE_CHECKING:
     from host.host import Host
+    from host.running import ActorState
 
 
 class PrometheusMiddleware(Middleware):
@@ -117,3 +118,19 @@ class _HostState(Collector):
         yield GaugeMetricFamily("wascc_actors", "Actors in the host", len(host.actors()))
         yield GaugeMetricFamily("wascc_providers", "Capability providers in the host", len(host.capabilities()))
         yield GaugeMetricFamily("wascc_bindings", "Bindings of actors to providers", len(host.bindings()))
+        yield from _actor_metrics(host.actor_states())
+
+
+def _actor_metrics(states: Sequence[ActorState]) -> Iterator[Metric]:
+    """What the actors are doing, one sample for each."""
+    instances = GaugeMetricFamily("wascc_actor_instances", "Instances", labels=["actor"])
+    busy = GaugeMetricFamily("wascc_actor_instances_busy", "Instances that handle a call", labels=["actor"])
+    waiting = GaugeMetricFamily("wascc_actor_calls_waiting", "Calls that wait for an instance", labels=["actor"])
+    replaced = CounterMetricFamily("wascc_actor_instances_replaced", "Instances that failed", labels=["actor"])
+    for state in states:
+        label = [state.actor.public_key]
+        instances.add_metric(label, len(state.instances))
+        busy.add_metric(label, sum(instance.busy for instance in state.instances))
+        waiting.add_metric(label, state.waiting)
+        replaced.add_metric(label, state.supervision.replaced)
+    yield from (instances, busy, waiting, replaced)

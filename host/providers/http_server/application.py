@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import h11
 
+from host.asgi import Receive, Scope, Send
 from host.codec import decode, encode
 from host.codec.http import OP_HANDLE_REQUEST, Request, Response
 from host.errors import CallRefused, HostShutDown, InvocationFailure
@@ -21,10 +21,6 @@ from host.providers.http_server.workers import WorkerPool
 if TYPE_CHECKING:
     from host.providers.base import Dispatcher
     from host.providers.http_server.settings import Settings
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 FAILURE_TEXT = "Failed to handle request"
 _CLOSE = {"connection": "close"}

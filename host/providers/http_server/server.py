@@ -12,8 +12,9 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from host import asgi
 from host.logs import log, printable
-from host.providers.base import Dispatcher, ProviderError
+from host.providers.base import Dispatcher, HttpGuard, ProviderError
 from host.providers.http_server.application import Application
 from host.providers.http_server.handshakes import Handshake, Handshakes
 from host.providers.http_server.workers import WorkerPool
@@ -58,7 +59,10 @@ class HttpServer:
         self.address: tuple[str, int] = listening.getsockname()[:2]
         """Host and port that it listens on."""
         self._workers = WorkerPool(settings.workers, f"HTTP worker of {self._actor}")
-        self._server = _Server(_Config(Application(actor, settings, dispatcher, self._workers), settings))
+        application: asgi.Application = Application(actor, settings, dispatcher, self._workers)
+        if isinstance(dispatcher, HttpGuard):
+            application = dispatcher.around_http(application)
+        self._server = _Server(_Config(application, settings))
         self._thread = threading.Thread(target=self._run, name=f"HTTP server of {self._actor}", daemon=True)
         self._failure: BaseException | None = None
         self._start()
@@ -111,7 +115,7 @@ class HttpServer:
 class _Config(uvicorn.Config):
     """uvicorn's configuration: HTTP/1.1 by h11 alone, no access log, no changes to the logging of the process."""
 
-    def __init__(self, application: Application, settings: Settings) -> None:
+    def __init__(self, application: asgi.Application, settings: Settings) -> None:
         super().__init__(
             application,
             http=_Protocol if settings.tls is None else _TlsProtocol,

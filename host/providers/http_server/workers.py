@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 _A = TypeVar("_A")
 _R = TypeVar("_R")
-_Work = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[Any], Any], Any]
+_Work = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Context, Callable[[Any], Any], Any]
 
 
 class WorkerPool:
@@ -30,12 +31,13 @@ class WorkerPool:
         """How many calls run or wait for a thread."""
 
     async def run(self, function: Callable[[_A], _R], argument: _A) -> _R:
-        """What `function(argument)` returns, called in one of the threads. RuntimeError if it raises."""
+        """What `function(argument)` returns, called in one of the threads with the context variables of here.
+        RuntimeError if it raises."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_R] = loop.create_future()
         self.in_progress += 1
         try:
-            self._queue.put((loop, future, function, argument))
+            self._queue.put((loop, future, copy_context(), function, argument))
             if self._started < min(self._size, self.in_progress):
                 self._started += 1
                 threading.Thread(target=_work, args=(self._queue,), name=self._name, daemon=True).start()
@@ -51,10 +53,10 @@ class WorkerPool:
 
 def _work(queue: SimpleQueue[_Work | None]) -> None:
     while (work := queue.get()) is not None:
-        loop, future, function, argument = work
+        loop, future, context, function, argument = work
         result, failure = None, None
         try:
-            result = function(argument)
+            result = context.run(function, argument)
         except BaseException as error:
             # Not passed on as it is: a StopIteration cannot be, and a SystemExit must not end the loop.
             failure = RuntimeError(f"{type(error).__name__} in a worker")
