@@ -287,6 +287,7 @@ class Host:
             # What a call that outlasted the wait has added since then.
             self._remove_everything(seconds)
         finally:
+            self._core.middleware.close()
             self._finished.set()
 
     def _drain_providers(self, seconds: float) -> None:
