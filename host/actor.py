@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,11 @@ class Actor:
     def name(self) -> str:
         """The name in the token, `Unnamed` if it has none."""
         return UNNAMED if self.claims.metadata.name is None else self.claims.metadata.name
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 digest of the module, in hexadecimal."""
+        return hashlib.sha256(self.wasm).hexdigest()
 
     @property
     def issuer(self) -> str:

@@ -18,7 +18,10 @@ from host.codec.core import SYSTEM_ACTOR
 from host.entities import ActorEntity, CapabilityEntity
 from host.invocation import Invocation
 from host.logs import printable
+from host.redaction import secrets
 
+LOGGERS = ("wascc", "wapc")
+"""The loggers of this project, whose level is that of the host's log."""
 TEXT_FORM = "[%(asctime)s %(levelname)-7s] %(message)s"
 TEXT_TIME = "%Y-%m-%dT%H:%M:%SZ"
 COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "31"}
@@ -31,6 +34,12 @@ WAITING_LINES = 1000
 
 current_invocation: ContextVar[Invocation | None] = ContextVar("current_invocation", default=None)
 """The invocation that the calling thread carries out: what it logs is about that."""
+
+
+def set_log_level(level: int | str) -> None:
+    """Log from this level of Python's logging on."""
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(level)
 
 
 process_host: str | None = None
@@ -74,14 +83,18 @@ class Line:
             datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             record.levelname,
             record.name,
-            printable(record.getMessage()),
+            printable(secrets.redacted(record.getMessage())),
             error=None if kind is None else kind.__name__,
             **known,
         )
 
+    def fields(self) -> dict[str, str]:
+        """The line by field, without what is not known."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
     def to_json(self) -> str:
-        """The line as a JSON object, without what is not known, in ASCII."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
+        """The line as a JSON object, in ASCII."""
+        return json.dumps(self.fields())
 
 
 def _facts(invocation: Invocation) -> dict[str, str | None]:
@@ -110,7 +123,7 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line before colours, with nothing in it that a terminal obeys."""
-        record.message = printable(record.message)
+        record.message = printable(secrets.redacted(record.message))
         line = super().formatMessage(record)
         colour = COLOURS.get(record.levelname)
         return f"\x1b[{colour}m{line}\x1b[0m" if self.colours and colour else line

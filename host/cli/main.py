@@ -18,8 +18,10 @@ from host.cli import INTERRUPTED
 
 COMMAND_GROUP = "wascc.commands"
 ORDER = (
-    "up", "call", "manifest", "keys", "claims", "par", "invoke", "step", "validate", "dump", "conformance", "bench",
-)  # fmt: skip
+    *("up", "ps", "logs", "call", "manifest"),
+    *("keys", "claims", "par"),
+    *("invoke", "step", "validate", "dump", "conformance", "bench"),
+)
 """How the help lists the commands; others come after these."""
 
 COMPLETION_VARIABLE = "_WASCC_COMPLETE"
@@ -80,9 +82,12 @@ def one_line(error: BaseException) -> str:
     return escaped(str(error)) or type(error).__name__
 
 
-def was_interrupted(error: SystemExit) -> bool:
+def was_interrupted(end: SystemExit | KeyboardInterrupt) -> bool:
     """Whether Ctrl-C made the command line end, which typer turns into an exit without a word."""
-    return error.__context__ is not None and isinstance(error.__context__.__cause__, KeyboardInterrupt)
+    context = end.__context__
+    return isinstance(end, KeyboardInterrupt) or (
+        context is not None and isinstance(context.__cause__, KeyboardInterrupt)
+    )
 
 
 def leave(code: int) -> NoReturn:
@@ -110,13 +115,12 @@ def run() -> None:
         # What completes a command line has to know all commands; otherwise only the one to run is loaded.
         completing = COMPLETION_VARIABLE in os.environ
         build_app(None if completing else next(iter(sys.argv[1:]), None))(prog_name="wascc")
-    except SystemExit as exit_:
-        if was_interrupted(exit_):
+    except (SystemExit, KeyboardInterrupt) as end:
+        if was_interrupted(end):
             typer.echo("interrupted", err=True)
+        if isinstance(end, KeyboardInterrupt):
+            leave(INTERRUPTED)
         raise
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        leave(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -39,13 +39,12 @@ PagesOption = Annotated[int | None, typer.Option(min=1, help="Pages of 64 KiB fo
 
 def start_logging(level: str, log_format: str = "text", *others: logging.Handler) -> None:
     """Log to stderr, and to the handlers given, from this level on; other libraries from WARNING on."""
-    from host.log_records import JsonFormatter, TextFormatter
+    from host.log_records import JsonFormatter, TextFormatter, set_log_level
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(sys.stderr.isatty()))
     logging.basicConfig(level=logging.WARNING, handlers=[handler, *others])
-    for name in ("wascc", "wapc"):
-        logging.getLogger(name).setLevel(level.upper())
+    set_log_level(level.upper())
 
 
 def builder_of(engine: str, deadline: float | None, fuel: int | None, pages: int | None) -> HostBuilder:
@@ -104,11 +103,13 @@ def up(
     """Run a host with the actors, capabilities and bindings of a manifest, until SIGINT or SIGTERM."""
     from host.cli import INTERRUPTED
     from host.cli.main import leave
-    from host.log_records import run_one_host
+    from host.control.server import serve_control_socket
+    from host.log_records import RecentLines, run_one_host
     from host.manifest import Manifest
 
     path = manifest or default_manifest()
-    start_logging(log_level.value, log_format.value)
+    recent = RecentLines()
+    start_logging(log_level.value, log_format.value, recent)
     with stop_signals() as stop:
         wanted = Manifest.from_file(path, expand_env=expand_env)
         with builder_of(engine.value, deadline, fuel, max_memory_pages).build() as host:
@@ -118,8 +119,13 @@ def up(
             except KeyboardInterrupt:
                 # A guest may be in an endless start; nothing is served yet, so nothing needs to be wound up.
                 leave(INTERRUPTED)
-            while not stop.wait(1.0):
-                pass
+            control = serve_control_socket(host, path, recent)
+            try:
+                while not stop.wait(1.0):
+                    pass
+            finally:
+                if control is not None:
+                    control.stop()
 
 
 def read_payload(text: str | None, as_msgpack: bool) -> bytes:

@@ -14,6 +14,7 @@ from host.core import SYSTEM
 from host.entities import ActorEntity, CapabilityEntity
 from host.invocation import Invocation
 from host.log_records import JsonFormatter, RecentLines, TextFormatter, current_invocation
+from host.redaction import Redactor
 from wascap import KeyPair, KeyType
 
 KEY = KeyPair.generate(KeyType.SERVER)
@@ -135,3 +136,13 @@ def test_no_line_is_lost_or_doubled_between_the_kept_and_the_following_ones() ->
             seen.append(line.message)
     writer.join()
     assert seen == [str(number) for number in range(total)]
+
+
+def test_secrets_are_left_out_whoever_logs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Redactor()
+    known.add("geheim-4711")
+    monkeypatch.setattr(log_records, "secrets", known)
+    for logger in ("wascc.actor", "some.library"):
+        made = logging.getLogger(logger).makeRecord(logger, logging.INFO, "f", 1, "key %s", ("geheim-4711",), None)
+        assert as_json(made)["message"] == "key [secret]"
+        assert TextFormatter(colours=False).format(made).endswith(" key [secret]")
