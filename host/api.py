@@ -33,7 +33,7 @@ from host.errors import (
 from host.host import Host
 from host.instances import InstanceState, Supervision
 from host.invocation import Invocation, InvocationResponse, check_antiforgery
-from host.manifest import BindingEntry, CapabilityEntry, Manifest, ManifestError
+from host.manifest import BindingEntry, CapabilityEntry, Manifest, ManifestError, MiddlewareEntry
 from host.middleware import Middleware, Next
 from host.plugins import ProviderSource, find_provider
 from host.policy import Pin, Policy
@@ -74,6 +74,7 @@ __all__ = [
     "Manifest",
     "ManifestError",
     "Middleware",
+    "MiddlewareEntry",
     "MiddlewareError",
     "MiscHostError",
     "Next",

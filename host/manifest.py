@@ -101,6 +101,17 @@ def _path_alone(value: object) -> object:
     return value if isinstance(value, dict | ActorEntry) else {"path": value}
 
 
+class MiddlewareEntry(Entry):
+    """A middleware, which runs around every call."""
+
+    name: str = Field(description="Name of an entry point of the group `wascc.middleware`, or `module:name`.")
+    values: Values = Field(
+        default_factory=dict,
+        repr=False,
+        description="Configuration for the middleware: texts (numbers need quotes), and references to secrets.",
+    )
+
+
 class CapabilityEntry(Entry):
     """A provider: what it is found by, and the name under which actors are bound to it."""
 
@@ -134,13 +145,16 @@ class BindingEntry(Entry):
 
 
 class Manifest(Entry):
-    """Labels, actors, capabilities and bindings for a host, applied in that order.
+    """Labels, middleware, actors, capabilities and bindings for a host, applied in that order.
 
     `folder` is where the manifest's file lies, None if it came from no file; files in it are looked for there first.
     """
 
     labels: Texts = Field(default_factory=dict, description="Labels of the host; one that it has stays as it is.")
     policy: PolicyEntry | None = Field(default=None, description="Whom the host trusts; without it, whoever signed.")
+    middleware: list[MiddlewareEntry] = Field(
+        default_factory=list, description="What runs around every call, outermost first."
+    )
     actors: list[Annotated[ActorEntry, BeforeValidator(_path_alone, json_schema_input_type=str | ActorEntry)]] = Field(
         description="Actors. A text alone is the `path` of one."
     )

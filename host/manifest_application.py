@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from host.actor import Actor
 from host.errors import HostError, InputOutputError, MiscHostError
 from host.logs import log, printable
-from host.manifest import BindingEntry, Manifest
+from host.manifest import BindingEntry, Manifest, MiddlewareEntry
 from host.manifest_fields import resolved
+from host.middleware import Middleware
+from host.middleware.plugins import find_middleware
 from host.plugins import ProviderSource, find_provider
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ _OCI_REFERENCE = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)+([:@][\w.:-]+)?")
 
 
 def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
-    """Add the policy, labels, actors, capabilities and bindings to the host, in that order.
+    """Add the policy, labels, middleware, actors, capabilities and bindings to the host, in that order.
     `source` has the named providers.
 
     The first error is raised, after everything that was added before it has been taken back.
@@ -32,6 +34,7 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
     for index, binding in enumerate(manifest.bindings):
         with _naming(f"bindings[{index}]"):
             values.append(resolved(binding.values, manifest.folder))
+    middleware = [_middleware(index, entry, manifest.folder) for index, entry in enumerate(manifest.middleware)]
     policy = None if manifest.policy is None else manifest.policy.policy(manifest.folder)
     with ExitStack() as undo:
         if policy is not None:
@@ -40,6 +43,10 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
         for key, value in manifest.labels.items():
             if host.add_label(key, value):
                 undo.callback(host.remove_label, key)
+        for index, each in enumerate(middleware):
+            with _naming(f"middleware[{index}]"):
+                host.add_middleware(each)
+            undo.callback(_quietly, host.remove_middleware, each)
         for index, entry in enumerate(manifest.actors):
             with _naming(f"actors[{index}] ({entry.path})"):
                 actor = _load_actor(entry.path, manifest.folder)
@@ -54,6 +61,11 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
             with _naming(f"bindings[{index}]"):
                 _bind(host, binding, values[index], undo)
         undo.pop_all()
+
+
+def _middleware(index: int, entry: MiddlewareEntry, folder: Path | None) -> Middleware:
+    with _naming(f"middleware[{index}]"):
+        return find_middleware(entry.name, resolved(entry.values, folder))
 
 
 def _bind(host: Host, entry: BindingEntry, values: Mapping[str, str], undo: ExitStack) -> None:
