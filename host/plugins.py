@@ -26,6 +26,7 @@ DEFAULT_PROVIDERS: Mapping[str, str] = {
     "wascc:http_client": "host.providers.http_client:HttpClientProvider",
     "wascc:keyvalue": "host.providers.keyvalue:SqliteKeyValueProvider",
     "wascc:messaging": "host.providers.messaging:MemoryMessagingProvider",
+    "wascc:blobstore": "host.providers.blobstore:FileBlobStoreProvider",
     "wascc:logging": "host.providers.logs:LoggingProvider",
     "wascc:extras": "host.providers.extras:ExtrasProvider",
 }

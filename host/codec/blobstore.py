@@ -15,11 +15,12 @@ OP_REMOVE_OBJECT = "RemoveObject"
 OP_GET_OBJECT_INFO = "GetObjectInfo"
 OP_START_UPLOAD = "StartUpload"
 OP_UPLOAD_CHUNK = "UploadChunk"
+OP_GET_UPLOAD_INFO = "GetUploadInfo"
 OP_START_DOWNLOAD = "StartDownload"
 OP_RECEIVE_CHUNK = "ReceiveChunk"
 
 Context = Annotated[str | None, OMIT_NONE]
-"""What the actor wants to see again in every chunk of a download."""
+"""What the actor wants to see again in every chunk of a download; of an upload, which content it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class ContainerList(Message):
 
 @dataclass(frozen=True, slots=True)
 class Blob(Message):
-    """RemoveObject and GetObjectInfo, whose reply it is too (id and container `none` if there is no such blob)."""
+    """RemoveObject, GetUploadInfo and GetObjectInfo, whose reply it is too (id and container `none` if there is no such
+    blob)."""
 
     id: str
     container: str
@@ -67,11 +69,23 @@ class FileChunk(Message):
 
 @dataclass(frozen=True, slots=True)
 class StreamRequest(Message):
-    """StartDownload."""
+    """StartDownload; `sequence_no` is the first chunk to send, none is 0."""
 
     id: str
     container: str
     chunk_size: U64
+    context: Context = None
+    sequence_no: Annotated[U64 | None, OMIT_NONE] = None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadInfo(Message):
+    """Reply to GetUploadInfo: the sizes and the context that the upload was started with, and the numbers of the first
+    chunks that are missing."""
+
+    total_bytes: U64
+    chunk_size: U64
+    missing: tuple[U64, ...]
     context: Context = None
 
 

@@ -11,6 +11,9 @@
 ;;              bytes, low byte first)
 ;;   D(eliverMessage) keeps the payload
 ;;   r(ecall)   answers with the payload that was kept last
+;;   R(eceive…) keeps the payload and answers with nothing
+;;   g(ot)      answers with all payloads kept so far, each with its length before it (four bytes, low byte first), and
+;;              forgets them
 ;; Any other operation is a bad dispatch.
 (module
   (import "wapc" "__guest_request" (func $guest_request (param i32 i32)))
@@ -28,6 +31,7 @@
   (global $count (mut i32) (i32.const 0))
   (global $next (mut i32) (i32.const 0))
   (global $kept (mut i32) (i32.const 0))
+  (global $heap (mut i32) (i32.const 786432))
 
   ;; Reads a length at $next, moves $next behind the text, and returns where the text begins.
   (func $take (result i32)
@@ -105,6 +109,18 @@
         (return (i32.const 1))))
     (if (i32.eq (local.get $letter) (i32.const 104)) ;; h
       (then (return (call $host_calls (i32.add (i32.const 4096) (local.get $length))))))
+    (if (i32.eq (local.get $letter) (i32.const 82)) ;; R
+      (then
+        (i32.store (global.get $heap) (local.get $length))
+        (memory.copy (i32.add (global.get $heap) (i32.const 4)) (i32.const 4096) (local.get $length))
+        (global.set $heap (i32.add (global.get $heap) (i32.add (local.get $length) (i32.const 4))))
+        (call $guest_response (i32.const 4096) (i32.const 0))
+        (return (i32.const 1))))
+    (if (i32.eq (local.get $letter) (i32.const 103)) ;; g
+      (then
+        (call $guest_response (i32.const 786432) (i32.sub (global.get $heap) (i32.const 786432)))
+        (global.set $heap (i32.const 786432))
+        (return (i32.const 1))))
     (call $guest_error (i32.const 16) (i32.const 31))
     (i32.const 0))
 )

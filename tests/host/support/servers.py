@@ -93,3 +93,12 @@ def nats_server(folder: Path, *options: str) -> ServerProcess:
 
     binary = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or "nats-server"
     return ServerProcess(lambda port: [binary, "-a", HOST, "-p", str(port), *options], folder / "nats.log")
+
+
+def s3_server(folder: Path) -> ServerProcess:
+    """An S3-compatible server, which forgets everything when it ends."""
+    import sys
+
+    return ServerProcess(
+        lambda port: [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)], folder / "s3.log"
+    )
