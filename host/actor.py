@@ -16,6 +16,11 @@ MAX_MODULE_BYTES = 256 * 1024 * 1024
 
 UNNAMED = "Unnamed"
 
+MODULE_FILE, ACCOUNT_KEY, DAYS = "MODULE_FILE", "ACCOUNT_KEY", "DAYS"
+"""What stands in a command that would help for the file of the actor's module, the account's key file, and a time."""
+SIGN_COMMAND = f"wascc claims sign {MODULE_FILE} {MODULE_FILE} --issuer {ACCOUNT_KEY} --subject MODULE_KEY"
+"""The command that signs a module which has no token that can be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -32,9 +37,9 @@ class Actor:
         try:
             token = extract(wasm)
         except WascapError as error:
-            raise WascapFailure(str(error)) from error
+            raise WascapFailure(str(error), SIGN_COMMAND) from error
         if token is None:
-            raise AuthorizationFailure("No embedded JWT in actor module")
+            raise AuthorizationFailure("No embedded JWT in actor module", SIGN_COMMAND)
         actor = cls(wasm, token.jwt, token.claims)
         log.info(
             "Actor claims loaded for %s - %s", printable(actor.public_key), printable(",".join(actor.capabilities))

@@ -12,16 +12,13 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Protocol
 
-from host.actor import Actor
+from host.actor import ACCOUNT_KEY, DAYS, MODULE_FILE, Actor
 from host.entities import CapabilityEntity, Entity, target_entity
 from host.errors import AuthorizationFailure
 from host.logs import printable, sparing
 from host.policy import Policies
 from host.verdicts import Verdict, require
 from wascap import ActorMetadata, Claims, Token, WascapError, inspect
-
-FILE_PLACEHOLDER, ACCOUNT_KEY_PLACEHOLDER = "FILE", "ACCOUNT_KEY"
-"""What stands in a command that would help for the actor's module, and for the account's key file."""
 
 CLAIMED, AUTHORIZED = Verdict("claim"), Verdict("authorizer")
 """What is said of everything that is allowed; made once, as calls ask often."""
@@ -151,20 +148,26 @@ def judge_binding(
 
 
 def sign_command(claims: Claims[ActorMetadata], capability_id: str | None = None) -> str:
-    """The command that signs the actor anew as it is, and for a further capability; FILE and ACCOUNT_KEY are to be
-    replaced by its module and by the account's key file."""
+    """The command that signs the actor anew as it is, and for a further capability; MODULE_FILE, ACCOUNT_KEY
+    and DAYS are to be replaced by its module, the account's key file, and for how long it is to be valid."""
     metadata = claims.metadata
     capabilities = dict.fromkeys([*(metadata.capabilities or ()), *([] if capability_id is None else [capability_id])])
-    options = [("--issuer", ACCOUNT_KEY_PLACEHOLDER), ("--subject", claims.subject)]
+    options = [("--issuer", ACCOUNT_KEY), ("--subject", claims.subject)]
     options += [("--cap", each) for each in capabilities] + [("--tag", tag) for tag in metadata.tags or ()]
     options += [
         (option, str(value))
-        for option, value in (("--name", metadata.name), ("--rev", metadata.revision), ("--ver", metadata.version))
+        for option, value in (
+            ("--name", metadata.name),
+            ("--rev", metadata.revision),
+            ("--ver", metadata.version),
+            ("--call-alias", metadata.call_alias),
+            ("--expires", None if claims.expires is None else DAYS),
+        )
         if value is not None
     ]
     flags = " --provider" if metadata.provider else ""
     given = " ".join(f"{option} {shlex.quote(printable(value))}" for option, value in options)
-    return f"wascc claims sign {FILE_PLACEHOLDER} {FILE_PLACEHOLDER} {given}{flags}"
+    return f"wascc claims sign {MODULE_FILE} {MODULE_FILE} {given}{flags}"
 
 
 def _claims_capability(claims: Claims[ActorMetadata], capability_id: str) -> bool:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from host.actor import Actor
+from host.authorization import Authorizer, judge_binding
 from host.codec import CodecError, encode
 from host.codec.core import (
     OP_BIND_ACTOR,
     OP_REMOVE_ACTOR,
     RESERVED_PREFIX,
+    SYSTEM_ACTOR,
     VALUE_CAPABILITIES,
     VALUE_EXPIRES,
     VALUE_ISSUER,
@@ -21,11 +23,12 @@ from host.codec.core import (
     CapabilityConfiguration,
 )
 from host.core import SYSTEM, HostCore
-from host.entities import ActorEntity, CapabilityEntity, is_binding_name
+from host.entities import ActorEntity, CapabilityEntity, is_actor_key, is_binding_name
 from host.errors import CapabilityProviderError, HostError, InvocationFailure, MiscHostError
 from host.loaded import LoadedProvider, ProviderKey
 from host.logs import log, printable
 from host.subjects import actor_subject, bound_subject, provider_subject
+from host.verdicts import Verdict, attempted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,11 @@ class Binding:
     def key(self) -> tuple[str, ProviderKey]:
         """What the binding is found by."""
         return self.actor, self.provider_key
+
+    @property
+    def configures_actor(self) -> bool:
+        """Whether the values are for an actor itself: its own key, or any actor's and `system`, stand for both."""
+        return is_actor_key(self.capability_id) and self.actor in (self.capability_id, SYSTEM_ACTOR)
 
     @property
     def provider_title(self) -> str:
@@ -83,6 +91,20 @@ def check_binding_name(name: str) -> None:
     """Raise MiscHostError if this cannot name a binding."""
     if not is_binding_name(name):
         raise MiscHostError(f"'{printable(name)}' cannot name a binding: a short text without the signs . * > can")
+
+
+def judge_new_binding(binding: Binding, actor: Actor | None, authorizer: Authorizer) -> Iterator[Verdict]:
+    """What each check says of a binding that is to be made for `actor`, None if it is not there. Whether a provider is
+    there and takes the values, only binding it shows. The errors are MiscHostErrors and AuthorizationFailures."""
+    yield attempted("name", lambda: check_binding_name(binding.binding_name))
+    if actor is None and not (binding.configures_actor and binding.actor == SYSTEM_ACTOR):
+        yield Verdict("actor", MiscHostError("Attempted to bind non-existent actor", "add it to the manifest's actors"))
+        return
+    yield Verdict("actor")
+    if actor is not None and not binding.configures_actor:
+        target = CapabilityEntity(*binding.provider_key)
+        yield from judge_binding(actor.claims, authorizer, target, OP_BIND_ACTOR)
+    yield attempted("values", lambda: configuration(binding.actor, actor, binding.values))
 
 
 class Bindings:

@@ -65,7 +65,7 @@ class InProcessBus:
         handler = self._handlers.get(subject)
         if handler is None:
             self._refuse_closed()
-            raise NoSubscribers(f"Attempted bus call for {subject} with no subscribers")
+            raise no_subscribers(subject)
         return matching(invocation, handler(invocation))
 
     def close(self) -> None:
@@ -84,3 +84,8 @@ def matching(invocation: Invocation, response: InvocationResponse) -> Invocation
     if response.invocation_id != invocation.id:
         raise MiscHostError(f"The answer to invocation {invocation.id} came for another one")
     return response
+
+
+def no_subscribers(subject: str) -> NoSubscribers:
+    """The error of a call to a subject that nobody serves."""
+    return NoSubscribers(f"Attempted bus call for {subject} with no subscribers")

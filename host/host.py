@@ -14,13 +14,20 @@ from typing import Self, TypeVar
 
 from host.actor import Actor
 from host.actor_settings import ActorSettings
-from host.authorization import check_bindable
-from host.bindings import Binding, Bindings, check_binding_name, configuration, configure_actor, reason
+from host.bindings import (
+    Binding,
+    Bindings,
+    check_binding_name,
+    configuration,
+    configure_actor,
+    judge_new_binding,
+    reason,
+)
 from host.chains import active_chains
-from host.codec.core import OP_BIND_ACTOR, SYSTEM_ACTOR, CapabilityDescriptor
+from host.codec.core import CapabilityDescriptor
 from host.codec.extras import CAPABILITY as EXTRAS
 from host.core import SYSTEM, HostCore
-from host.entities import DEFAULT_BINDING, ActorEntity, CapabilityEntity, is_actor_key
+from host.entities import DEFAULT_BINDING, ActorEntity
 from host.errors import CapabilityProviderError, HostError, MiscHostError
 from host.loaded import LoadedProvider, LoadedProviders, ProviderKey
 from host.logs import log, printable
@@ -32,6 +39,7 @@ from host.policy import Policies, Policy
 from host.providers.base import CapabilityProvider
 from host.running import ActorState, RunningActors
 from host.subjects import actor_subject
+from host.verdicts import require
 from wascap import ActorMetadata, Claims
 
 _T = TypeVar("_T")
@@ -179,18 +187,14 @@ class Host:
         CapabilityProviderError (the provider is not there, or refused), CallRefused, HostShutDown.
         """
         with self._core.gate:
-            check_binding_name(binding)
-            chosen = dict(values or {})
+            wanted = Binding(actor, capability_id, binding, dict(values or {}))
             found = self._actors.find(actor)
-            if is_actor_key(capability_id) and actor in (capability_id, SYSTEM_ACTOR):
-                if found is None and actor != SYSTEM_ACTOR:
-                    raise _non_existent_actor()
-                configure_actor(self._core, capability_id, configuration(actor, found, chosen))
-                return
-            if found is None:
-                raise _non_existent_actor()
-            check_bindable(found.claims, self._core.authorizer, CapabilityEntity(capability_id, binding), OP_BIND_ACTOR)
-            self._bind(Binding(actor, capability_id, binding, chosen), configuration(actor, found, chosen))
+            require(judge_new_binding(wanted, found, self._core.authorizer))
+            payload = configuration(actor, found, wanted.values)
+            if wanted.configures_actor:
+                configure_actor(self._core, capability_id, payload)
+            else:
+                self._bind(wanted, payload)
 
     def remove_binding(self, actor: str, capability_id: str, binding: str = DEFAULT_BINDING) -> None:
         """Undo a binding. Raises MiscHostError (there is none, or the provider failed; it is gone all the same),
@@ -349,7 +353,3 @@ def _attempt(step: Callable[[_T], None], subject: _T) -> None:
         step(subject)
     except Exception as error:
         log.warning("%s", printable(str(error)))
-
-
-def _non_existent_actor() -> MiscHostError:
-    return MiscHostError("Attempted to bind non-existent actor")

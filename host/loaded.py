@@ -44,7 +44,7 @@ class LoadedProvider:
 
     def __init__(self, core: HostCore, provider: CapabilityProvider, binding: str) -> None:
         self.provider = provider
-        self.descriptor = _describe(provider)
+        self.descriptor = describe(provider)
         self.entity = CapabilityEntity(self.descriptor.id, binding)
         self._core = core
         self._gate = Gate(CapabilityProviderError, f"Capability provider {self.title} has been removed")
@@ -122,8 +122,7 @@ class LoadedProvider:
     def _perform_bound(self, actor: ActorEntity, invocation: Invocation) -> bytes:
         if invocation.origin != actor:
             raise AuthorizationFailure("The invocation is not from the actor that this subject belongs to")
-        if invocation.operation in CORE_OPERATIONS:
-            raise HostCallFailure(BAD_DISPATCH)
+        check_for_actors(invocation.operation)
         return self._handle_call(actor.public_key, invocation)
 
     def _handle_call(self, actor: str, invocation: Invocation) -> bytes:
@@ -141,6 +140,19 @@ class LoadedProvider:
         if isinstance(reply, bytes):
             return reply
         raise HostCallFailure(f"provider {self.title} answered with {type(reply).__name__}, not with bytes")
+
+
+def check_for_actors(operation: str) -> None:
+    """Raise HostCallFailure if a provider does not take this operation from actors."""
+    if operation in CORE_OPERATIONS:
+        raise HostCallFailure(BAD_DISPATCH)
+
+
+def cannot_be_loaded_twice(capability_id: str, binding: str) -> CapabilityProviderError:
+    """The error of a provider whose capability id and binding name are taken."""
+    return CapabilityProviderError(
+        f"Capability provider {capability_id} cannot be bound to the same name ({binding}) twice, loading failed."
+    )
 
 
 class ActorDispatcher:
@@ -193,10 +205,7 @@ class LoadedProviders:
         capability_id, binding = loaded.key
         with self._lock:
             if loaded.key in self._loaded:
-                raise CapabilityProviderError(
-                    f"Capability provider {capability_id} cannot be bound to the same name ({binding}) twice, "
-                    "loading failed."
-                )
+                raise cannot_be_loaded_twice(capability_id, binding)
             if any(other.provider is loaded.provider for other in self._loaded.values()):
                 raise CapabilityProviderError(f"Capability provider {capability_id} is loaded already; make a new one")
             self._loaded[loaded.key] = loaded
@@ -222,7 +231,8 @@ class LoadedProviders:
             return is_there
 
 
-def _describe(provider: CapabilityProvider) -> CapabilityDescriptor:
+def describe(provider: CapabilityProvider) -> CapabilityDescriptor:
+    """What a provider says of itself. Raises CapabilityProviderError."""
     descriptor = _ask(provider, "descriptor", lambda: provider.descriptor)
     if not isinstance(descriptor, CapabilityDescriptor) or not is_capability_id(descriptor.id):
         raise CapabilityProviderError(f"{type(provider).__name__} does not describe a capability")

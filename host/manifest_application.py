@@ -49,7 +49,7 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
             undo.callback(_quietly, host.remove_middleware, each)
         for index, entry in enumerate(manifest.actors):
             with _naming(f"actors[{index}] ({entry.path})"):
-                actor = _load_actor(entry.path, manifest.folder)
+                actor = load_actor(entry.path, manifest.folder)
                 host.add_actor(actor, entry.settings)
             undo.callback(_quietly, host.remove_actor, actor.public_key)
         for index, capability in enumerate(manifest.capabilities):
@@ -88,7 +88,8 @@ def _naming(entry: str) -> Iterator[None]:
         raise
 
 
-def _load_actor(path: str, folder: Path | None) -> Actor:
+def load_actor(path: str, folder: Path | None) -> Actor:
+    """The actor that a manifest in `folder` names. Raises HostError."""
     for base in (folder, Path()):
         if base is not None and (base / path).is_file():
             return Actor.from_file(base / path)

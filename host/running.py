@@ -95,8 +95,8 @@ class RunningActor:
     def perform(self, invocation: Invocation) -> bytes:
         """Have an instance handle the call once its turn has come. Raises CallRefused, NoSuchActor, and what the guest
         failed with."""
-        if invocation.operation in HOST_OPERATIONS and invocation.origin != SYSTEM:
-            raise AuthorizationFailure(f"{invocation.operation} is an operation of the host alone")
+        if invocation.origin != SYSTEM:
+            check_for_others(invocation.operation)
         if invocation.operation == OP_PERFORM_LIVE_UPDATE:
             raise MiscHostError("An actor is replaced through its host, with a newly signed module")
         with self._gate, self._turn:
@@ -163,6 +163,19 @@ class RunningActor:
         log.info("Actor %s: %s", self._entity.public_key, printable(text))
 
 
+def check_for_others(operation: str) -> None:
+    """Raise AuthorizationFailure if an actor takes this operation from its host alone."""
+    if operation in HOST_OPERATIONS:
+        raise AuthorizationFailure(f"{operation} is an operation of the host alone")
+
+
+def already_running(public_key: str) -> DuplicateActor:
+    """The error of an actor that is there already."""
+    return DuplicateActor(
+        f"Actor {public_key} is already in this host. Cannot host multiple instances of the same actor in the same host"
+    )
+
+
 class RunningActors:
     """The running actors of one host, by public key. Changes to one actor are made by one caller at a time."""
 
@@ -202,10 +215,7 @@ class RunningActors:
         """
         public_key = actor.public_key
         if public_key in self._running:
-            raise DuplicateActor(
-                f"Actor {public_key} is already in this host. "
-                "Cannot host multiple instances of the same actor in the same host"
-            )
+            raise already_running(public_key)
         check_loadable(actor, self._core.authorizer, self._core.policies)
         running = RunningActor(self._core, actor, settings)
         try:

@@ -150,7 +150,7 @@ class Turn:
             unmet.extend(other.waiting_for._holders)
         if not met:
             path = " -> ".join(turn.label for turn in [*chain.held[chain.held.index(self) :], self])
-            raise CallRefused(f"{self.label} is waiting for this very call and cannot be called from within it: {path}")
+            raise waits_for_itself(self.label, path)
         wanted = [other.waiting_for for other in met]
         own = next((turn for turn in chain.held if turn in wanted), self)
         raise CallRefused(f"{self.label} is waiting for {own.label}, which would wait for it: deadlock")
@@ -213,3 +213,8 @@ class _KeyedTurn(AbstractContextManager[None]):
                 self._turn.__exit__(kind, error, traceback)
         finally:
             self._turns._leave(self._key)
+
+
+def waits_for_itself(label: str, path: str) -> CallRefused:
+    """The error of a call that would wait for the very call that makes it; `path` says who waits for whom."""
+    return CallRefused(f"{label} is waiting for this very call and cannot be called from within it: {path}")

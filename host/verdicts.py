@@ -5,7 +5,7 @@ A check stands in one place and is a generator of verdicts, so that what is expl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from host.errors import HostError
@@ -39,3 +39,12 @@ def require(verdicts: Iterable[Verdict]) -> None:
     for verdict in verdicts:
         if verdict.error is not None:
             raise verdict.error
+
+
+def attempted(rule: str, step: Callable[[], object]) -> Verdict:
+    """The verdict of a check that raises a HostError where it refuses."""
+    try:
+        step()
+    except HostError as error:
+        return Verdict(rule, error)
+    return Verdict(rule)

@@ -18,7 +18,7 @@ from host.cli import INTERRUPTED
 
 COMMAND_GROUP = "wascc.commands"
 ORDER = (
-    *("up", "ps", "logs", "call", "manifest"),
+    *("up", "ps", "logs", "call", "explain", "manifest"),
     *("keys", "claims", "par"),
     *("invoke", "step", "validate", "dump", "conformance", "bench"),
 )

@@ -1,0 +1,256 @@
+"""What a host would do with a manifest or a call, check by check, and why.
+
+Nothing is judged here: the verdicts are those of the host's own checks, which it raises from. What only running shows
+(a module that does not start, values that a provider refuses) is not known without `tried`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from host.actor import MODULE_FILE, Actor
+from host.authorization import AllowAll, Authorizer, judge_call, judge_loading
+from host.bindings import Binding, check_binding_name, judge_new_binding
+from host.bus import no_subscribers
+from host.codec.extras import CAPABILITY as EXTRAS
+from host.entities import DEFAULT_BINDING, ActorEntity, target_entity
+from host.errors import CapabilityProviderError, HostError
+from host.host import Host
+from host.instances import no_such_actor
+from host.loaded import ProviderKey, cannot_be_loaded_twice, check_for_actors, describe
+from host.logs import printable
+from host.manifest import ActorEntry, BindingEntry, Manifest
+from host.manifest_application import load_actor
+from host.manifest_fields import resolved
+from host.plugins import ProviderSource, find_provider
+from host.policy import Policies, Policy
+from host.running import already_running, check_for_others
+from host.subjects import actor_subject, bound_subject, provider_subject
+from host.turns import waits_for_itself
+from host.verdicts import Verdict, attempted, require
+
+_EXTRAS_KEY: ProviderKey = (EXTRAS, DEFAULT_BINDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict about one entry of a manifest, or about a call. `text` and `fix` are "" if it is allowed."""
+
+    entry: str
+    rule: str
+    allowed: bool
+    text: str = ""
+    fix: str = ""
+
+
+@dataclass(slots=True)
+class Explanation:
+    """Everything that was found, in the order in which a host asks."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def allowed(self) -> bool:
+        """Whether nothing is refused."""
+        return self.refusal is None
+
+    @property
+    def refusal(self) -> Finding | None:
+        """The first refusal, which is what a host would raise; None if nothing is refused."""
+        return next((finding for finding in self.findings if not finding.allowed), None)
+
+
+class Explainer:
+    """Explains a manifest for a host with this authorizer, these policies and this source of providers."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        *,
+        source: ProviderSource | None = None,
+        authorizer: Authorizer | None = None,
+        policies: Iterable[Policy] = (),
+    ) -> None:
+        self._manifest = manifest
+        self._source = source
+        self._authorizer = AllowAll() if authorizer is None else authorizer
+        self._policies = Policies(policies)
+        self._actors: dict[str, tuple[Actor, ActorEntry]] = {}
+        # Loaded by every host, and bound to every actor that claims it.
+        self._providers: set[ProviderKey] = {_EXTRAS_KEY}
+        self._bindings: set[tuple[str, ProviderKey]] = set()
+        self.explanation = Explanation()
+        self._explain()
+
+    def tried(self, host: Host) -> None:
+        """Apply the manifest to a host if nothing speaks against it, and add what comes of it to the explanation."""
+        if self.explanation.allowed:
+            self._note("the manifest", [attempted("start", lambda: host.apply_manifest(self._manifest))])
+
+    def call(self, actor: str, namespace: str, operation: str, binding: str = DEFAULT_BINDING) -> Explanation:
+        """Whether an actor of the manifest (its public key, or its path there) may call an operation of a capability or
+        of an actor."""
+        found = self._actors.get(actor)
+        if found is None:
+            folder = self._manifest.folder or Path()
+            named = (each for each in self._actors.values() if _same_file(each[1].path, actor, folder))
+            found = next(named, None)
+        explanation = Explanation()
+        entry = f"call of {operation} on {namespace},{binding}"
+        if found is None:
+            fix = "see why it is refused, or add it to the manifest's actors"
+            verdicts: Iterable[Verdict] = [Verdict("caller", _with(no_such_actor(), fix))]
+        else:
+            verdicts = self._judge_call(*found, binding, namespace, operation)
+        self._note(entry, verdicts, found[1].path if found else "", explanation)
+        return explanation
+
+    def _explain(self) -> None:
+        manifest = self._manifest
+        values = [self._resolved(index, binding) for index, binding in enumerate(manifest.bindings)]
+        if manifest.policy is not None:
+            section = manifest.policy
+            self._note("policy", [attempted("tokens", lambda: self._policies.add(section.policy(manifest.folder)))])
+        for index, actor in enumerate(manifest.actors):
+            self._note(f"actors[{index}] ({actor.path})", self._judge_actor(actor), actor.path)
+        for index, capability in enumerate(manifest.capabilities):
+            verdicts = self._judge_provider(capability.path, capability.binding)
+            self._note(f"capabilities[{index}] ({capability.path})", verdicts)
+        for index, binding in enumerate(manifest.bindings):
+            title = f"bindings[{index}] ({binding.binding_name},{binding.capability})"
+            path = self._actors[binding.actor][1].path if binding.actor in self._actors else ""
+            self._note(title, self._judge_binding(binding, values[index]), path)
+
+    def _note(
+        self, entry: str, verdicts: Iterable[Verdict], path: str = "", explanation: Explanation | None = None
+    ) -> bool:
+        """Keep the verdicts on an entry; whether all of them allow it."""
+        allowed = True
+        for verdict in verdicts:
+            refusal = verdict.refusal
+            allowed = allowed and refusal is None
+            text, fix = ("", "") if refusal is None else (refusal.text, refusal.fix)
+            if path:
+                fix = fix.replace(MODULE_FILE, shlex.quote(self._shown_path(path)))
+            finding = Finding(printable(entry), verdict.rule, refusal is None, printable(text), printable(fix))
+            (explanation or self.explanation).findings.append(finding)
+        return allowed
+
+    def _shown_path(self, path: str) -> str:
+        """The path of an actor's file as a command here names it."""
+        beside = (self._manifest.folder or Path()) / path
+        return str(beside) if beside.is_file() else path
+
+    def _resolved(self, index: int, entry: BindingEntry) -> dict[str, str] | None:
+        values: dict[str, str] = {}
+        verdict = attempted("values", lambda: values.update(resolved(entry.values, self._manifest.folder)))
+        if verdict.error is None:
+            return values
+        self._note(f"bindings[{index}]", [verdict])
+        return None
+
+    def _judge_actor(self, entry: ActorEntry) -> Iterator[Verdict]:
+        actors: list[Actor] = []
+        loading = attempted("module", lambda: actors.append(load_actor(entry.path, self._manifest.folder)))
+        yield loading
+        if not actors:
+            return
+        actor = actors[0]
+        if actor.public_key in self._actors:
+            yield Verdict("unique", already_running(actor.public_key))
+            return
+        allowed = True
+        for verdict in judge_loading(actor, self._authorizer, self._policies):
+            allowed = allowed and verdict.error is None
+            yield verdict
+        if EXTRAS in actor.capabilities:
+            binding = Binding(actor.public_key, *_EXTRAS_KEY, {})
+            bound = attempted("extras", lambda: require(judge_new_binding(binding, actor, self._authorizer)))
+            allowed = allowed and bound.error is None
+            yield bound
+            self._bindings.add(binding.key)
+        if allowed:
+            self._actors[actor.public_key] = (actor, entry)
+
+    def _judge_provider(self, path: str, binding: str) -> Iterator[Verdict]:
+        ids: list[str] = []
+
+        def find() -> None:
+            provider = find_provider(path, self._source, self._manifest.folder)
+            try:
+                ids.append(describe(provider).id)
+            finally:
+                provider.stop()
+
+        yield attempted("provider", find)
+        if not ids:
+            return
+        named = attempted("name", lambda: check_binding_name(binding))
+        yield named
+        key = (ids[0], binding)
+        if key in self._providers:
+            yield Verdict("unique", cannot_be_loaded_twice(*key))
+        elif named.error is None:
+            self._providers.add(key)
+
+    def _judge_binding(self, entry: BindingEntry, values: dict[str, str] | None) -> Iterator[Verdict]:
+        binding = Binding(entry.actor, entry.capability, entry.binding_name, values or {})
+        found = self._actors.get(entry.actor)
+        allowed = values is not None
+        for verdict in judge_new_binding(binding, found and found[0], self._authorizer):
+            allowed = allowed and verdict.error is None
+            yield verdict
+        if binding.configures_actor:
+            missing = binding.capability_id not in self._actors
+            subject = actor_subject(binding.capability_id)
+            title, fix = binding.capability_id, "add the actor to the manifest's actors"
+        else:
+            missing = binding.provider_key not in self._providers
+            subject = provider_subject(*binding.provider_key)
+            title, fix = binding.provider_title, "add a provider of this capability id and binding name to capabilities"
+        if missing:
+            text = f"Failed to configure {title} - {no_subscribers(subject).message}"
+            yield Verdict("provider", CapabilityProviderError(text, fix))
+            return
+        yield Verdict("provider")
+        if allowed:
+            self._bindings.add(binding.key)
+
+    def _judge_call(
+        self, caller: Actor, entry: ActorEntry, binding: str, namespace: str, operation: str
+    ) -> Iterator[Verdict]:
+        yield from judge_call(caller.claims, self._authorizer, binding, namespace, operation)
+        target = target_entity(namespace, binding)
+        if isinstance(target, ActorEntity):
+            there, subject = target.public_key in self._actors, actor_subject(target.public_key)
+            fix = "add the actor to the manifest's actors"
+            check: Callable[[str], None] = check_for_others
+        else:
+            there = (caller.public_key, (target.capability_id, target.binding)) in self._bindings
+            subject = bound_subject(target.capability_id, target.binding, caller.public_key)
+            fix = (
+                f"add to bindings: {{actor: {caller.public_key}, capability: {target.capability_id}, "
+                f"binding: {target.binding}}}"
+            )
+            check = check_for_actors
+        yield Verdict(
+            "bound" if check is check_for_actors else "actor", None if there else _with(no_subscribers(subject), fix)
+        )
+        yield attempted("operation", lambda: check(operation))
+        if isinstance(target, ActorEntity) and target.public_key == caller.public_key and entry.instances == 1:
+            label = f"Actor {caller.public_key}"
+            refusal = waits_for_itself(label, f"{label} -> {label}")
+            yield Verdict("turn", _with(refusal, "give the actor more instances"))
+
+
+def _with(error: HostError, fix: str) -> HostError:
+    error.fix = fix
+    return error
+
+
+def _same_file(path: str, given: str, folder: Path) -> bool:
+    """Whether a person may mean by `given` what the manifest calls `path`."""
+    return Path(path) == Path(given) or (folder / path).resolve() == Path(given).resolve()
