@@ -74,6 +74,10 @@ class PluginError(HostError):
     prefix = "Plugin error: "
 
 
+class RegistryError(HostError):
+    """Something could not be pulled from an OCI registry, or pushed to one, or is not what it should be."""
+
+
 class MiddlewareError(HostError):
     """A middleware failed, so that the call it guards was refused."""
 

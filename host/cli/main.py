@@ -19,7 +19,7 @@ from host.cli import INTERRUPTED
 COMMAND_GROUP = "wascc.commands"
 ORDER = (
     *("up", "ps", "logs", "call", "explain", "manifest"),
-    *("keys", "claims", "par"),
+    *("keys", "claims", "par", "reg"),
     *("invoke", "step", "validate", "dump", "conformance", "bench"),
 )
 """How the help lists the commands; others come after these."""
