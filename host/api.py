@@ -35,6 +35,7 @@ from host.instances import InstanceState, Supervision
 from host.invocation import Invocation, InvocationResponse, check_antiforgery
 from host.manifest import BindingEntry, CapabilityEntry, Manifest, ManifestError, MiddlewareEntry
 from host.middleware import Middleware, Next
+from host.middleware.plugins import find_middleware
 from host.plugins import ProviderSource, find_provider
 from host.policy import Pin, Policy
 from host.providers.base import CapabilityProvider, Dispatcher, Provider, ProviderError
@@ -93,5 +94,6 @@ __all__ = [
     "WapcFailure",
     "WascapFailure",
     "check_antiforgery",
+    "find_middleware",
     "find_provider",
 ]
