@@ -1,8 +1,9 @@
 """How a message class describes its wire form: `Message`, the field types, and the compiled schema of a class.
 
 A message is a frozen slotted dataclass that derives from `Message`. Everything about its wire form follows from the
-annotations of its fields: `str`, `bytes`, `bool`, the bounded integers below, `Mapping[str, str]`, `tuple[T, ...]`, an
-`Enum`, another message, or any of these with `| None`. The layouts are tabulated in `docs/messages.md`.
+annotations of its fields: `str`, `bytes`, `bool`, `float`, the bounded integers below, `Mapping[str, str]`,
+`tuple[T, ...]`, an `Enum`, another message, any of these with `| None`, or `Annotated` with a `OneOf`. The layouts are
+tabulated in `docs/messages.md`.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ class Integer:
 
 _I32 = Integer("i32", -(2**31), 2**31 - 1)
 _U32 = Integer("u32", 0, 2**32 - 1)
-_I64 = Integer("i64", -(2**63), 2**63 - 1)
+I64_TYPE = Integer("i64", -(2**63), 2**63 - 1)
 _U64 = Integer("u64", 0, 2**64 - 1)
 I32 = Annotated[int, _I32]
 U32 = Annotated[int, _U32]
-I64 = Annotated[int, _I64]
+I64 = Annotated[int, I64_TYPE]
 U64 = Annotated[int, _U64]
 OMIT_NONE = "omit none"
 """Annotation of an optional field: None leaves the key out, where nil would be sent otherwise."""
@@ -85,6 +86,32 @@ class Boolean:
     def read(self, reader: Reader) -> bool:
         truth: bool = reader.take("boolean")
         return truth
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    name = "f64"
+
+    def pack(self, value: Any) -> Any:
+        if not isinstance(value, float):
+            raise CodecError(f"expected a float, found {type(value).__name__}")
+        return value
+
+    def read(self, reader: Reader) -> float:
+        number: float = reader.take("float")
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Nil:
+    name = "nil"
+
+    def pack(self, value: Any) -> Any:
+        if value is not None:
+            raise CodecError(f"expected nil, found {type(value).__name__}")
+
+    def read(self, reader: Reader) -> None:
+        reader.take("nil")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,16 +190,46 @@ class Variant:
         return {self.variants.index(value): None}
 
     def read(self, reader: Reader) -> Enum:
-        entries = reader.map_header()
-        if entries != 1:
-            raise CodecError(f"expected a map of one entry for {self.name}, found {entries} entries")
-        index: int = reader.take("integer")
+        index = _read_variant_index(reader, self.name)
         if not reader.take_nil():
             raise CodecError(f"a variant of {self.name} carries no value")
-        if not 0 <= index < len(self.variants):
-            raise CodecError(f"{self.name} has no variant {index}")
-        variant: Enum = self.variants[index]
+        variant: Enum = _variant(self.variants, index, self.name)
         return variant
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A value of one of several types: on the wire a map of one entry, the type's index to the value.
+
+    `types` says which Python class each has; where a class derives from another, it stands before it.
+    """
+
+    name: str
+    types: tuple[tuple[type, FieldType], ...]
+
+    def pack(self, value: Any) -> Any:
+        for index, (kind, item) in enumerate(self.types):
+            if isinstance(value, kind):
+                return {index: item.pack(value)}
+        raise CodecError(f"expected a {self.name}, found {type(value).__name__}")
+
+    def read(self, reader: Reader) -> Any:
+        index = _read_variant_index(reader, self.name)
+        return _variant(self.types, index, self.name)[1].read(reader)
+
+
+def _read_variant_index(reader: Reader, name: str) -> int:
+    entries = reader.map_header()
+    if entries != 1:
+        raise CodecError(f"expected a map of one entry for {name}, found {entries} entries")
+    index: int = reader.take("integer")
+    return index
+
+
+def _variant(variants: tuple[Any, ...], index: int, name: str) -> Any:
+    if not 0 <= index < len(variants):
+        raise CodecError(f"{name} has no variant {index}")
+    return variants[index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +249,7 @@ class Nested:
         return schema_of(self.message).read(reader)
 
 
-FieldType = Integer | Text | Boolean | Binary | TextMap | ListOf | Optional | Variant | Nested
+FieldType = Integer | Float | Text | Boolean | Binary | Nil | TextMap | ListOf | Optional | Variant | OneOf | Nested
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +351,13 @@ def _wire_field(field: Field[Any], hint: Any, snake_case: bool) -> WireField:
     return WireField(field.name, key, _field_type(hint), has_default, OMIT_NONE in getattr(hint, "__metadata__", ()))
 
 
-_SCALARS: dict[Any, FieldType] = {str: Text(), bytes: Binary(), bool: Boolean(), Mapping[str, str]: TextMap()}
+_SCALARS: dict[Any, FieldType] = {
+    str: Text(),
+    bytes: Binary(),
+    bool: Boolean(),
+    float: Float(),
+    Mapping[str, str]: TextMap(),
+}
 
 
 def _field_type(hint: Any) -> FieldType:
@@ -302,7 +365,8 @@ def _field_type(hint: Any) -> FieldType:
         return _SCALARS[hint]
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return next((extra for extra in arguments[1:] if isinstance(extra, Integer)), None) or _field_type(arguments[0])
+        told = next((extra for extra in arguments[1:] if isinstance(extra, Integer | OneOf)), None)
+        return told or _field_type(arguments[0])
     if origin in (Union, UnionType) and arguments[1:] == (NoneType,):
         return Optional(_field_type(arguments[0]))
     if origin is tuple and arguments[1:] == (Ellipsis,):

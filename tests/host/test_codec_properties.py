@@ -17,9 +17,12 @@ from host.codec.schema import (
     Binary,
     Boolean,
     FieldType,
+    Float,
     Integer,
     ListOf,
     Nested,
+    Nil,
+    OneOf,
     Optional,
     Text,
     TextMap,
@@ -36,7 +39,9 @@ EVERY_MESSAGE = [
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 SCALARS: dict[type[FieldType], st.SearchStrategy[Any]] = {
     Text: TEXT,
+    Nil: st.none(),
     Boolean: st.booleans(),
+    Float: st.floats(allow_nan=False),
     Binary: st.binary(max_size=300),
     TextMap: st.dictionaries(TEXT, TEXT, max_size=4),
 }
@@ -51,6 +56,8 @@ def values_of(field: FieldType) -> st.SearchStrategy[Any]:
         return st.none() | values_of(field.item)
     if isinstance(field, Variant):
         return st.sampled_from(field.variants)
+    if isinstance(field, OneOf):
+        return st.one_of([values_of(item) for _, item in field.types])
     return messages_of(field.message) if isinstance(field, Nested) else SCALARS[type(field)]
 
 
