@@ -14,7 +14,7 @@ OP_EXECUTE = "Execute"
 OP_BATCH = "Batch"
 
 SqlValue = Annotated[
-    None | bool | int | float | str | bytes,
+    bool | int | float | str | bytes | None,
     OneOf(
         "SqlValue",
         (

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,11 +63,12 @@ class FileForm:
     tables: tuple[str, ...]
 
 
-def file_settings(values: Mapping[str, str], default_path: str, in_memory: str) -> FileSettings:
+def file_settings(values: Mapping[str, str], default_path: str, in_memory: str | None = None) -> FileSettings:
     """The settings in a binding's values; `in_memory` is the provider for who wants no file. Raises ProviderError."""
     text = values.get("PATH", default_path)
     if not text or text == ":memory:":
-        raise ProviderError(f"PATH must name a file; for a store in memory use the provider {in_memory}")
+        hint = "" if in_memory is None else f"; for a store in memory use the provider {in_memory}"
+        raise ProviderError(f"PATH must name a file{hint}")
     try:
         path = Path(text).resolve()
     except (OSError, ValueError, RuntimeError) as error:
@@ -89,21 +91,94 @@ class _Guarded:
             self.connection.close()
 
 
-class SqliteFile:
-    """A file of one form, which is made if it is not there; nothing that is no file of that form is touched.
+class SqliteConnector(ABC):
+    """Opens connections to a file, which is made if it is not there; `noun` is what errors call it.
 
-    `busy_seconds` is how long to wait for the lock of another process. Raises ProviderError, as all its methods do.
+    `busy_seconds` is how long to wait for the lock of another process.
     """
 
-    def __init__(self, settings: FileSettings, form: FileForm, busy_seconds: float) -> None:
-        self._path = settings.path
-        self._form = form
+    def __init__(self, settings: FileSettings, noun: str, busy_seconds: float) -> None:
+        self._settings = settings
+        self._noun = noun
         self._busy_seconds = busy_seconds
-        with self._translated():
-            self._check_path()
-            self._writer = _Guarded(self._open(settings))
+
+    @abstractmethod
+    def claim(self, connection: sqlite3.Connection) -> None:
+        """Refuse, with an `error`, a database that is not for this. Must change nothing in it then."""
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Errors of SQLite and of the file system become ProviderErrors inside."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self.error(_REASONS.get(primary_code(error), f"failed: {printable(str(error))}")) from error
+        except OSError as error:
+            raise self.error(f"cannot be opened: {error.strerror}") from error
+
+    def error(self, what: str) -> ProviderError:
+        """What is wrong with the file, as an error."""
+        return ProviderError(f"the {self._noun} {printable(str(self._settings.path))} {what}")
+
+    def open(self, cached_statements: int = 128) -> sqlite3.Connection:
+        """A connection to the file, durable and bounded in size as the settings say. Raises sqlite3.Error."""
+        settings = self._settings
+        connection = sqlite3.connect(
+            settings.path,
+            timeout=self._busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=cached_statements,
+        )
+        try:
+            self._patiently(lambda: self.claim(connection))
+            self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchall())
+            connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {settings.max_bytes // page_bytes}").fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def check_path(self) -> None:
+        """Refuse, with a reason, what SQLite would refuse without one."""
+        path = self._settings.path
+        if path.is_dir():
+            raise self.error("is a folder, not a file")
+        if path.exists() and not path.is_file():
+            raise self.error("is not a regular file")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise self.error("is not writable")
+        if not path.parent.is_dir():
+            raise self.error(f"has no folder to be in: {printable(str(path.parent))} is not one")
+
+    def _patiently(self, action: Callable[[], object]) -> None:
+        # SQLite does not wait for a lock by itself where processes change the journal mode at the same time.
+        deadline = time.monotonic() + self._busy_seconds
+        while True:
             try:
-                self._reader = _Guarded(self._open(settings))
+                action()
+            except sqlite3.Error as error:
+                if primary_code(error) not in _RETRIED or time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return
+
+
+class SqliteFile(SqliteConnector):
+    """A file of one form; nothing that is no such file is touched. Raises ProviderError, as all its methods do."""
+
+    def __init__(self, settings: FileSettings, form: FileForm, busy_seconds: float) -> None:
+        super().__init__(settings, form.noun, busy_seconds)
+        self._form = form
+        with self.translated():
+            self.check_path()
+            self._writer = _Guarded(self.open())
+            try:
+                self._reader = _Guarded(self.open())
             except BaseException:
                 self._writer.close()
                 raise
@@ -125,72 +200,7 @@ class SqliteFile:
         self._reader.close()
         self._writer.close()
 
-    @contextmanager
-    def _transaction(self, guarded: _Guarded, begin: str) -> Iterator[sqlite3.Connection]:
-        connection = guarded.connection
-        with guarded.lock, self._translated():
-            connection.execute(begin)
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._error(_REASONS.get(_primary_code(error), f"failed: {error}")) from error
-        except OSError as error:
-            raise self._error(f"cannot be opened: {error.strerror}") from error
-
-    def _error(self, what: str) -> ProviderError:
-        return ProviderError(f"the {self._form.noun} {printable(str(self._path))} {what}")
-
-    def _open(self, settings: FileSettings) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._patiently(lambda: self._claim(connection))
-            self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchall())
-            connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
-            connection.execute("PRAGMA foreign_keys = ON")
-            (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-            connection.execute(f"PRAGMA max_page_count = {settings.max_bytes // page_bytes}").fetchall()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _patiently(self, action: Callable[[], object]) -> None:
-        # SQLite does not wait for a lock by itself where processes change the journal mode at the same time.
-        deadline = time.monotonic() + self._busy_seconds
-        while True:
-            try:
-                action()
-            except sqlite3.Error as error:
-                if _primary_code(error) not in _RETRIED or time.monotonic() > deadline:
-                    raise
-                time.sleep(_PAUSE_SECONDS)
-            else:
-                return
-
-    def _check_path(self) -> None:
-        """Refuse, with a reason, what SQLite would refuse without one."""
-        path = self._path
-        if path.is_dir():
-            raise self._error("is a folder, not a file")
-        if path.exists() and not path.is_file():
-            raise self._error("is not a regular file")
-        if path.exists() and not os.access(path, os.W_OK):
-            raise self._error("is not writable")
-        if not path.parent.is_dir():
-            raise self._error(f"has no folder to be in: {printable(str(path.parent))} is not one")
-
-    def _claim(self, connection: sqlite3.Connection) -> None:
+    def claim(self, connection: sqlite3.Connection) -> None:
         """Make the tables in a new file; refuse a database that is not of this form or of a later version.
 
         Changes nothing else.
@@ -207,14 +217,27 @@ class SqliteFile:
                 connection.execute(f"PRAGMA application_id = {form.application_id}")
                 connection.execute(f"PRAGMA user_version = {form.schema_version}")
             elif application != form.application_id:
-                raise self._error("is a database of something else")
+                raise self.error("is a database of something else")
             elif schema_version != form.schema_version:
-                raise self._error(f"has schema version {schema_version}; known is {form.schema_version}")
+                raise self.error(f"has schema version {schema_version}; known is {form.schema_version}")
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
+    @contextmanager
+    def _transaction(self, guarded: _Guarded, begin: str) -> Iterator[sqlite3.Connection]:
+        connection = guarded.connection
+        with guarded.lock, self.translated():
+            connection.execute(begin)
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
-def _primary_code(error: sqlite3.Error) -> int:
+
+def primary_code(error: sqlite3.Error) -> int:
+    """SQLite's code of an error, without what only some errors have; 0 if there is none."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -37,7 +37,7 @@ class _Worker:
                 self._process = subprocess.Popen(  # noqa: S603
                     command(),
                     env=environment(),
-                    stdin=theirs,
+                    stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,

@@ -61,13 +61,14 @@ class Operations:
     def execute(self, statement: Statement) -> ExecuteResult:
         """Carry out a statement in a transaction of its own."""
         with self._transaction(False, self._limits) as allowance:
-            result = self._run(statement, allowance)
-        return result
+            return self._run(statement, allowance)
 
     def batch(self, request: BatchRequest) -> BatchResult:
         """Carry out all statements in one transaction; the error of one names its index, counted from 0."""
         if len(request.statements) > MAX_STATEMENTS:
-            raise ProviderError(f"a batch of {len(request.statements)} statements is over the limit of {MAX_STATEMENTS}")
+            raise ProviderError(
+                f"a batch of {len(request.statements)} statements is over the limit of {MAX_STATEMENTS}"
+            )
         results = []
         with self._transaction(False, self._limits) as allowance:
             for index, statement in enumerate(request.statements):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from host.codec.sqldb import SqlValue
 from host.logs import printable
 from host.providers.base import ProviderError
-from host.providers.sqldb.session import Allowance, Limits, Outcome, OutcomeUnknown, TooLate
+from host.providers.sqldb.session import Allowance, Limits, Outcome, TooLate
 from host.providers.sqldb.settings import SqliteSettings
-from host.providers.sqldb.sqlite_guard import Guard
+from host.providers.sqldb.sqlite_guard import PRAGMAS, Guard
 from host.providers.sqlite_files import SqliteConnector, primary_code
 
 NOUN = "database"
@@ -30,6 +29,24 @@ _LIMITS: Mapping[int, int] = {
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 100,
 }
 _JOURNAL_BYTES = 2**26
+_TABLES_OF_FUNCTIONS = ("json_each", "json_tree", *(f"pragma_{name}" for name in sorted(PRAGMAS)))
+_OF_THE_FILE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_IOERR,
+    }
+)
+"""Codes of errors that are not the statement's."""
+_TEXTS: Mapping[str, str] = {
+    "You can only execute one statement at a time": "only one statement is allowed at a time",
+    "Binding ": "parameters are written $1, $2…",
+    "Could not decode to UTF-8": "a text in the answer is not UTF-8",
+}
+"""What Python's errors mean here, by how they begin."""
 
 
 class SqliteSession(SqliteConnector):
@@ -58,15 +75,17 @@ class SqliteSession(SqliteConnector):
         given = _Parameters(parameters)
         self._guard.watch()
         try:
-            with _errors_of_statements(self._guard, self._limits):
+            with self._errors_of_statements():
                 cursor = self._connection.execute(sql, given)
                 outcome = _fetched(cursor, allowance)
         finally:
             self._guard.trusted = True
         given.check_all_used()
+        if not self._guard.asked:
+            raise ProviderError("there is no statement")
         if not self._connection.in_transaction:
             raise ProviderError("the statement ended the transaction")
-        if self._guard.changes_rows:
+        if self._guard.changes_rows and not self._guard.changes_tables:
             self._count(outcome)
         return outcome
 
@@ -109,6 +128,9 @@ class SqliteSession(SqliteConnector):
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, settings.max_value_bytes)
         for limit, value in _LIMITS.items():
             connection.setlimit(limit, value)
+        for table in _TABLES_OF_FUNCTIONS:
+            # SQLite declares such a table when it is first used, which the authorizer would have to allow.
+            connection.execute(f"SELECT 1 FROM {table} LIMIT 0")  # noqa: S608
         guard = Guard(read_only)
         connection.set_authorizer(guard.authorize)
         connection.set_progress_handler(self._is_late, _STEPS)
@@ -116,6 +138,24 @@ class SqliteSession(SqliteConnector):
 
     def _is_late(self) -> bool:
         return 0.0 < self._deadline <= time.monotonic()
+
+    @contextmanager
+    def _errors_of_statements(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            if self._guard.refused:
+                raise ProviderError(printable(self._guard.refused)) from error
+            code = getattr(error, "sqlite_errorcode", None)
+            if code == sqlite3.SQLITE_INTERRUPT:
+                raise TooLate(self._limits.seconds) from error
+            if code == sqlite3.SQLITE_TOOBIG:
+                raise ProviderError("a statement or value is too long") from error
+            if isinstance(error, sqlite3.Error) and primary_code(error) in _OF_THE_FILE:
+                with self.translated():
+                    raise
+            text = next((ours for theirs, ours in _TEXTS.items() if str(error).startswith(theirs)), str(error))
+            raise ProviderError(printable(text)) from error
 
     def _count(self, outcome: Outcome) -> None:
         with self.translated():
@@ -132,34 +172,26 @@ class SqliteSession(SqliteConnector):
         outcome.last_insert_id = None if found is None else found[0]
 
 
-class _Parameters(Mapping[str, SqlValue]):
+class _Parameters(dict[str, SqlValue]):
     """The parameters under the names `1`, `2`…, which remembers those that were asked for."""
 
     def __init__(self, values: Sequence[SqlValue]) -> None:
-        self._values = values
-        self._used: set[str] = set()
-        for number, value in enumerate(values, 1):
+        super().__init__((str(number), value) for number, value in enumerate(values, 1))
+        self._unused = set(self)
+        for name, value in self.items():
             if value != value:  # noqa: PLR0124
-                raise ProviderError(f"parameter ${number} is NaN, which SQLite does not have")
+                raise ProviderError(f"parameter ${name} is NaN, which SQLite does not have")
 
     def __getitem__(self, name: str) -> SqlValue:
-        number = int(name) if name.isascii() and name.isdecimal() and len(name) < 10 else 0
-        if not 1 <= number <= len(self._values):
-            raise ProviderError(f"the statement asks for parameter {printable(name)} of {len(self._values)}")
-        self._used.add(str(number))
-        return self._values[number - 1]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(str(number) for number in range(1, len(self) + 1))
-
-    def __len__(self) -> int:
-        return len(self._values)
+        if name not in self:
+            raise ProviderError(f"the statement asks for parameter ${printable(name)}; there are {len(self)}")
+        self._unused.discard(name)
+        return super().__getitem__(name)
 
     def check_all_used(self) -> None:
-        """Raises ProviderError for a parameter that the statement does not have."""
-        for name in self:
-            if name not in self._used:
-                raise ProviderError(f"the statement has no parameter ${name}")
+        """Raises ProviderError for parameters that the statement does not have."""
+        if self._unused:
+            raise ProviderError(f"the statement has no parameter ${min(self._unused, key=int)}")
 
 
 def _fetched(cursor: sqlite3.Cursor, allowance: Allowance) -> Outcome:

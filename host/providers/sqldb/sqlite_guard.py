@@ -29,17 +29,17 @@ _CHANGING = frozenset(
 )
 _CHANGING_ROWS = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 _NAMES = {
-    number: name.removeprefix("SQLITE_").replace("_", " ")
-    for name in (
-        "SQLITE_ATTACH SQLITE_DETACH SQLITE_TRANSACTION SQLITE_SAVEPOINT SQLITE_PRAGMA SQLITE_FUNCTION SQLITE_READ "
-        "SQLITE_CREATE_TEMP_TABLE SQLITE_CREATE_TEMP_INDEX SQLITE_CREATE_TEMP_VIEW SQLITE_CREATE_TEMP_TRIGGER "
-        "SQLITE_CREATE_VTABLE SQLITE_DROP_VTABLE SQLITE_INSERT SQLITE_UPDATE SQLITE_DELETE SQLITE_CREATE_TABLE "
-        "SQLITE_CREATE_INDEX SQLITE_CREATE_VIEW SQLITE_CREATE_TRIGGER SQLITE_ALTER_TABLE SQLITE_DROP_TABLE "
-        "SQLITE_DROP_INDEX SQLITE_DROP_VIEW SQLITE_DROP_TRIGGER SQLITE_REINDEX SQLITE_ANALYZE"
-    ).split()
-    if (number := getattr(sqlite3, name, None)) is not None
+    sqlite3.SQLITE_ATTACH: "ATTACH",
+    sqlite3.SQLITE_DETACH: "DETACH",
+    sqlite3.SQLITE_TRANSACTION: "transaction control:",
+    sqlite3.SQLITE_SAVEPOINT: "SAVEPOINT",
+    sqlite3.SQLITE_PRAGMA: "PRAGMA",
+    sqlite3.SQLITE_FUNCTION: "function",
+    sqlite3.SQLITE_READ: "table",
+    sqlite3.SQLITE_CREATE_VTABLE: "virtual table",
+    sqlite3.SQLITE_DROP_VTABLE: "virtual table",
 }
-_PRAGMAS = frozenset(
+PRAGMAS = frozenset(
     {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
 )
 _NO_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "writefile", "readfile", "edit"})
@@ -56,6 +56,8 @@ class Guard:
         self.trusted = True
         self.refused = ""
         """What the last statement was refused for."""
+        self.asked = False
+        self.changes_tables = False
         self.changes_rows = False
         self.inserted_into: str | None = None
         """The table that the last statement inserts into, by itself and not by a trigger."""
@@ -64,6 +66,8 @@ class Guard:
         """Forget the last statement; from now on guests' SQL is prepared."""
         self.trusted = False
         self.refused = ""
+        self.asked = False
+        self.changes_tables = False
         self.changes_rows = False
         self.inserted_into = None
 
@@ -73,10 +77,13 @@ class Guard:
         """SQLite's authorizer callback: whether the action may be done."""
         if self.trusted:
             return sqlite3.SQLITE_OK
+        self.asked = True
         if database == "temp" or not self._may(action, first, second):
             self.refused = self._describe(action, first, second)
             return sqlite3.SQLITE_DENY
-        if action in _CHANGING_ROWS and trigger is None and first is not None and not first.startswith("sqlite_"):
+        if action in _CHANGING - _CHANGING_ROWS:
+            self.changes_tables = True
+        elif action in _CHANGING_ROWS and trigger is None and first is not None and not first.startswith("sqlite_"):
             self.changes_rows = True
             if action == sqlite3.SQLITE_INSERT:
                 self.inserted_into = first
@@ -88,12 +95,13 @@ class Guard:
         if action == sqlite3.SQLITE_FUNCTION:
             return (second or "").lower() not in _NO_FUNCTIONS
         if action == sqlite3.SQLITE_PRAGMA:
-            return (first or "").lower() in _PRAGMAS
+            return (first or "").lower() in PRAGMAS
         return action in self._allowed
 
     def _describe(self, action: int, first: str | None, second: str | None) -> str:
         if self._read_only and action in _CHANGING:
             return "a query only reads; changes are for Execute and Batch"
+        if action not in _NAMES:
+            return "temporary tables, indexes, views and triggers are not allowed"
         subject = second if action == sqlite3.SQLITE_FUNCTION else first
-        words = (_NAMES.get(action, "this"), subject)
-        return f"{' '.join(word for word in words if word)} is not allowed"
+        return f"{_NAMES[action]} {subject or ''} is not allowed".replace("  ", " ")

@@ -13,8 +13,8 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
 
 from host.codec import CodecError
 from host.providers.base import ProviderError, reason
@@ -72,9 +72,8 @@ def _serve(connection: Connection, settings: DatabaseSettings, session: Session)
     try:
         while True:
             operation, _, payload = connection.recv_bytes().partition(b"\0")
-            name = operation.decode()
-            seconds = settings.limits.seconds + ALARM_SECONDS
-            if not _answer(connection, seconds, lambda name=name, payload=payload: operations.perform(name, payload)):
+            work = partial(operations.perform, operation.decode(), payload)
+            if not _answer(connection, settings.limits.seconds + ALARM_SECONDS, work):
                 return
     finally:
         session.close()
@@ -118,5 +117,5 @@ def command() -> list[str]:
 
 def environment() -> dict[str, str]:
     """The environment of the process: where Python's modules are, and nothing that guests should be able to find."""
-    kept: dict[str, Any] = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TZ") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TZ") if name in os.environ}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LC_ALL": "C.UTF-8"}
