@@ -27,6 +27,7 @@ DEFAULT_PROVIDERS: Mapping[str, str] = {
     "wascc:keyvalue": "host.providers.keyvalue:SqliteKeyValueProvider",
     "wascc:messaging": "host.providers.messaging:MemoryMessagingProvider",
     "wascc:blobstore": "host.providers.blobstore:FileBlobStoreProvider",
+    "wascc:sqldb": "host.providers.sqldb.provider:SqliteSqlProvider",
     "wascc:logging": "host.providers.logs:LoggingProvider",
     "wascc:extras": "host.providers.extras:ExtrasProvider",
 }

@@ -5,6 +5,7 @@ What is in `support` can be imported by the tests.
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 from host_support import FAST_ENGINE, TEST_CAPABILITY, Identities, loaded_engine
 from messaging_support import Actors
+from postgres_server import PostgresServer
 from redis_support import client_of
 from servers import ServerProcess, nats_server, redis_server
 
@@ -123,3 +125,17 @@ def serve_nats(tmp_path: Path) -> Iterator[Callable[[str], ServerProcess]]:
     yield start
     for each in running:
         each.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for all tests of this process; each test makes databases of its own there."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Makes databases on the server; their URLs."""
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return lambda: server.make_database(f"d{secrets.token_hex(6)}")

@@ -16,6 +16,7 @@ from host.codec.http import Request, Response
 from host.codec.keyvalue import AddRequest, AddResponse, GetResponse, KeyRequest, SetRequest
 from host.codec.logging import LEVEL_WARN, WriteLogRequest
 from host.codec.messaging import BrokerMessage, RequestMessage
+from host.codec.sqldb import BatchRequest, BatchResult, ExecuteResult, QueryRequest, QueryResult, Statement
 
 ECHO_BODY = b'{"method":"GET","path":"/foo","query_string":"a=1&b=2","headers":{"accept":"*/*"},"body":[]}'
 WASI_DEMO = CapabilityDescriptor(
@@ -93,6 +94,23 @@ GOLDEN: list[tuple[str, Message]] = [
         "86aa73657175656e63654e6f05a9636f6e7461696e6572a9636f6e7461696e6572a26964a4626c6f62aa746f74616c4279746573cd"
         "d098a96368756e6b53697a65cd0400aa6368756e6b4279746573c4050102030405",
         FileChunk(5, "container", "blob", 53400, 1024, None, b"\1\2\3\4\5"),
+    ),
+    (
+        "83a373716ca953454c454354202431aa706172616d6574657273968100c08101c38102ff8103cb3ff80000000000008104a2c3a98105"
+        "c40100a76d6178526f777300",
+        QueryRequest("SELECT $1", (None, True, -1, 1.5, "é", b"\0")),
+    ),
+    (
+        "83a7636f6c756d6e7392a16ea173a4726f777392928102018104a161928102028100c0a97472756e6361746564c3",
+        QueryResult(("n", "s"), ((1, "a"), (2, None)), truncated=True),
+    ),
+    (
+        "81aa73746174656d656e74739182a373716cad44454c4554452046524f4d2074aa706172616d657465727390",
+        BatchRequest((Statement("DELETE FROM t"),)),
+    ),
+    (
+        "81a7726573756c74739184ac6166666563746564526f777301ac6c617374496e73657274496407a7636f6c756d6e7390a4726f777390",
+        BatchResult((ExecuteResult(1, 7),)),
     ),
 ]
 

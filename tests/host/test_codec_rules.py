@@ -1,5 +1,6 @@
 """The rules of the encoding one by one: what is accepted, what is refused, and which field is blamed."""
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from host.codec.http import Request, Response, bad_request, internal_server_erro
 from host.codec.keyvalue import AddRequest, KeyRequest, KeysRequest, SetQueryResponse
 from host.codec.messaging import RequestMessage
 from host.codec.schema import schema_of
+from host.codec.sqldb import QueryResult, Statement
 
 DESCRIPTOR: dict[str, Any] = {
     "id": "a:b",
@@ -122,6 +124,19 @@ def test_integers_are_also_read_in_longer_forms() -> None:
         (OperationDescriptor, ["Op", {0: 1}, ""], "OperationDescriptor.direction", "carries no value"),
         (OperationDescriptor, ["Op", {}, ""], "OperationDescriptor.direction", "a map of one entry"),
         (OperationDescriptor, ["Op", 0, ""], "OperationDescriptor.direction", "expected map, found integer"),
+        (Statement, ["", [1]], "Statement.parameters", "expected map, found integer"),
+        (Statement, ["", [{}]], "Statement.parameters", "expected a map of one entry for SqlValue"),
+        (Statement, ["", [{0: None, 1: True}]], "Statement.parameters", "expected a map of one entry for SqlValue"),
+        (Statement, ["", [{6: 1}]], "Statement.parameters", "SqlValue has no variant 6"),
+        (Statement, ["", [{-1: 1}]], "Statement.parameters", "SqlValue has no variant -1"),
+        (Statement, ["", [{"0": None}]], "Statement.parameters", "expected integer, found string"),
+        (Statement, ["", [{0: 0}]], "Statement.parameters", "expected nil, found integer"),
+        (Statement, ["", [{1: 1}]], "Statement.parameters", "expected boolean, found integer"),
+        (Statement, ["", [{2: 2**63}]], "Statement.parameters", "is not in the range of i64"),
+        (Statement, ["", [{2: 1.0}]], "Statement.parameters", "expected integer, found float"),
+        (Statement, ["", [{3: 1}]], "Statement.parameters", "expected float, found integer"),
+        (Statement, ["", [{4: b""}]], "Statement.parameters", "expected string, found bytes"),
+        (QueryResult, [[], [[{5: 1}]], True], "QueryResult.rows", "expected bytes, found integer"),
     ],
 )
 def test_refused_when_decoding(kind: type[Message], value: Any, field: str, reason: str) -> None:
@@ -184,6 +199,8 @@ def test_payloads_over_the_limit() -> None:
         (Response(200, "", ["a"]), "Response.header: expected a map, found list"),  # type: ignore[arg-type]
         (OperationDescriptor("", "both", ""), "direction: expected a Direction, found str"),  # type: ignore[arg-type]
         (StreamQuery("", AddRequest("", 1), count=0), "range: expected TimeRange, found AddRequest"),  # type: ignore[arg-type]
+        (Statement("", (2**63,)), "Statement.parameters: 9223372036854775808 is not in the range of i64"),
+        (Statement("", ([],)), "Statement.parameters: expected a SqlValue, found list"),  # type: ignore[arg-type]
         (StreamQuery("", TimeRange(0, -1), count=0), "StreamQuery.range.maxTime: -1 is not in the range of u64"),
     ],
 )
@@ -191,6 +208,12 @@ def test_refused_when_encoding(message: Message, reason: str) -> None:
     with pytest.raises(CodecError) as caught:
         encode(message)
     assert reason in str(caught.value)
+
+
+def test_floats_of_32_bits_are_read_too() -> None:
+    assert decode(Statement, b"\x92\xa0\x91\x81\x03\xca" + struct.pack(">f", 0.5)) == Statement("", (0.5,))
+    (nan,) = decode(Statement, encode(Statement("", (float("nan"),)))).parameters
+    assert repr(nan) == "nan"
 
 
 def test_values_of_a_configuration_are_not_shown() -> None:

@@ -121,7 +121,7 @@ class PostgresqlSession:
         try:
             result = self._command("COMMIT")
         except ConnectionLost as error:
-            raise OutcomeUnknown(str(error)) from error
+            raise OutcomeUnknown(f"the connection to the database {self._shown} was lost") from error
         if result.command_status != b"COMMIT":
             raise ProviderError("the transaction was rolled back")
 
@@ -173,7 +173,9 @@ class PostgresqlSession:
         except (psycopg.Error, ProviderError) as error:
             if self._pooled is not None and self._pgconn.status != pq.ConnStatus.OK:
                 self._drop()
-                raise ConnectionLost(f"the connection to the database {self._shown} was lost") from error
+                raise ConnectionLost(
+                    f"the connection to the database {self._shown} was lost; nothing has changed"
+                ) from error
             if isinstance(error, ProviderError):
                 raise
             raise ProviderError(_one_line(str(error))) from error

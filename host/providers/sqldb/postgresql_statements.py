@@ -18,7 +18,7 @@ _WORD = re.compile(r"[A-Za-z_]+")
 
 _STATEMENTS = frozenset(
     {"SELECT", "VALUES", "TABLE", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "COMMENT", "EXPLAIN"}
-    | {"ANALYZE", "REFRESH", "REINDEX", "LOCK"}
+    | {"ANALYZE", "REFRESH", "REINDEX", "LOCK", "SHOW"}
 )
 _ABOUT_OBJECTS = frozenset({"CREATE", "ALTER", "DROP"})
 _OBJECTS = frozenset({"TABLE", "INDEX", "VIEW", "MATERIALIZED", "SEQUENCE", "TYPE", "DOMAIN", "SCHEMA", "STATISTICS"})

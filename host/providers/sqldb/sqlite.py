@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ _LIMITS: Mapping[int, int] = {
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 100,
 }
 _JOURNAL_BYTES = 2**26
+_NOTHING = re.compile(r"(?>[\s;]|--[^\n]*|/\*(?>(?!\*/).)*(?:\*/|\Z))*", re.DOTALL)
+"""What SQLite takes for no statement: blanks and comments."""
 _TABLES_OF_FUNCTIONS = ("json_each", "json_tree", *(f"pragma_{name}" for name in sorted(PRAGMAS)))
 _OF_THE_FILE = frozenset(
     {
@@ -72,6 +75,8 @@ class SqliteSession(SqliteConnector):
 
     def run(self, sql: str, parameters: Sequence[SqlValue], allowance: Allowance) -> Outcome:
         """Carry out one statement. Raises ProviderError."""
+        if _NOTHING.fullmatch(sql):
+            raise ProviderError("there is no statement")
         given = _Parameters(parameters)
         self._guard.watch()
         try:
@@ -81,8 +86,6 @@ class SqliteSession(SqliteConnector):
         finally:
             self._guard.trusted = True
         given.check_all_used()
-        if not self._guard.asked:
-            raise ProviderError("there is no statement")
         if not self._connection.in_transaction:
             raise ProviderError("the statement ended the transaction")
         if self._guard.changes_rows and not self._guard.changes_tables:

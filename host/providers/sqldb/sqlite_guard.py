@@ -56,7 +56,6 @@ class Guard:
         self.trusted = True
         self.refused = ""
         """What the last statement was refused for."""
-        self.asked = False
         self.changes_tables = False
         self.changes_rows = False
         self.inserted_into: str | None = None
@@ -66,7 +65,6 @@ class Guard:
         """Forget the last statement; from now on guests' SQL is prepared."""
         self.trusted = False
         self.refused = ""
-        self.asked = False
         self.changes_tables = False
         self.changes_rows = False
         self.inserted_into = None
@@ -77,7 +75,6 @@ class Guard:
         """SQLite's authorizer callback: whether the action may be done."""
         if self.trusted:
             return sqlite3.SQLITE_OK
-        self.asked = True
         if database == "temp" or not self._may(action, first, second):
             self.refused = self._describe(action, first, second)
             return sqlite3.SQLITE_DENY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import time
@@ -32,17 +33,28 @@ def is_listening(port: int) -> bool:
 class ServerProcess:
     """A server that `command(port)` runs, used as a context manager. After `kill` or `stop`, `start` keeps the port."""
 
-    def __init__(self, command: Callable[[int], Sequence[str | Path]], log: Path, seconds: float = 30) -> None:
+    def __init__(
+        self,
+        command: Callable[[int], Sequence[str | Path]],
+        log: Path,
+        seconds: float = 30,
+        user: str | None = None,
+        stop_signal: int = signal.SIGTERM,
+    ) -> None:
         self.port = free_port()
         self._command = [str(part) for part in command(self.port)]
         self._log = log
         self._seconds = seconds
+        self._user = user
+        self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         """Start it and wait until it listens."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, user=self._user
+            )
         end = time.monotonic() + self._seconds
         while not is_listening(self.port):
             if self._process.poll() is not None or time.monotonic() > end:
@@ -52,11 +64,16 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End it, and wait until it has ended."""
-        self._end(subprocess.Popen.terminate)
+        self._end(lambda process: process.send_signal(self._stop_signal))
 
     def kill(self) -> None:
         """End it without a warning."""
         self._end(subprocess.Popen.kill)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
         process, self._process = self._process, None
