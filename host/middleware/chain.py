@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from host.asgi import Application, Receive, Scope, Send
-from host.errors import HostError, MiddlewareError
+from host.errors import HostError, HostShutDown, MiddlewareError
 from host.invocation import Invocation, InvocationResponse
 from host.logs import log, printable, sparing
 from host.middleware.base import Middleware, Next
@@ -31,6 +31,7 @@ class MiddlewareChain:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._all: tuple[Middleware, ...] = ()
+        self._starting: tuple[Middleware, ...] = ()
         self._closed = False
 
     @property
@@ -39,26 +40,39 @@ class MiddlewareChain:
         return self._all
 
     def add(self, middleware: Middleware, host: Host) -> None:
-        """Start a middleware and put it innermost. Raises MiddlewareError, after which nothing has changed."""
+        """Start a middleware and put it innermost. Raises MiddlewareError, HostShutDown; nothing has changed then."""
         name = name_of(middleware)
         lacking = [method for method in METHODS if not callable(getattr(middleware, method, None))]
         if lacking:
             raise MiddlewareError(f"{name} is no middleware: it lacks {', '.join(lacking)}")
         with self._lock:
-            if self._closed:
-                raise MiddlewareError("The host is shutting down")
-            if any(other is middleware for other in self._all):
+            self._check_open()
+            if any(other is middleware for other in (*self._all, *self._starting)):
                 raise MiddlewareError(f"{name} has been added already")
-            try:
-                middleware.start(host)
-            except Exception as error:
-                raise _failure(middleware, "start", error) from error
-            self._all = (*self._all, middleware)
+            self._starting = (*self._starting, middleware)
+        # Without the lock: it may take a while, or add another one.
+        try:
+            middleware.start(host)
+        except Exception as error:
+            raise _failure(middleware, "start", error) from error
+        else:
+            self._take_in(middleware)
+        finally:
+            with self._lock:
+                self._starting = _without(middleware, self._starting)
+
+    def _take_in(self, middleware: Middleware) -> None:
+        with self._lock:
+            if not self._closed:
+                self._all = (*self._all, middleware)
+                return
+        _close(middleware)
+        self._check_open()
 
     def remove(self, middleware: Middleware) -> None:
         """Take a middleware out and close it; calls under way still pass through it. Raises MiddlewareError."""
         with self._lock:
-            remaining = tuple(other for other in self._all if other is not middleware)
+            remaining = _without(middleware, self._all)
             if len(remaining) == len(self._all):
                 raise MiddlewareError(f"{name_of(middleware)} is not in this host")
             self._all = remaining
@@ -72,6 +86,10 @@ class MiddlewareChain:
         if not closed:
             for middleware in reversed(self._all):
                 _close(middleware)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise HostShutDown("The host is shutting down")
 
     def around(self, kind: Kind, handle: Handler) -> Handler:
         """A handler that answers like `handle`, which it runs through the chain as it is at the time of the call."""
@@ -93,6 +111,10 @@ class MiddlewareChain:
                 await application(scope, receive, send)
 
         return pass_through
+
+
+def _without(middleware: Middleware, some: tuple[Middleware, ...]) -> tuple[Middleware, ...]:
+    return tuple(other for other in some if other is not middleware)
 
 
 def name_of(middleware: object) -> str:

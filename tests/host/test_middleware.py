@@ -414,3 +414,38 @@ def test_the_end_of_the_host_closes_every_middleware_once_in_reverse_order(
     assert "password" not in caplog.text
     with pytest.raises(HostShutDown):
         host.add_middleware(Closing("late"))
+
+
+def test_one_that_is_added_while_another_starts_comes_before_it(host: Host) -> None:
+    first = Hooked(lambda invocation, call_next: call_next(invocation))
+
+    class Adding(Middleware):
+        def start(self, host: Host) -> None:
+            host.add_middleware(first)
+            with pytest.raises(MiddlewareError, match="added already"):
+                host.add_middleware(self)
+
+    second = Adding()
+    host.add_middleware(second)
+    assert host.middleware() == (first, second)
+
+
+def test_one_that_is_still_starting_when_the_host_ends_is_closed(make_host: Callable[..., Host]) -> None:
+    host = make_host(configure=lambda builder: builder.with_shutdown_timeout(0.05))
+    starting, go_on = threading.Event(), threading.Event()
+
+    class Slow(Hooked):
+        def start(self, host: Host) -> None:
+            starting.set()
+            go_on.wait(20)
+            super().start(host)
+
+    slow = Slow(lambda invocation, call_next: call_next(invocation))
+    thread, outcome = in_thread(lambda: host.add_middleware(slow))
+    assert starting.wait(20)
+    host.shutdown()
+    go_on.set()
+    thread.join()
+    assert isinstance(outcome[0], HostShutDown)
+    assert slow.events == ["start", "close"]
+    assert host.middleware() == ()

@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
+from collector import Collector, collecting
 from host_support import TEST_CAPABILITY, Identities, ScriptedProvider, add_all, eventually, in_thread, nested, script
 from host_support import actors_that_know_each_other as acquainted
 from opentelemetry import trace
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -265,58 +263,10 @@ def test_sampling(
         assert not spans.get_finished_spans()
 
 
-class Collector(ThreadingHTTPServer):
-    """A collector of OTLP over HTTP. `answers` are the statuses of the next requests, 200 after them."""
-
-    def __init__(self) -> None:
-        self.got: list[ExportTraceServiceRequest] = []
-        self.requests: list[dict[str, str]] = []
-        self.answers: list[int] = []
-        self.delay = 0.0
-        super().__init__(("127.0.0.1", 0), CollectorHandler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-    def names(self) -> list[str]:
-        return [
-            span.name
-            for request in self.got
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
-
-
-class CollectorHandler(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        server = self.server
-        body = self.rfile.read(int(self.headers["content-length"] or 0))
-        server.requests.append({"path": self.path, **{name.lower(): value for name, value in self.headers.items()}})
-        time.sleep(server.delay)
-        status = server.answers.pop(0) if server.answers else 200
-        if status == 200 and self.path == "/v1/traces":
-            server.got.append(ExportTraceServiceRequest.FromString(body))
-        self.send_response(status)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-        pass
-
-
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    with Collector() as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with collecting() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def exporting(collector: Collector, **values: str) -> Middleware:
@@ -342,17 +292,13 @@ def test_a_collector_gets_the_trace_of_a_request(host: Host, collector: Collecto
 
 
 def test_what_is_left_is_exported_at_the_end(make_host: Callable[..., Host], identities: Identities) -> None:
-    with Collector() as collector:
-        thread = threading.Thread(target=collector.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with collecting() as collector:
         host, actor = make_host(), identities.actor()
         host.add_middleware(exporting(collector, export_interval="3600"))
         host.add_actor(actor)
         host.call_actor(actor.public_key, "echo", b"")
         host.shutdown()
         assert collector.names() == ["actor/echo"]
-        collector.shutdown()
-        thread.join()
 
 
 def test_a_collector_that_does_not_answer_delays_the_end_no_longer_than_allowed(
