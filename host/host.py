@@ -23,7 +23,7 @@ from host.bindings import (
     judge_new_binding,
     reason,
 )
-from host.chains import active_chains
+from host.chains import Way, active_chains
 from host.codec.core import CapabilityDescriptor
 from host.codec.extras import CAPABILITY as EXTRAS
 from host.core import SYSTEM, HostCore
@@ -233,6 +233,11 @@ class Host:
     def actor_states(self) -> tuple[ActorState, ...]:
         """What every actor in this host is doing, in the order in which they were added."""
         return self._actors.states()
+
+    def calls_under_way(self) -> tuple[Way, ...]:
+        """Every call that is under way now, with its hops, the longest one first; those of other hosts in this process
+        too."""
+        return active_chains()
 
     def claims_for_actor(self, public_key: str) -> Claims[ActorMetadata] | None:
         """The claims of an actor, None if it is not in this host."""
