@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -119,14 +119,14 @@ def bench(
         raise typer.BadParameter("--call needs --module")
     if fail_on_slower and compare is None:
         raise typer.BadParameter("--fail-on-slower needs --compare")
-    _check_target(output, "a report", (".json", ".html"))
-    _check_target(plot, "a plot", (".svg", ".png"))
-    names = tuple(kernel.name for kernel in ALL_KERNELS)
+    check_target(output, "a report", (".json", ".html"))
+    check_target(plot, "a plot", (".svg", ".png"))
+    all_kernels = tuple(kernel.name for kernel in ALL_KERNELS)
     plan = Plan(
         benchmarks=tuple(each.value for each in only or BenchmarkName),
-        engines=_names("engine", engines, tuple(ENGINES)),
-        peers=_names("peer", peers, ALL_PEERS),
-        kernels=QUICK_KERNELS if quick and kernels is None else _names("kernel", kernels, names),
+        engines=names("engine", engines, tuple(ENGINES)),
+        peers=names("peer", peers, ALL_PEERS),
+        kernels=QUICK_KERNELS if quick and kernels is None else names("kernel", kernels, all_kernels),
         rounds=rounds or (QUICK_ROUNDS if quick else DEFAULT_ROUNDS),
         seconds=seconds or (QUICK_SECONDS if quick else DEFAULT_SECONDS),
         quick=quick,
@@ -134,34 +134,34 @@ def bench(
         call=call,
     )
     wanted = Wanted(output, plot, as_json, as_markdown)
-    with _failures():
+    with failures():
         before = None if compare is None else read_report(compare)
         if earlier is not None:
             report = read_report(earlier)
         else:
-            with _stoppable():
+            with stoppable():
                 report = _measure(plan, Console(stderr=True))
         changes = present(report, before, wanted)
     if fail_on_slower and changes is not None and changes.slower:
         raise typer.Exit(1)
 
 
-def _names(what: str, given: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+def names(what: str, given: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
     """The names in a list with commas; all that there are if none is given."""
     if given is None:
         return known
-    names = tuple(name.strip() for name in given.split(",") if name.strip())
-    if what == "peer" and names == (NONE,):
+    found = tuple(name.strip() for name in given.split(",") if name.strip())
+    if what == "peer" and found == (NONE,):
         return ()
-    for name in names:
+    for name in found:
         if name not in known:
             raise typer.BadParameter(f"no {what} is called {name!r}; there are {', '.join(known)}")
-    if not names:
+    if not found:
         raise typer.BadParameter(f"no {what} is named; there are {', '.join(known)}")
-    return names
+    return found
 
 
-def _check_target(target: Path | None, what: str, suffixes: tuple[str, ...]) -> None:
+def check_target(target: Path | None, what: str, suffixes: tuple[str, ...]) -> None:
     """Refuse a file that could not be written, before anything is measured."""
     if target is None:
         return
@@ -174,7 +174,7 @@ def _check_target(target: Path | None, what: str, suffixes: tuple[str, ...]) -> 
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
+def stoppable() -> Iterator[None]:
     """SIGTERM ends the run like Ctrl-C, so that the processes that were started end too; signals that come while they
     are being ended do not get in the way of that."""
     interrupted = threading.Event()
@@ -196,10 +196,20 @@ def _stoppable() -> Iterator[None]:
 
 
 def _measure(plan: Plan, console: Console) -> Report:
-    """The report, made behind a progress bar (on a terminal only)."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
+    """The report, made behind a progress bar."""
     from benchmarks.run import run
+
+    minutes = round(plan.total_seconds() / 60)
+    if console.is_terminal and minutes >= LONG_MINUTES:
+        console.print(f"This takes about {minutes} minutes; --quick is for a first look.", highlight=False)
+    with progress_bar(console) as progress:
+        return run(plan, progress)
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Callable[[float, str], None]]:
+    """A bar on a terminal, and nothing elsewhere; told which fraction (0 to 1) is done, and what is being done."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
@@ -208,20 +218,13 @@ def _measure(plan: Plan, console: Console) -> Report:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    minutes = round(plan.total_seconds() / 60)
-    if console.is_terminal and minutes >= LONG_MINUTES:
-        console.print(f"This takes about {minutes} minutes; --quick is for a first look.", highlight=False)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=1.0)
-
-        def progress(fraction: float, name: str) -> None:
-            bar.update(task, completed=fraction, description=name)
-
-        return run(plan, progress)
+        yield lambda fraction, name: bar.update(task, completed=fraction, description=name)
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def failures() -> Iterator[None]:
     """What goes wrong becomes one line and an exit code."""
     from benchmarks.errors import BenchmarkError
     from host import HostError

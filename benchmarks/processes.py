@@ -148,16 +148,26 @@ class Generator(Process):
 
 
 class Server:
-    """A server of which `command_for(port)` is the command. It starts at once; `wait` until it listens on `port`."""
+    """A server of which `command_for(port)` is the command. It starts at once; `wait` until it listens on `port`.
+    `environment` is as `Process` has it."""
 
-    def __init__(self, command_for: Callable[[int], Sequence[str]], folder: Path) -> None:
+    def __init__(
+        self,
+        command_for: Callable[[int], Sequence[str]],
+        folder: Path,
+        environment: Mapping[str, str | None] | None = None,
+    ) -> None:
         self._command_for = command_for
         self._folder = folder
+        self._environment = environment
         self._start()
 
     def _start(self) -> None:
         self.port = free_port()
-        self._process = Process(self._command_for(self.port), self._folder)
+        self._start_here()
+
+    def _start_here(self) -> None:
+        self._process = Process(self._command_for(self.port), self._folder, self._environment)
 
     def __enter__(self) -> Self:
         return self
@@ -166,6 +176,14 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._process.stop()
+
+    def restart(self) -> None:
+        """Kill it, and start it anew at the same port, which is awaited. Raises BenchmarkError."""
+        self._process.popen.kill()
+        self._process.stop()
+        with uninterrupted():
+            self._start_here()
+        self.wait()
 
     def last_error(self) -> str:
         """The last line that it wrote to stderr."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,8 @@ import httpx
 from benchmarks.actor import PATH, body, counter_wasm
 from benchmarks.errors import BenchmarkError, check_output
 from benchmarks.load_generator import HOST, Outcome, Task
+from benchmarks.operation.plain_counter import VARIABLE as PLAIN_STORE
+from benchmarks.operation.stores import MEMORY, SQLITE, Store, store_called
 from benchmarks.processes import Generator, Server, uninterrupted
 from benchmarks.results import HttpCase, HttpResult, Window
 from benchmarks.timing import MIN_ROUNDS, Effort, Progress, interleaved
@@ -31,9 +33,9 @@ MIN_WINDOW_SECONDS = 0.5
 SHORTEST_WINDOW_SECONDS = 0.1
 
 TRIVIAL = "uvicorn alone"
-MEMORY, SQLITE = "memory", "SQLite"
-STORES: Mapping[str, str] = {MEMORY: "host.providers.keyvalue:MemoryKeyValueProvider", SQLITE: KEY_VALUE}
-"""The key-value stores behind the actor, and the provider of each as a manifest names it."""
+PLAIN = "plain ASGI"
+STORES = (MEMORY, SQLITE)
+"""The key-value stores behind the actor that need no server of their own."""
 
 EXPECTED = r'\{"counter":[1-9][0-9]*\}'
 """What every body matches. That no request was lost or counted twice, the last counter tells."""
@@ -69,19 +71,24 @@ def measure_http(
     *,
     wasm: bytes | None = None,
     connections: Sequence[int] = CONNECTIONS,
-    stores: Sequence[str] = tuple(STORES),
+    stores: Sequence[str] = STORES,
+    plain: bool = False,
 ) -> HttpResult:
     """Answers per second and latencies of every server at every number of connections.
 
-    `wasm` is the counter actor (default: the one of the examples). Raises BenchmarkError.
+    `wasm` is the counter actor (default: the one of the examples). With `plain`, each store is also measured behind an
+    application that counts without a host. Raises BenchmarkError.
     """
     module = counter_wasm() if wasm is None else wasm
     with TemporaryDirectory(prefix="wascc-bench-") as name, ExitStack() as running:
         with uninterrupted():
             generator = running.enter_context(Generator(Path(name)))
-            targets = _start_all(
-                Path(name), running, [(engine, store) for engine in engines for store in stores], module
-            )
+            targets = [_start_trivial(Path(name), running)]
+        for store in stores:
+            targets += _start_with(Path(name), running, store, (PLAIN,) * plain + tuple(engines), module)
+        for target in targets:
+            # Called before any of them is waited for, so that all end at the same time.
+            running.callback(target.server.terminate)
         for target in targets:
             target.server.wait()
             target.check()
@@ -102,14 +109,16 @@ def measure_http(
     )
 
 
-def _start_all(folder: Path, running: ExitStack, hosts: Iterable[tuple[str, str]], wasm: bytes) -> list[Target]:
-    """The trivial server, and a host for each engine and store, which end when `running` does."""
-    targets = [_start_trivial(folder, running)]
-    targets += [_start_host(folder, running, engine, store, wasm) for engine, store in hosts]
-    for target in targets:
-        # Called before any of them is waited for, so that all end at the same time.
-        running.callback(target.server.terminate)
-    return targets
+def _start_with(
+    folder: Path, running: ExitStack, store_name: str, engines: Iterable[str], wasm: bytes
+) -> Iterator[Target]:
+    """A server for each engine, or PLAIN, on a store of its own of that name; they end when `running` does."""
+    for engine in engines:
+        place = folder / f"{engine}-{store_name}"
+        place.mkdir()
+        store = running.enter_context(store_called(store_name, place))
+        with uninterrupted():
+            yield (_start_plain if engine == PLAIN else partial(_start_host, engine, wasm))(store, place, running)
 
 
 def effort_for(effort: Effort, cases: int) -> Effort:
@@ -128,44 +137,44 @@ def _window(generator: Generator, target: Target, connections: int, seconds: flo
 
 
 def _start_trivial(folder: Path, running: ExitStack) -> Target:
-    def command(port: int) -> list[str]:
-        options = {
-            "host": HOST,
-            "port": str(port),
-            "http": "h11",
-            "ws": "none",
-            "lifespan": "off",
-            "log-level": "error",
-        }
-        words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        application = "benchmarks.trivial_server:application"
-        return [sys.executable, "-m", "uvicorn", application, *words, "--no-access-log"]
-
-    return Target(TRIVIAL, "", "", running.enter_context(Server(command, folder)))
+    server = Server(partial(_uvicorn, "benchmarks.trivial_server"), folder)
+    return Target(TRIVIAL, "", "", running.enter_context(server))
 
 
-def _start_host(folder: Path, running: ExitStack, engine: str, store: str, wasm: bytes) -> Target:
+def _uvicorn(module: str, port: int) -> list[str]:
+    """The command of an ASGI server for the application in a module."""
+    options = {"host": HOST, "port": str(port), "http": "h11", "ws": "none", "lifespan": "off", "log-level": "error"}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return [sys.executable, "-m", "uvicorn", f"{module}:application", *words, "--no-access-log"]
+
+
+def _start_plain(store: Store, folder: Path, running: ExitStack) -> Target:
+    place = {MEMORY: MEMORY, SQLITE: str(folder / "plain.db")}.get(store.name) or store.values["URL"]
+    server = Server(partial(_uvicorn, "benchmarks.operation.plain_counter"), folder, {PLAIN_STORE: place})
+    return Target(f"{PLAIN}, {store.name}", "", store.name, running.enter_context(server))
+
+
+def _start_host(engine: str, wasm: bytes, store: Store, folder: Path, running: ExitStack) -> Target:
     module = folder / "counter.wasm"
     module.write_bytes(wasm)
     actor = Actor.from_bytes(wasm).public_key
-    name = f"{engine}, {store}"
+    name = f"{engine}, {store.name}"
 
     def command(port: int) -> list[str]:
-        manifest = folder / f"{engine}-{store}.json"
-        manifest.write_text(json.dumps(_manifest(module, actor, store, folder / f"{engine}.db", port)))
+        manifest = folder / "manifest.json"
+        manifest.write_text(json.dumps(_manifest(module, actor, store, port)))
         program = "from host.cli import main; main()"
         return [sys.executable, "-c", program, "up", str(manifest), "--engine", engine, "--log-level", "warning"]
 
-    return Target(name, engine, store, running.enter_context(Server(command, folder)))
+    return Target(name, engine, store.name, running.enter_context(Server(command, folder)))
 
 
-def _manifest(module: Path, actor: str, store: str, database: Path, port: int) -> dict[str, object]:
-    values = {"PATH": str(database)} if store == SQLITE else {}
+def _manifest(module: Path, actor: str, store: Store, port: int) -> dict[str, object]:
     return {
         "actors": [str(module)],
-        "capabilities": [{"path": CAPABILITY_SERVER}, {"path": STORES[store]}],
+        "capabilities": [{"path": CAPABILITY_SERVER}, {"path": store.provider}],
         "bindings": [
-            {"actor": actor, "capability": KEY_VALUE, "values": values},
+            {"actor": actor, "capability": KEY_VALUE, "values": store.values},
             {"actor": actor, "capability": CAPABILITY_SERVER, "values": {"HOST": HOST, "PORT": str(port)}},
         ],
     }

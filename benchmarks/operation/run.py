@@ -1,0 +1,70 @@
+"""Carries out a plan of these measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.fingerprint import take_fingerprint
+from benchmarks.operation.calls import measure_echo
+from benchmarks.operation.churn import ChurnResult, Trouble, measure_churn
+from benchmarks.operation.report import OperationReport
+from benchmarks.operation.starting import measure_start
+from benchmarks.operation.stores import store_called
+from benchmarks.serving import measure_http
+from benchmarks.timing import Effort, Progress
+
+ROUNDS = 15
+STARTS = 5
+
+Told = Callable[[float, str], None]
+"""Told which fraction (0 to 1) of which measurement is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which `parts` are measured, on which engines and stores; `seconds` for each part that is timed, `actors` of the
+    host that is started."""
+
+    parts: tuple[str, ...]
+    engines: tuple[str, ...]
+    stores: tuple[str, ...]
+    seconds: float
+    actors: int
+    trouble: Trouble
+
+
+def run(plan: Plan, told: Told = lambda *_: None) -> OperationReport:
+    """Carry out a plan. Raises BenchmarkError."""
+    effort, machine = Effort(ROUNDS, plan.seconds), take_fingerprint()
+
+    def progress(name: str) -> Progress:
+        return lambda fraction: told(fraction, name)
+
+    serving = echo = None
+    if "serving" in plan.parts:
+        connections = (plan.trouble.connections,)
+        serving = measure_http(
+            plan.engines, effort, progress("serving"), connections=connections, stores=plan.stores, plain=True
+        )
+    if "calls" in plan.parts:
+        echo = measure_echo(plan.engines, effort, progress("calls"))
+    starts = [
+        measure_start(engine, plan.actors, STARTS, progress(f"start, {engine}"))
+        for engine in plan.engines
+        if "start" in plan.parts
+    ]
+    trouble = [
+        _churn(plan.trouble, engine, store, progress(f"trouble, {engine}, {store}"))
+        for engine in plan.engines
+        for store in plan.stores
+        if "trouble" in plan.parts
+    ]
+    return OperationReport(machine, serving, echo, tuple(starts), tuple(trouble))
+
+
+def _churn(trouble: Trouble, engine: str, name: str, progress: Progress) -> ChurnResult:
+    with TemporaryDirectory(prefix="wascc-bench-") as folder, store_called(name, Path(folder)) as store:
+        return measure_churn(engine, store, trouble, progress)
