@@ -25,6 +25,7 @@ from host.errors import (
     NoSuchActor,
     PluginError,
     PolicyFailure,
+    RegistryError,
     RevisionRefused,
     SerializationFailure,
     WapcFailure,
@@ -39,6 +40,7 @@ from host.middleware.plugins import find_middleware
 from host.plugins import ProviderSource, find_provider
 from host.policy import Pin, Policy
 from host.providers.base import CapabilityProvider, Dispatcher, Provider, ProviderError
+from host.registry.options import RegistryOptions
 from host.running import ActorState
 
 __all__ = [
@@ -88,6 +90,8 @@ __all__ = [
     "Provider",
     "ProviderError",
     "ProviderSource",
+    "RegistryError",
+    "RegistryOptions",
     "RevisionRefused",
     "SerializationFailure",
     "Supervision",

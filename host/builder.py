@@ -19,6 +19,7 @@ from host.middleware import Middleware
 from host.plugins import InstalledProviders, ProviderSource, find_provider
 from host.policy import Policies, Policy
 from host.providers.base import distribution_version
+from host.registry.options import DEFAULT_OPTIONS, RegistryOptions
 from host.turns import Patience, Turns
 from interp import DEFAULT_ENGINE, Engine, Limits, load_engine
 from wapc import DEFAULT_LIMITS
@@ -50,6 +51,7 @@ class HostBuilder:
         self._verify_invocations = False
         self._middleware: list[Middleware] = []
         self._provider_source: ProviderSource = InstalledProviders()
+        self._registry = DEFAULT_OPTIONS
 
     def with_label(self, key: str, value: str) -> Self:
         """Add a label. The first value of a key counts, and all `hostcore.` keys have theirs already."""
@@ -116,6 +118,11 @@ class HostBuilder:
         self._provider_source = source
         return self
 
+    def with_registry(self, options: RegistryOptions) -> Self:
+        """Use OCI registries like this (default: encrypted, and never what a tag `latest` names)."""
+        self._registry = options
+        return self
+
     def build(self) -> Host:
         """Start a host with a new key, and load the extras provider. Raises EngineUnavailable, HostError."""
         settings = Settings(
@@ -138,7 +145,7 @@ class HostBuilder:
         )
         log.info("Initialized Message Bus (%s)", bus.description)
         log.info("Host ID is %s (v%s)", core.host_id, distribution_version())
-        host = Host(core, self._labels, self._provider_source)
+        host = Host(core, self._labels, self._provider_source, self._registry)
         try:
             for middleware in self._middleware:
                 host.add_middleware(middleware)

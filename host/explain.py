@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from host.actor import MODULE_FILE, Actor
+from host.artifact_files import load_actor
 from host.authorization import AllowAll, Authorizer, judge_call, judge_loading
 from host.bindings import Binding, check_binding_name, judge_new_binding
 from host.bus import no_subscribers
@@ -23,10 +24,10 @@ from host.instances import no_such_actor
 from host.loaded import ProviderKey, cannot_be_loaded_twice, check_for_actors, describe
 from host.logs import printable
 from host.manifest import ActorEntry, BindingEntry, Manifest
-from host.manifest_application import load_actor
 from host.manifest_fields import resolved
 from host.plugins import ProviderSource, find_provider
 from host.policy import Policies, Policy
+from host.registry.options import DEFAULT_OPTIONS, RegistryOptions
 from host.running import already_running, check_for_others
 from host.subjects import actor_subject, bound_subject, provider_subject
 from host.turns import waits_for_itself
@@ -73,9 +74,11 @@ class Explainer:
         source: ProviderSource | None = None,
         authorizer: Authorizer | None = None,
         policies: Iterable[Policy] = (),
+        registry: RegistryOptions = DEFAULT_OPTIONS,
     ) -> None:
         self._manifest = manifest
         self._source = source
+        self._registry = registry
         self._authorizer = AllowAll() if authorizer is None else authorizer
         self._policies = Policies(policies)
         self._actors: dict[str, tuple[Actor, ActorEntry]] = {}
@@ -154,7 +157,8 @@ class Explainer:
 
     def _judge_actor(self, entry: ActorEntry) -> Iterator[Verdict]:
         actors: list[Actor] = []
-        loading = attempted("module", lambda: actors.append(load_actor(entry.path, self._manifest.folder)))
+        folder, registry = self._manifest.folder, self._registry
+        loading = attempted("module", lambda: actors.append(load_actor(entry.path, folder, registry)))
         yield loading
         if not actors:
             return

@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 
 from host.actor import Actor
 from host.actor_settings import ActorSettings
+from host.artifact_files import pull
 from host.bindings import (
     Binding,
     Bindings,
@@ -37,6 +38,7 @@ from host.middleware import Middleware
 from host.plugins import ProviderSource
 from host.policy import Policies, Policy
 from host.providers.base import CapabilityProvider
+from host.registry.options import RegistryOptions
 from host.running import ActorState, RunningActors
 from host.subjects import actor_subject
 from host.verdicts import require
@@ -51,11 +53,15 @@ class Host:
     Behaviour and error texts: `docs/host.md`. After `shutdown` everything that changes or calls raises HostShutDown.
     """
 
-    def __init__(self, core: HostCore, labels: Mapping[str, str], provider_source: ProviderSource) -> None:
-        """For `HostBuilder`: a host of these shared parts and labels, that finds providers in `provider_source`."""
+    def __init__(
+        self, core: HostCore, labels: Mapping[str, str], provider_source: ProviderSource, registry: RegistryOptions
+    ) -> None:
+        """For `HostBuilder`: a host of these shared parts and labels, that finds providers in `provider_source`, and
+        uses registries as `registry` says."""
         self._core = core
         self._labels = dict(labels)
         self._provider_source = provider_source
+        self._registry = registry
         self._actors = RunningActors(core)
         self._providers = LoadedProviders()
         self._bindings = Bindings(core)
@@ -121,6 +127,16 @@ class Host:
             except BaseException:
                 self._stop_actor(actor.public_key)
                 raise
+
+    def add_actor_from_registry(self, reference: str, settings: ActorSettings | None = None) -> str:
+        """Pull an actor from an OCI registry, and add it as `add_actor` does; its public key.
+
+        Raises RegistryError, and what `Actor.from_bytes` and `add_actor` raise.
+        """
+        with self._core.gate:
+            actor = Actor.from_bytes(pull(reference, self._registry))
+            self.add_actor(actor, settings)
+            return actor.public_key
 
     def remove_actor(self, public_key: str) -> None:
         """Take an actor out: calls under way finish, its bindings go. Raises NoSuchActor, CallRefused, HostShutDown."""
@@ -223,7 +239,7 @@ class Host:
         """Add what a manifest lists: labels, actors, capabilities, bindings. The first error ends it, and what it had
         added until then is taken back. Raises what adding it by hand raises, ManifestError, PluginError."""
         with self._core.gate:
-            apply(self, manifest, self._provider_source)
+            apply(self, manifest, self._provider_source, self._registry)
             log.info("Processed and applied host manifest")
 
     def actors(self) -> dict[str, Claims[ActorMetadata]]:

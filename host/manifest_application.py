@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from host.actor import Actor
-from host.errors import HostError, InputOutputError, MiscHostError
+from host.artifact_files import load_actor
+from host.errors import HostError
 from host.logs import log, printable
 from host.manifest import BindingEntry, Manifest, MiddlewareEntry
 from host.manifest_fields import resolved
 from host.middleware import Middleware
 from host.middleware.plugins import find_middleware
 from host.plugins import ProviderSource, find_provider
+from host.registry.options import RegistryOptions
 
 if TYPE_CHECKING:
     from host.host import Host
 
-_OCI_REFERENCE = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)+([:@][\w.:-]+)?")
 
-
-def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
+def apply(host: Host, manifest: Manifest, source: ProviderSource, registry: RegistryOptions) -> None:
     """Add the policy, labels, middleware, actors, capabilities and bindings to the host, in that order.
-    `source` has the named providers.
+    `source` has the named providers; registries are used as `registry` says.
 
     The first error is raised, after everything that was added before it has been taken back.
     """
@@ -49,7 +47,7 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource) -> None:
             undo.callback(_quietly, host.remove_middleware, each)
         for index, entry in enumerate(manifest.actors):
             with _naming(f"actors[{index}] ({entry.path})"):
-                actor = load_actor(entry.path, manifest.folder)
+                actor = load_actor(entry.path, manifest.folder, registry)
                 host.add_actor(actor, entry.settings)
             undo.callback(_quietly, host.remove_actor, actor.public_key)
         for index, capability in enumerate(manifest.capabilities):
@@ -86,16 +84,6 @@ def _naming(entry: str) -> Iterator[None]:
     except HostError as error:
         error.message = f"{printable(entry)}: {error.message}"
         raise
-
-
-def load_actor(path: str, folder: Path | None) -> Actor:
-    """The actor that a manifest in `folder` names. Raises HostError."""
-    for base in (folder, Path()):
-        if base is not None and (base / path).is_file():
-            return Actor.from_file(base / path)
-    if _OCI_REFERENCE.fullmatch(path) and not path.startswith(".") and not path.endswith(".wasm"):
-        raise MiscHostError("no such file, and OCI references are not supported yet")
-    raise InputOutputError("no such file")
 
 
 def _quietly(step: Callable[..., None], *arguments: object) -> None:

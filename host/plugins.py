@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+from host.artifact_files import existing_file
 from host.errors import PluginError
 from host.logs import printable
 from host.providers.base import CapabilityProvider
@@ -117,9 +118,9 @@ def from_module(path: str) -> Any:
 
 
 def _existing(path: str, folder: Path | None) -> Path:
-    for base in (folder, Path()):
-        if base is not None and (base / path).is_file():
-            return base / path
+    file = existing_file(path, folder)
+    if file is not None:
+        return file
     raise PluginError(f"no such file: {printable(path)}")
 
 

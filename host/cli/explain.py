@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from host.cli.up import EngineOption, ExpandOption, default_manifest
+from host.cli.up import EngineOption, ExpandOption, InsecureOption, LatestOption, default_manifest
 from interp.cli import DEFAULT
 
 if TYPE_CHECKING:
@@ -33,17 +33,21 @@ def explain(
     ] = False,
     expand_env: ExpandOption = False,
     engine: EngineOption = DEFAULT,
+    allow_latest: LatestOption = False,
+    insecure_registries: InsecureOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Say what a host would do with a manifest and why; exit code 1 if anything is refused."""
     from host.builder import HostBuilder
     from host.explain import Explainer
     from host.manifest import Manifest
+    from host.registry.options import RegistryOptions
 
     path = manifest or default_manifest()
-    explainer = Explainer(Manifest.from_file(path, expand_env=expand_env))
+    registry = RegistryOptions(insecure_registries, allow_latest)
+    explainer = Explainer(Manifest.from_file(path, expand_env=expand_env), registry=registry)
     if start and explainer.explanation.allowed:
-        with HostBuilder().with_engine(engine.value).build() as host:
+        with HostBuilder().with_engine(engine.value).with_registry(registry).build() as host:
             explainer.tried(host)
     findings = explainer.explanation.findings
     if call is not None:

@@ -34,6 +34,10 @@ DeadlineOption = Annotated[
     float | None, typer.Option(min=0.001, help="Seconds for each call of an actor.", metavar="SECONDS")
 ]
 FuelOption = Annotated[int | None, typer.Option(min=1, help="Units of fuel for each call of an actor.")]
+LatestOption = Annotated[bool, typer.Option("--allow-latest", help="Take what a tag latest names in a registry today.")]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure-registries", help="Speak to any registry without encryption.")
+]
 PagesOption = Annotated[int | None, typer.Option(min=1, help="Pages of 64 KiB for each actor's memory.")]
 
 
@@ -98,6 +102,8 @@ def up(
     fuel: FuelOption = None,
     max_memory_pages: PagesOption = None,
     log_level: Annotated[LogLevel, typer.Option(help="What to log on stderr.")] = LogLevel["info"],
+    allow_latest: LatestOption = False,
+    insecure_registries: InsecureOption = False,
     log_format: Annotated[LogFormat, typer.Option(help="How: lines of text, or of JSON.")] = LogFormat["text"],
 ) -> None:
     """Run a host with the actors, capabilities and bindings of a manifest, until SIGINT or SIGTERM."""
@@ -106,13 +112,15 @@ def up(
     from host.control.server import serve_control_socket
     from host.log_records import RecentLines, run_one_host
     from host.manifest import Manifest
+    from host.registry.options import RegistryOptions
 
     path = manifest or default_manifest()
+    registry = RegistryOptions(insecure_registries, allow_latest)
     recent = RecentLines()
     start_logging(log_level.value, log_format.value, recent)
     with stop_signals() as stop:
         wanted = Manifest.from_file(path, expand_env=expand_env)
-        with builder_of(engine.value, deadline, fuel, max_memory_pages).build() as host:
+        with builder_of(engine.value, deadline, fuel, max_memory_pages).with_registry(registry).build() as host:
             run_one_host(host.id)
             try:
                 interruptible(lambda: host.apply_manifest(wanted), stop)

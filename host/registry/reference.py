@@ -86,6 +86,12 @@ class Reference:
         return f"{self.registry}/{self.repository}{tag}{digest}"
 
 
+def names_registry(text: str) -> bool:
+    """Whether a text begins as a reference does, with the host of a registry."""
+    registry, slash, _ = text.partition("/")
+    return bool(slash) and _REGISTRY.fullmatch(registry) is not None
+
+
 def check_digest(text: str) -> None:
     """Raises RegistryError unless the text is a digest of the kind that is verified here."""
     if not DIGEST.fullmatch(text):

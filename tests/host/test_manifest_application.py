@@ -21,6 +21,7 @@ from host import (
     MiscHostError,
     PluginError,
     Provider,
+    RegistryError,
     find_provider,
 )
 from host.plugins import DEFAULT_PROVIDERS, InstalledProviders
@@ -143,8 +144,9 @@ def test_files_are_looked_for_beside_the_manifest_then_here(
         ("./missing", InputOutputError, "no such file"),
         ("/", InputOutputError, "no such file"),
         ("", InputOutputError, "no such file"),
-        ("wascc.azurecr.io/echo:v1", MiscHostError, "OCI references are not supported yet"),
-        ("localhost:5000/a/b@sha256:0123", MiscHostError, "OCI references are not supported yet"),
+        ("localhost:1/echo:v1", RegistryError, "Failed to fetch OCI bytes: localhost:1/echo:v1: "),
+        ("wascc.azurecr.io/Echo:v1", RegistryError, "Failed to parse OCI distribution reference"),
+        ("localhost:5000/a/b@sha256:0123", RegistryError, "'sha256:0123' is no digest"),
         ("\0", InputOutputError, r"\\x00\): no such file"),
     ],
 )

@@ -1,0 +1,48 @@
+"""Files that a manifest names: beside it, in the current folder, or in a registry, where a reference names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from host.actor import Actor
+from host.errors import InputOutputError
+from host.logs import log
+from host.registry.options import DEFAULT_OPTIONS, RegistryOptions
+from host.registry.reference import names_registry
+
+FILE_SUFFIXES = {".wasm", ".par", ".gz", ".py"}
+"""What files are called that are never looked for in a registry."""
+
+
+def existing_file(path: str, folder: Path | None) -> Path | None:
+    """The file of this name, in `folder` or else in the current one; None if there is none."""
+    for base in (folder, Path()):
+        # A name with a NUL is none of a file.
+        if base is not None and "\0" not in path and (base / path).is_file():
+            return base / path
+    return None
+
+
+def is_reference(path: str) -> bool:
+    """Whether this is to name something in a registry, if it is no file."""
+    return Path(path).suffix.lower() not in FILE_SUFFIXES and names_registry(path)
+
+
+def pull(reference: str, options: RegistryOptions = DEFAULT_OPTIONS) -> bytes:
+    """What a reference names in a registry, verified by its digests. Raises RegistryError."""
+    # It takes a moment to load, and most hosts pull nothing.
+    from host.registry.client import Registry  # noqa: PLC0415
+
+    artifact = Registry(options).pull(reference)
+    log.info("Pulled %s%s", artifact.reference, " (from the cache)" if artifact.cached else "")
+    return artifact.data
+
+
+def load_actor(path: str, folder: Path | None, options: RegistryOptions = DEFAULT_OPTIONS) -> Actor:
+    """The actor that a manifest in `folder` names by a file or a reference. Raises HostError."""
+    file = existing_file(path, folder)
+    if file is not None:
+        return Actor.from_file(file)
+    if is_reference(path):
+        return Actor.from_bytes(pull(path, options))
+    raise InputOutputError("no such file")
