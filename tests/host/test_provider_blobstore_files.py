@@ -375,6 +375,52 @@ def test_what_belongs_to_no_upload_goes(store: Store, root: Path, outside: Path)
         assert "no upload" in refused(lambda blob_id=blob_id: store.missing(blob_id))
 
 
+def test_a_map_cannot_name_files_elsewhere(store: Store, root: Path, outside: Path) -> None:
+    store.upload("a", b"secret", numbers=[0])
+    (found,) = (root / AREA).glob("*.map")
+    (part,) = (root / AREA).glob("*.part")
+    (outside / "x.part").write_bytes(b"secret")
+    # 32 characters, as the names of parts have them.
+    elsewhere = "../" * 2 + "outside/" + "." + "/" * 16 + "x"
+    assert (root / AREA / f"{elsewhere}.part").exists()
+    found.write_bytes(found.read_bytes().replace(part.stem.encode(), elsewhere.encode()))
+    assert "no upload" in refused(lambda: store.send("a", b"secret", 1))
+    store.start("b", 1)
+    assert not found.exists()
+    (outside / "x.part").unlink()
+
+
+def test_a_host_that_ends_when_the_blob_is_stored(store: Store, root: Path) -> None:
+    store.upload("a", CONTENT, numbers=[0, 1, 2, 3])
+    (found,) = (root / AREA).glob("*.map")
+    left = found.read_bytes()
+    store.send("a", CONTENT, 4)
+    found.write_bytes(left)
+    store.send("a", CONTENT, 4)
+    store.bind("MA", MAX_UPLOADS="1")
+    store.start("b", 4)
+    assert not found.exists()
+    assert store.content("a") == CONTENT
+
+
+def test_a_refused_beginning_leaves_the_upload_as_it_was(store: Store) -> None:
+    store.upload("a", CONTENT, numbers=[0])
+    store.bind("MA", MAX_BYTES="30")
+    assert refused(lambda: store.start("a", 31)) == "31 more bytes are over the limit of 30"
+    assert store.missing("a").missing == (1, 2, 3, 4)
+    store.start("a", 30)
+    assert store.missing("a").total_bytes == 30
+
+
+def test_a_blob_that_becomes_shorter(store: Store, root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store.upload("a", CONTENT)
+    store.receivers.reaction = lambda chunk: os.truncate(root / "things" / "a", 6)
+    store.download("a")
+    assert eventually(lambda: bool(caplog.messages))
+    (message,) = caplog.messages
+    assert message.endswith("for MA ended: the blob 'a' in 'things' has become shorter while it was read")
+
+
 def test_blobs_count_against_the_limit(root: Path) -> None:
     store = file_store(root, MAX_BYTES="30")
     store.create()

@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ _MAGIC = b"waSCCup1"
 _DIGEST_BYTES = 16
 _MAX_PLAN_BYTES = 2**20
 _MAP, _PART, _NEW = b".map", b".part", b".new"
+_PART_NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PROCESS_ID = str(uuid4()).encode()
 """Stands for the running system where that has no id: then chunks are checked once in each process."""
@@ -174,16 +176,16 @@ class Uploads:
         with reporting("the upload cannot begin"), self._folder.exclusively():
             plans = self._swept()
             found = plans.pop(key.map_name, None)
-            if found is not None:
-                if found.is_of(layout, context) and self._folder.status(found.part_name) is not None:
-                    return
-                self._give_up(key.map_name, found)
+            if found is not None and found.is_of(layout, context):
+                return
             if sum(plan.actor == key.actor for plan in plans.values()) >= limits.max_uploads:
                 raise ProviderError(f"{limits.max_uploads} uploads are under way already")
             room = limits.max_bytes - sum(plan.total_bytes for plan in plans.values()) - layout.total_bytes
             if used(False) > room and used(True) > room:
                 raise ProviderError(f"{layout.total_bytes} more bytes are over the limit of {limits.max_bytes}")
             self._create(key, layout, context, limits.expires)
+            if found is not None:
+                self._folder.unlink(found.part_name)
 
     def write(self, key: Key, layout: Layout, context: str | None, sequence_no: int, data: bytes) -> bool:
         """Take in a chunk; whether all are there now. Raises NoUploadError too."""
@@ -224,7 +226,8 @@ class Uploads:
         with reporting("the upload cannot be given up"), self._folder.exclusively():
             plan = self._plan_in(key.map_name)
             if plan is not None:
-                self._give_up(key.map_name, plan)
+                self._folder.unlink(key.map_name)
+                self._folder.unlink(plan.part_name)
 
     def _create(self, key: Key, layout: Layout, context: str | None, expires: int) -> None:
         plan = Plan(key.actor, layout.total_bytes, layout.chunk_size, context, expires, uuid4().hex)
@@ -247,25 +250,16 @@ class Uploads:
     def _swept(self) -> dict[bytes, Plan]:
         """The plans of all uploads, after what is abandoned, damaged or belongs to none has been removed."""
         plans: dict[bytes, Plan] = {}
-        files = list(self._folder.files())
-        for name, status in files:
-            if name.endswith(_MAP):
-                plan = self._plan_in(name)
-                if plan is None:
-                    self._folder.unlink(name)
-                elif status.st_mtime + plan.expires <= self._clock():
-                    self._give_up(name, plan)
-                else:
-                    plans[name] = plan
+        files = dict(self._folder.files())
+        for name, status in files.items():
+            plan = self._plan_in(name) if name.endswith(_MAP) else None
+            # Without its part an upload has just been finished, or was when its host ended.
+            if plan and plan.part_name in files and status.st_mtime + plan.expires > self._clock():
+                plans[name] = plan
         known = {plan.part_name for plan in plans.values()} | plans.keys()
-        for name, _ in files:
-            if name not in known:
-                self._folder.unlink(name)
+        for name in files.keys() - known:
+            self._folder.unlink(name)
         return plans
-
-    def _give_up(self, map_name: bytes, plan: Plan) -> None:
-        self._folder.unlink(map_name)
-        self._folder.unlink(plan.part_name)
 
     def _plan_in(self, map_name: bytes) -> Plan | None:
         try:
@@ -310,6 +304,8 @@ def _read_head(descriptor: int) -> tuple[Plan, int, bool]:
         if magic != _MAGIC or length > _MAX_PLAN_BYTES:
             raise _DamagedError
         plan = Plan(**json.loads(read_all(descriptor, length, _HEAD.size)))
+        if not _PART_NAME.fullmatch(plan.part):
+            raise _DamagedError
     except (struct.error, ValueError, TypeError) as error:
         raise _DamagedError from error
     if os.fstat(descriptor).st_size != _HEAD.size + length + plan.layout.chunks * (1 + _DIGEST_BYTES):
