@@ -45,7 +45,7 @@ class Uploading(RuleBasedStateMachine):
         return store
 
     @rule(
-        host=st.integers(0, 1), actor=ACTORS, blob_id=IDS, total=st.integers(0, 9), size=st.integers(1, 4),
+        host=st.integers(0, 1), actor=ACTORS, blob_id=IDS, total=st.sampled_from([0, 5, 8]), size=st.sampled_from([2, 4]),
         context=st.sampled_from([None, "x"]),
     )  # fmt: skip
     def start(self, host: int, actor: str, blob_id: str, total: int, size: int, context: str | None) -> None:
@@ -56,14 +56,15 @@ class Uploading(RuleBasedStateMachine):
         self.finish(actor, blob_id)
 
     @precondition(lambda self: self.uploads)
-    @rule(host=st.integers(0, 1), data=st.data(), letter=st.sampled_from("pq"))
-    def send(self, host: int, data: st.DataObject, letter: str) -> None:
+    @rule(host=st.integers(0, 1), data=st.data(), letter=st.sampled_from("pq"), complete=st.booleans())
+    def send(self, host: int, data: st.DataObject, letter: str, complete: bool) -> None:
         actor, blob_id = data.draw(st.sampled_from(sorted(self.uploads)))
         model = self.uploads[actor, blob_id]
-        number = data.draw(st.integers(0, -(-model.total // model.size) - 1))
         content = letter.encode() * model.total
-        self.stores[host].send(blob_id, content, number, model.size, actor=actor)
-        model.chunks[number] = content[number * model.size : (number + 1) * model.size]
+        any_chunk = st.integers(0, -(-model.total // model.size) - 1)
+        for number in model.missing if complete else [data.draw(any_chunk)]:
+            self.stores[host].send(blob_id, content, number, model.size, actor=actor)
+            model.chunks[number] = content[number * model.size : (number + 1) * model.size]
         self.finish(actor, blob_id)
 
     def finish(self, actor: str, blob_id: str) -> None:
