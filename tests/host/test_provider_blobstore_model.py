@@ -45,9 +45,13 @@ class Uploading(RuleBasedStateMachine):
         return store
 
     @rule(
-        host=st.integers(0, 1), actor=ACTORS, blob_id=IDS, total=st.sampled_from([0, 5, 8]), size=st.sampled_from([2, 4]),
+        host=st.integers(0, 1),
+        actor=ACTORS,
+        blob_id=IDS,
+        total=st.sampled_from([0, 5, 8]),
+        size=st.sampled_from([2, 4]),
         context=st.sampled_from([None, "x"]),
-    )  # fmt: skip
+    )
     def start(self, host: int, actor: str, blob_id: str, total: int, size: int, context: str | None) -> None:
         self.stores[host].start(blob_id, total, size, actor=actor, context=context)
         model = self.uploads.get((actor, blob_id))
