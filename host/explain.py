@@ -23,7 +23,8 @@ from host.host import Host
 from host.instances import no_such_actor
 from host.loaded import ProviderKey, cannot_be_loaded_twice, check_for_actors, describe
 from host.logs import printable
-from host.manifest import ActorEntry, BindingEntry, Manifest
+from host.manifest import ActorEntry, BindingEntry, Manifest, MiddlewareEntry
+from host.manifest_application import made_middleware
 from host.manifest_fields import resolved
 from host.plugins import ProviderSource, find_provider
 from host.policy import Policies, Policy
@@ -114,6 +115,8 @@ class Explainer:
     def _explain(self) -> None:
         manifest = self._manifest
         values = [self._resolved(index, binding) for index, binding in enumerate(manifest.bindings)]
+        for index, around in enumerate(manifest.middleware):
+            self._note(f"middleware[{index}] ({around.name})", [self._judge_middleware(around)])
         if manifest.policy is not None:
             section = manifest.policy
             self._note("policy", [attempted("tokens", lambda: self._policies.add(section.policy(manifest.folder)))])
@@ -154,6 +157,9 @@ class Explainer:
             return values
         self._note(f"bindings[{index}]", [verdict])
         return None
+
+    def _judge_middleware(self, entry: MiddlewareEntry) -> Verdict:
+        return attempted("middleware", lambda: made_middleware(entry, self._manifest.folder))
 
     def _judge_actor(self, entry: ActorEntry) -> Iterator[Verdict]:
         actors: list[Actor] = []

@@ -32,7 +32,10 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource, registry: Regi
     for index, binding in enumerate(manifest.bindings):
         with _naming(f"bindings[{index}]"):
             values.append(resolved(binding.values, manifest.folder))
-    middleware = [_middleware(index, entry, manifest.folder) for index, entry in enumerate(manifest.middleware)]
+    middleware = []
+    for index, around in enumerate(manifest.middleware):
+        with _naming(f"middleware[{index}]"):
+            middleware.append(made_middleware(around, manifest.folder))
     policy = None if manifest.policy is None else manifest.policy.policy(manifest.folder)
     with ExitStack() as undo:
         if policy is not None:
@@ -61,9 +64,9 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource, registry: Regi
         undo.pop_all()
 
 
-def _middleware(index: int, entry: MiddlewareEntry, folder: Path | None) -> Middleware:
-    with _naming(f"middleware[{index}]"):
-        return find_middleware(entry.name, resolved(entry.values, folder))
+def made_middleware(entry: MiddlewareEntry, folder: Path | None) -> Middleware:
+    """The middleware of an entry, not started. Raises PluginError, MiddlewareError, ManifestValueError."""
+    return find_middleware(entry.name, resolved(entry.values, folder))
 
 
 def _bind(host: Host, entry: BindingEntry, values: Mapping[str, str], undo: ExitStack) -> None:

@@ -37,7 +37,8 @@ class Middleware(Protocol):
         await application(scope, receive, send)
 
     def start(self, host: Host) -> None:
-        """Called once, when the middleware is added to the host, before any call. Raises MiddlewareError."""
+        """Called once, when the middleware is added to the host, before any call; what is held open is opened
+        here and not before. Raises MiddlewareError."""
 
     def close(self) -> None:
         """Release everything, within seconds. Called once, after removal or at the end of the shutdown; calls that

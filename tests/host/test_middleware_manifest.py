@@ -26,6 +26,7 @@ from host import (
     Next,
     PluginError,
 )
+from host.explain import Explainer
 
 
 class Noting(Middleware):
@@ -99,9 +100,13 @@ def test_what_cannot_be_made_leaves_everything_as_it_was(
     kind: type[HostError],
     text: str,
 ) -> None:
+    wanted = manifest(tmp_path, identities, middleware)
+    refusal = Explainer(wanted).explanation.refusal
     with pytest.raises(kind) as failure:
-        host.apply_manifest(manifest(tmp_path, identities, middleware))
+        host.apply_manifest(wanted)
     assert failure.value.message.startswith(text)
+    assert refusal is not None
+    assert (refusal.rule, f"middleware[0]: {refusal.text}") == ("middleware", failure.value.message)
     assert host.middleware() == ()
     assert host.actors() == {}
 
