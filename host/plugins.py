@@ -29,6 +29,7 @@ DEFAULT_PROVIDERS: Mapping[str, str] = {
     "wascc:messaging": "host.providers.messaging:MemoryMessagingProvider",
     "wascc:blobstore": "host.providers.blobstore:FileBlobStoreProvider",
     "wascc:sqldb": "host.providers.sqldb.provider:SqliteSqlProvider",
+    "wascc:eventstreams": "host.providers.eventstreams:SqliteEventStreamsProvider",
     "wascc:logging": "host.providers.logs:LoggingProvider",
     "wascc:extras": "host.providers.extras:ExtrasProvider",
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from host.logs import printable
-from host.providers.base import ProviderError
+from host.providers.base import Provider, ProviderError
 
 
 class Closable(Protocol):
@@ -63,3 +64,29 @@ class Opened(Generic[K, R]):
             unused = self._opened.pop(key) if key not in self._keys.values() else None
         if unused is not None:
             unused.close()
+
+
+class OpeningProvider(Provider, ABC, Generic[R]):
+    """A provider that opens something for each binding; to be named before the class that has the operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: Opened[Hashable, R] = Opened()
+
+    @abstractmethod
+    def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], R]]:
+        """The key of what a binding asks for, and how to open it. Raises ProviderError for values that are wrong."""
+
+    def bind(self, actor: str, values: Mapping[str, str]) -> None:
+        """Open what the binding asks for, unless it is open; an actor that is bound anew lets go of what it had."""
+        super().bind(actor, values)
+        self._opened.bind(actor, *self.opening(actor, values))
+
+    def unbind(self, actor: str) -> None:
+        """Close what the actor used, unless others use it."""
+        super().unbind(actor)
+        self._opened.unbind(actor)
+
+    def store(self, actor: str) -> R:
+        """What the actor's binding has opened. Raises ProviderError if it was unbound meanwhile."""
+        return self._opened.of(actor)

@@ -20,6 +20,7 @@ from redis.connection import Connection, SSLConnection, UnixDomainSocketConnecti
 
 from host.logs import printable
 from host.providers.base import ProviderError, reason
+from host.providers.keys import wrong_kind
 from host.providers.redis_settings import MAX_CONNECTIONS, TLS_CA, TLS_CERTIFICATE, TLS_KEY, RedisSettings
 
 RETRY_SECONDS = 1.0
@@ -28,8 +29,9 @@ IDLE_SECONDS = 30.0
 """A connection that was not used for longer is asked whether it still works before a command is sent on it."""
 MAX_REASON_CHARACTERS = 200
 _PAUSE_SECONDS = 0.02
-_SCRIPT_PREFIX = re.compile(r"^.*@user_script: ?\d+: -?")
-"""What servers before version 7 put before the error of a command in a script."""
+_OF_SCRIPT = re.compile(r"^.*@user_script: ?\d+: -?|\.? script: \w+, on @user_script:\d+\.?$")
+"""What servers put around the error of a command in a script: before it until version 6, after it from 7 on."""
+_FULL = "'maxmemory'"
 
 _LOADING = "is still loading its data"
 _NO_IDENTITY = "wants a user name or password"
@@ -44,8 +46,8 @@ class RedisRefusal(ProviderError):
     """The server answered with an error, and nothing was changed; `code` is its first word, such as `WRONGTYPE`."""
 
     def __init__(self, place: str, text: str) -> None:
-        shown = printable(text[:MAX_REASON_CHARACTERS])
-        super().__init__(f"{place} refused: {_SCRIPT_PREFIX.sub('', shown)}")
+        shown = printable(_OF_SCRIPT.sub("", text)[:MAX_REASON_CHARACTERS])
+        super().__init__(f"{place} {'is full' if _FULL in text else 'refused'}: {shown}")
         self.code = text.partition(" ")[0]
 
 
@@ -55,6 +57,14 @@ class RedisScript:
     def __init__(self, text: str) -> None:
         self.text = text
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+_KINDS = RedisScript("""
+local found = {}
+for index, key in ipairs(KEYS) do found[index] = redis.call('TYPE', key).ok end
+return found
+""")
+_NOUNS = {"zset": "sorted set"}
 
 
 class _Lost(Exception):
@@ -92,8 +102,8 @@ class RedisClient:
         return self._prefix + key.encode()
 
     def check(self) -> None:
-        """Ask the server once whether it is there and lets us in."""
-        self._run([("PING",)], repeatable=False, patience=0.0, unknown="")
+        """Ask the server whether it is there and lets us in."""
+        self.read("PING")
 
     def read(self, *command: Argument) -> Any:
         """The reply to a command that changes nothing."""
@@ -111,9 +121,13 @@ class RedisClient:
         """The reply of a script that changes something."""
         return self._run(self._forms(script, keys, arguments), repeatable=False)
 
-    def kind(self, key: str) -> str:
-        """What the server calls the kind of what is under an actor's key; `none` if nothing is."""
-        return printable(self.read("TYPE", self.key(key)).decode(errors="replace"))
+    def wrong_kind(self, keys: Sequence[str], wanted: str) -> ProviderError | None:
+        """The error of an operation on the first of an actor's keys that holds something else than is wanted."""
+        for key, kind in zip(keys, self.read_script(_KINDS, keys), strict=True):
+            found = printable(kind.decode(errors="replace"))
+            if found not in {"none", wanted}:
+                return wrong_kind(key, _NOUNS.get(found, found), wanted)
+        return None
 
     def close(self) -> None:
         """Close the connections: those in use when their commands are done."""
@@ -127,11 +141,9 @@ class RedisClient:
         rest = (len(keys), *map(self.key, keys), *arguments)
         return [("EVALSHA", script.digest, *rest), ("EVAL", script.text, *rest)]
 
-    def _run(
-        self, forms: Sequence[Command], repeatable: bool, patience: float = RETRY_SECONDS, unknown: str = _UNKNOWN
-    ) -> Any:
+    def _run(self, forms: Sequence[Command], repeatable: bool) -> Any:
         """The reply to the first form of a command that the server knows."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + RETRY_SECONDS
         while True:
             try:
                 with self._connection() as connection:
@@ -139,7 +151,7 @@ class RedisClient:
             except _Lost as lost:
                 in_doubt = lost.sent and not repeatable
                 if in_doubt or time.monotonic() >= deadline:
-                    raise ProviderError(f"{self._settings.place} {lost}{unknown if in_doubt else ''}") from lost
+                    raise ProviderError(f"{self._settings.place} {lost}{_UNKNOWN if in_doubt else ''}") from lost
             time.sleep(_PAUSE_SECONDS)
 
     def _exchange(self, connection: Any, forms: Sequence[Command]) -> Any:
@@ -239,6 +251,8 @@ def _connection_to(settings: RedisSettings) -> Any:
     common |= {"host": settings.host, "port": settings.port, "socket_keepalive": True}
     if settings.tls_files is not None:
         kind = SSLConnection
+        # Said here, as not every version of the library does it unasked.
+        common |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
         common |= {_TLS_NAMES[name]: path for name, path in settings.tls_files.items()}
     return kind(**common)
 

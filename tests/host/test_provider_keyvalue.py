@@ -157,6 +157,7 @@ def test_set_replaces_whatever_was_there(ask: Ask) -> None:
         ("SetIntersection", KeysRequest(("none", "text")), "key 'text' holds a string, not a set"),
         ("SetUnion", KeysRequest(), "SetUnion needs at least one key"),
         ("SetIntersection", KeysRequest(), "SetIntersection needs at least one key"),
+        ("SetUnion", KeysRequest(("set",) * 100_001), "SetUnion takes at most 100000 keys"),
         ("Set", SetRequest("text", "new", -1), "expires must be 0 or more seconds, not -1"),
         ("Get", KeyRequest("a\nb"), r"key 'a\nb' holds a list, not a string"),
     ],

@@ -370,12 +370,24 @@ def test_answers_of_any_size(redis: ServerProcess, redis_client: Any, open_store
         assert text == "the values are over the limit of 67108864 bytes for an answer"
 
 
+def test_as_many_sets_as_may_be(redis: ServerProcess, open_store: Open) -> None:
+    provider = open_store(redis.port, TIMEOUT="60")
+    keys = tuple(str(number) for number in range(100_000))
+    for key in (keys[0], keys[-1]):
+        ask_of(provider, "SetAdd", ItemRequest(key, f"of {key}"))
+    assert ask_of(provider, "SetUnion", KeysRequest(keys)).values == ("of 0", "of 99999")
+    assert ask_of(provider, "SetIntersection", KeysRequest(keys)).values == ()
+    ask_of(provider, "Set", SetRequest(keys[-1], "text", 0))
+    text = refused(lambda: ask_of(provider, "SetIntersection", KeysRequest(keys)))
+    assert text == "key '99999' holds a string, not a set"
+
+
 def test_a_full_server(own_server: ServerProcess, open_store: Open) -> None:
     provider = open_store(own_server.port)
     add(provider)
     with client_of(own_server) as client:
         client.config_set("maxmemory", 1)
-        assert "refused: OOM command not allowed" in refused(lambda: add(provider))
+        assert "is full: " in refused(lambda: add(provider))
         client.config_set("maxmemory", 0)
     assert add(provider) == 2
 

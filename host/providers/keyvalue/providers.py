@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 from host.codec.keyvalue import (
     CAPABILITY,
@@ -42,13 +42,15 @@ from host.providers.keyvalue.memory import MemoryStorage
 from host.providers.keyvalue.sqlite import SqliteStorage
 from host.providers.keyvalue.store import Store
 from host.providers.keyvalue.transactional import TransactionalStore
-from host.providers.opened import Opened
+from host.providers.opened import OpeningProvider
 from host.providers.optional import import_with_extra
 from host.providers.redis_settings import REDIS_VALUES, RedisSettings, redis_settings
-from host.providers.sqlite_files import BUSY_SECONDS, FILE_VALUES, FileSettings, file_settings
+from host.providers.sqlite_files import BUSY_SECONDS, FILE_VALUES, file_settings
 
 DEFAULT_PATH = "wascc-keyvalue.db"
 MEMORY_MAX_BYTES = 2**28
+MAX_KEYS = 100_000
+"""Sets of one union or intersection: a Redis server would end the connection at ten times as many."""
 
 
 class KeyValueProvider(Provider, ABC):
@@ -127,6 +129,8 @@ class KeyValueProvider(Provider, ABC):
 def _check_keys(operation: str, request: KeysRequest) -> None:
     if not request.keys:
         raise ProviderError(f"{operation} needs at least one key")
+    if len(request.keys) > MAX_KEYS:
+        raise ProviderError(f"{operation} takes at most {MAX_KEYS} keys")
 
 
 class MemoryKeyValueProvider(KeyValueProvider):
@@ -151,7 +155,7 @@ class MemoryKeyValueProvider(KeyValueProvider):
         self._store.close()
 
 
-class SqliteKeyValueProvider(KeyValueProvider):
+class SqliteKeyValueProvider(OpeningProvider[Store], KeyValueProvider):
     """A store in the file that each binding names; actors that name the same file share it.
 
     `busy_seconds` is how long a call waits for other processes, `clock` tells the seconds since 1970.
@@ -165,25 +169,14 @@ class SqliteKeyValueProvider(KeyValueProvider):
         super().__init__()
         self._busy_seconds = busy_seconds
         self._clock = clock
-        self._stores: Opened[FileSettings, Store] = Opened()
 
-    def bind(self, actor: str, values: Mapping[str, str]) -> None:
-        """Open the file, unless it is open already; an actor that is bound anew lets go of its former file."""
+    def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], Store]]:
+        """The file, which actors with the same settings share."""
         settings = file_settings(values, DEFAULT_PATH, "keyvalue_memory")
-        self._stores.bind(
-            actor, settings, lambda: TransactionalStore(SqliteStorage(settings, self._busy_seconds, self._clock))
-        )
-
-    def unbind(self, actor: str) -> None:
-        """Close the file if the actor was the last to use it."""
-        self._stores.unbind(actor)
-
-    def store(self, actor: str) -> Store:
-        """The store in the file that the actor's binding names."""
-        return self._stores.of(actor)
+        return settings, lambda: TransactionalStore(SqliteStorage(settings, self._busy_seconds, self._clock))
 
 
-class RedisKeyValueProvider(KeyValueProvider):
+class RedisKeyValueProvider(OpeningProvider[Store], KeyValueProvider):
     """A store on the Redis server that each binding names, with connections of its own for each actor.
 
     Actors share what is there if they name the same server, database and prefix.
@@ -197,17 +190,8 @@ class RedisKeyValueProvider(KeyValueProvider):
         super().__init__()
         self._open: Callable[[RedisSettings], Store]
         self._open = import_with_extra("host.providers.keyvalue.redis_store", "redis").open_store
-        self._stores: Opened[tuple[str, RedisSettings], Store] = Opened()
 
-    def bind(self, actor: str, values: Mapping[str, str]) -> None:
-        """Connect to the server; an actor that is bound anew, to something else, lets go of its former connections."""
+    def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], Store]]:
+        """The actor's own connections to the server."""
         settings = redis_settings(values)
-        self._stores.bind(actor, (actor, settings), lambda: self._open(settings))
-
-    def unbind(self, actor: str) -> None:
-        """Close the actor's connections."""
-        self._stores.unbind(actor)
-
-    def store(self, actor: str) -> Store:
-        """The store that the actor is connected to."""
-        return self._stores.of(actor)
+        return (actor, settings), lambda: self._open(settings)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from host.providers.answers import answer_limit, answer_too_large
-from host.providers.base import ProviderError
-from host.providers.keyvalue.store import I32_MAX, I32_MIN, not_an_integer, out_of_range, shown, wrong_kind
+from host.providers.keys import text_of
+from host.providers.keyvalue.store import I32_MAX, I32_MIN, not_an_integer, out_of_range
 from host.providers.redis_client import Argument, RedisClient, RedisRefusal, RedisScript, connect
 from host.providers.redis_settings import RedisSettings
 
@@ -107,8 +107,6 @@ end
 return scan(smallest, in_all) or found
 """)
 
-_NOUNS = {"zset": "sorted set"}
-
 
 def open_store(settings: RedisSettings) -> RedisStore:
     """The store on a server that has answered. Raises ProviderError."""
@@ -126,7 +124,7 @@ class RedisStore:
 
     def get(self, key: str) -> str | None:
         found = self._on("string", [key], lambda: self._client.read_script(_GET, [key], answer_limit()))
-        return None if found is None else _text(found, key)
+        return None if found is None else text_of(found, key)
 
     def set(self, key: str, value: str, lifetime: int) -> None:
         expiry: tuple[Argument, ...] = ("EX", lifetime) if lifetime else ()
@@ -146,7 +144,7 @@ class RedisStore:
             found: list[bytes] = self._client.read_script(_ITEMS, [key], answer_limit(), start, stop)
             return found
 
-        return [_text(item, key) for item in self._on("list", [key], read)]
+        return [text_of(item, key) for item in self._on("list", [key], read)]
 
     def remove_items(self, key: str, item: str) -> int:
         return self._change("list", "LREM", key, 0, item)
@@ -176,7 +174,7 @@ class RedisStore:
             found: list[bytes] = self._client.read_script(script, distinct, answer_limit())
             return found
 
-        return [_text(member, *distinct) for member in self._on("set", distinct, read)]
+        return [text_of(member, *distinct) for member in self._on("set", distinct, read)]
 
     def _on(self, wanted: str, keys: Sequence[str], run: Callable[[], T]) -> T:
         """Run something on keys that hold what is wanted, or nothing; the refusals in the words of all stores."""
@@ -191,19 +189,5 @@ class RedisStore:
                 case "TOOLARGE":
                     raise answer_too_large() from error
                 case "WRONGTYPE":
-                    raise self._wrong_kind(wanted, keys, error) from error
+                    raise self._client.wrong_kind(keys, wanted) or error from error
             raise
-
-    def _wrong_kind(self, wanted: str, keys: Sequence[str], error: RedisRefusal) -> ProviderError:
-        for key in keys:
-            found = self._client.kind(key)
-            if found not in {"none", wanted}:
-                return wrong_kind(key, _NOUNS.get(found, found), wanted)
-        return error  # somebody else has changed the key meanwhile
-
-
-def _text(value: bytes, *keys: str) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise ProviderError(f"{' or '.join(map(shown, keys))} holds bytes that are no UTF-8 text") from error

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from host.logs import printable
 from host.providers.answers import gathered
 from host.providers.base import ProviderError
+from host.providers.keys import shown
 
 I32_MIN, I32_MAX = -(2**31), 2**31 - 1
 
@@ -58,11 +58,6 @@ class Store(Protocol):
         """Release everything."""
 
 
-def wrong_kind(key: str, found: str, wanted: str) -> ProviderError:
-    """The error of an operation on a key that holds something of another kind."""
-    return ProviderError(f"{shown(key)} holds a {found}, not a {wanted}")
-
-
 def not_an_integer(key: str) -> ProviderError:
     """The error of Add where there is other text than a number."""
     return ProviderError(f"{shown(key)} holds a string that is not an integer")
@@ -76,8 +71,3 @@ def out_of_range(key: str) -> ProviderError:
 def bounded(values: Iterable[str]) -> list[str]:
     """The values, if they fit into an answer. Raises ProviderError."""
     return gathered(values, lambda value: len(value) + 1)
-
-
-def shown(key: str) -> str:
-    """A key in an error."""
-    return f"key '{printable(key)}'"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from host.providers.keys import wrong_kind
 from host.providers.keyvalue.storage import Kind, Storage, Transaction
-from host.providers.keyvalue.store import I32_MAX, I32_MIN, bounded, not_an_integer, out_of_range, wrong_kind
+from host.providers.keyvalue.store import I32_MAX, I32_MIN, bounded, not_an_integer, out_of_range
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 

@@ -1,0 +1,87 @@
+"""Event streams in memory: gone with the process."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from host.providers.base import ProviderError
+from host.providers.eventstreams.store import BEGINNING, EventId, Span, StoredEvent, bounded
+
+_OVERHEAD_BYTES = 500
+"""About what a stream or an event costs beside its text."""
+_VALUE_BYTES = 250
+"""About what a value costs beside its text."""
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The events of one stream; those before `start` are removed, and go when there are enough of them."""
+
+    last: EventId = BEGINNING
+    start: int = 0
+    ids: list[EventId] = field(default_factory=list)
+    values: list[Mapping[str, str]] = field(default_factory=list)
+
+
+class MemoryEvents:
+    """Streams in lists that hold about `max_bytes` altogether; `clock` tells the seconds since 1970."""
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float]) -> None:
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._streams: dict[str, _Stream] = {}
+        self._used = 0
+
+    def write(self, stream: str, values: Mapping[str, str], keep: int) -> str:
+        with self._lock:
+            found = self._streams.get(stream)
+            kept = _Stream() if found is None else found
+            removed = max(len(kept.ids) - kept.start - keep + 1, 0) if keep else 0
+            cost = _cost(values) + (_text_cost(stream) + _OVERHEAD_BYTES if found is None else 0)
+            cost -= sum(map(_cost, kept.values[kept.start : kept.start + removed]))
+            if cost > 0 and self._used + cost > self._max_bytes:
+                raise ProviderError(f"the store of event streams is full ({self._max_bytes} bytes)")
+            self._used += cost
+            self._streams[stream] = kept
+            _remove(kept, removed)
+            kept.last = kept.last.next(self._clock())
+            kept.ids.append(kept.last)
+            kept.values.append(dict(values))
+            return str(kept.last)
+
+    def query(self, stream: str, span: Span) -> list[StoredEvent]:
+        with self._lock:
+            found = self._streams.get(stream)
+            if found is None:
+                return []
+            first = bisect_left(found.ids, EventId(span.first, 0), found.start)
+            last = bisect_right(found.ids, span.last, found.start, key=lambda each: each.milliseconds)
+            where = range(first, last)[: span.count or None]
+            return bounded(stream, (StoredEvent(str(found.ids[index]), found.values[index]) for index in where))
+
+    def close(self) -> None:
+        with self._lock:
+            self._streams.clear()
+            self._used = 0
+
+
+def _remove(stream: _Stream, count: int) -> None:
+    end = stream.start + count
+    stream.values[stream.start : end] = [{}] * count
+    stream.start = end
+    if end * 2 > len(stream.ids):
+        del stream.ids[:end], stream.values[:end]
+        stream.start = 0
+
+
+def _cost(values: Mapping[str, str]) -> int:
+    return _OVERHEAD_BYTES + sum(_VALUE_BYTES + _text_cost(name) + _text_cost(text) for name, text in values.items())
+
+
+def _text_cost(text: str) -> int:
+    # Equal texts must cost the same, so that what one added the other takes away: getsizeof does not promise that.
+    return len(text) * (1 if text.isascii() else 4)
