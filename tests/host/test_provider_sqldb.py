@@ -215,6 +215,15 @@ def test_time_limit(new_client: Client, backend: str) -> None:
     assert client.rows("SELECT count(*) FROM t") == [(0,)]
 
 
+def test_constraints_that_are_checked_at_the_end(table: SqlClient) -> None:
+    table.execute("CREATE TABLE u (n integer REFERENCES t (n) DEFERRABLE INITIALLY DEFERRED)")
+    for ask in (table.execute, table.batch):
+        with pytest.raises(ProviderError, match=r"(?i)^[^/]*foreign key constraint[^/]*$"):
+            ask("INSERT INTO u VALUES (99)")
+    table.batch("INSERT INTO u VALUES (99)", "INSERT INTO t VALUES (99, 'late')")
+    assert table.rows("SELECT n FROM u") == [(99,)]
+
+
 def test_errors_are_one_line_and_harmless(table: SqlClient) -> None:
     hostile = ("SELECT \x1b[31m\n\nx", "SELECT \0", "(" * 9999, "SELECT " + "(" * 9999, "SELECT '" + "x" * 2**21)
     for sql in ("SELECT x", "nonsense", "SELECT * FROM nowhere", "SELECT 'x", *hostile):

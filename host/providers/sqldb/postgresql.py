@@ -172,7 +172,10 @@ class PostgresqlSession:
             yield
         except (psycopg.Error, ProviderError) as error:
             if self._pooled is not None and self._pgconn.status != pq.ConnStatus.OK:
+                out_of_memory = "memory" in self._pgconn.get_error_message()
                 self._drop()
+                if out_of_memory:
+                    raise MemoryError from error
                 raise ConnectionLost(
                     f"the connection to the database {self._shown} was lost; nothing has changed"
                 ) from error

@@ -93,8 +93,8 @@ class SqliteSession(SqliteConnector):
         return outcome
 
     def commit(self) -> None:
-        """Commit."""
-        with self.translated():
+        """Commit; a constraint that is checked only now may refuse it."""
+        with self._errors_of_statements():
             self._connection.execute("COMMIT")
 
     def rollback(self) -> None:
