@@ -76,8 +76,10 @@ class LimitsEntry(Entry):
 class ActorEntry(Entry):
     """An actor: the file of its module, and how it runs. A text alone is the file."""
 
-    path: str = Field(description="The signed module, looked for beside the manifest, then in the current folder; if it is no "
-        "file, a reference to one in an OCI registry.")
+    path: str = Field(
+        description="The signed module, looked for beside the manifest, then in the current folder; if it is no "
+        "file, a reference to one in an OCI registry."
+    )
     instances: Annotated[int, Field(ge=1, le=MAX_INSTANCES), UNQUOTED] = Field(
         default=1, description="How many calls it handles at a time."
     )
