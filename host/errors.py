@@ -138,3 +138,10 @@ class InvocationFailure(MiscHostError):
     def __init__(self, answer: str) -> None:
         super().__init__(f"Invocation failure: {answer}")
         self.answer = answer
+
+
+def was_refused(error: BaseException) -> bool:
+    """Whether the call did not begin, as the actor is too busy; not if the actor failed for such a reason itself."""
+    return isinstance(error, CallRefused) or (
+        isinstance(error, InvocationFailure) and isinstance(error.__cause__, CallRefused)
+    )

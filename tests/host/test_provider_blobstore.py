@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+import msgpack
 import pytest
 from blob_support import Store, file_store, refused, s3, s3_store
 from host_support import eventually
@@ -15,7 +17,10 @@ from hypothesis import strategies as st
 
 from host.codec import encode
 from host.codec.blobstore import Blob, FileChunk
+from host.errors import ActorBusy
 from host.providers import answers
+from host.providers.base import ProviderError
+from host.providers.blobstore import downloads
 
 __all__ = ["s3"]
 
@@ -339,6 +344,50 @@ def test_a_download_stops_when_the_actor_fails(store: Store, caplog: pytest.LogC
     assert eventually(lambda: bool(caplog.messages))
     assert caplog.messages == [r"wascc:blobstore: the download of the blob 'a' in 'things' for MA ended: it\nfailed"]
     assert len(store.receivers.got) == 1
+
+
+def test_a_chunk_waits_for_an_actor_that_is_busy(
+    store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = 4
+
+    def refuse(chunk: FileChunk) -> None:
+        nonlocal refusals
+        if chunk.sequence_no == 2 and refusals > 0:
+            refusals -= 1
+            raise ActorBusy("too much to do")
+
+    store.receivers.reaction = refuse
+    store.upload("a", CONTENT)
+    store.download("a")
+    assert [chunk.sequence_no for chunk in store.receivers.wait(5)] == [0, 1, 2, 3, 4]
+    assert caplog.messages == []
+    monkeypatch.setattr(downloads, "BUSY_SECONDS", 0.1)
+    refusals = 100
+    store.download("a")
+    assert eventually(lambda: bool(caplog.messages))
+    assert caplog.messages[0].endswith("for MA ended: waSCC Host Error: too much to do")
+
+
+@given(
+    operation=st.sampled_from([
+        "CreateContainer", "RemoveContainer", "ListObjects", "RemoveObject", "GetObjectInfo", "StartUpload",
+        "UploadChunk", "GetUploadInfo", "StartDownload",
+    ]),
+    texts=st.lists(st.text(max_size=20) | st.sampled_from(["things", "..", ".", "a"]), min_size=3, max_size=3),
+    numbers=st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 5), min_size=3, max_size=3),
+    data=st.binary(max_size=10),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_an_actor_sends_is_answered_or_refused(
+    store: Store, operation: str, texts: list[str], numbers: list[int], data: bytes
+) -> None:
+    # Every message is a part of this one, as keys that are not asked for are passed over.
+    message = dict(zip(("id", "container", "context"), texts, strict=True))
+    message |= dict(zip(("sequenceNo", "totalBytes", "chunkSize"), numbers, strict=True))
+    payload = msgpack.packb(message | {"byteSize": 0, "chunkBytes": data})
+    with suppress(ProviderError):
+        store.provider.handle_call("MA", operation, payload)
 
 
 def test_a_download_stops_when_the_actor_is_unbound(store: Store, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import replace
 
 from host.codec import encode
 from host.codec.blobstore import CAPABILITY, OP_RECEIVE_CHUNK, FileChunk
+from host.errors import was_refused
 from host.logs import sparing
 from host.providers.base import Dispatcher, ProviderError, reason
 from host.providers.blobstore.storage import Layout, Reader, shown
+
+BUSY_SECONDS = 60.0
+"""How long a chunk is offered to an actor that has too much to do."""
 
 
 class Downloads:
@@ -21,7 +26,7 @@ class Downloads:
         self._actor = actor
         self._lock = threading.Lock()
         self._running = 0
-        self._ended = False
+        self._ended = threading.Event()
 
     def start(self, reader: Reader, chunk: FileChunk, layout: Layout, dispatcher: Dispatcher) -> None:
         """Send a blob from the chunk of that number on; an empty blob is one chunk without bytes. Closes the reader.
@@ -46,7 +51,7 @@ class Downloads:
 
     def end(self) -> None:
         """Send nothing more."""
-        self._ended = True
+        self._ended.set()
 
     def _enter(self) -> None:
         with self._lock:
@@ -61,13 +66,13 @@ class Downloads:
     def _run(self, reader: Reader, chunk: FileChunk, layout: Layout, dispatcher: Dispatcher) -> None:
         try:
             for sequence_no in range(chunk.sequence_no, max(layout.chunks, 1)):
-                if self._ended:
+                if self._ended.is_set():
                     return
                 data = reader.read(layout.offset(sequence_no), layout.length(sequence_no))
                 sent = encode(replace(chunk, sequence_no=sequence_no, chunk_bytes=data))
-                dispatcher.dispatch(self._actor, OP_RECEIVE_CHUNK, sent)
+                self._hand_over(dispatcher, sent)
         except Exception as error:  # of the storage, or whatever the actor does with a chunk
-            if not self._ended:
+            if not self._ended.is_set():
                 title = shown(chunk.container, chunk.id)
                 sparing.log(
                     logging.ERROR, "%s: the download of %s for %s ended: %s", CAPABILITY, title, self._actor,
@@ -76,3 +81,15 @@ class Downloads:
         finally:
             reader.close()
             self._leave()
+
+    def _hand_over(self, dispatcher: Dispatcher, chunk: bytes) -> None:
+        give_up_at, pause = time.monotonic() + BUSY_SECONDS, 0.02
+        while not self._ended.is_set():
+            try:
+                dispatcher.dispatch(self._actor, OP_RECEIVE_CHUNK, chunk)
+                return
+            except Exception as error:
+                if not was_refused(error) or time.monotonic() >= give_up_at:
+                    raise
+            self._ended.wait(pause)
+            pause = min(2 * pause, 1.0)

@@ -16,6 +16,7 @@ from boto3.s3.transfer import TransferConfig
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from host.logs import printable
 from host.providers.base import ProviderError
@@ -160,7 +161,7 @@ class S3Storage:
                 raise ProviderError(f"{what}: S3 says {printable(code[:100])}") from None
             if (known := expected[code]) is not None:
                 raise known from None
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise ProviderError(f"{what}: {type(error).__name__}") from None
 
 

@@ -12,7 +12,7 @@ import h11
 from host.asgi import Receive, Scope, Send
 from host.codec import decode, encode
 from host.codec.http import OP_HANDLE_REQUEST, Request, Response
-from host.errors import CallRefused, HostShutDown, InvocationFailure
+from host.errors import HostShutDown, was_refused
 from host.logs import log, printable, sparing
 from host.providers.base import reason
 from host.providers.http_server.exchange import Reply, plain_reply, reply_of, request_message
@@ -121,10 +121,3 @@ class Application:
 
     def _shown(self, error: BaseException) -> tuple[str, str, str]:
         return OP_HANDLE_REQUEST, printable(self._actor), reason(error)
-
-
-def was_refused(error: BaseException) -> bool:
-    """Whether the call did not begin, as the actor is too busy; not if the actor failed for such a reason itself."""
-    return isinstance(error, CallRefused) or (
-        isinstance(error, InvocationFailure) and isinstance(error.__cause__, CallRefused)
-    )
