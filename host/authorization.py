@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from hashlib import sha256
 from typing import Protocol
 
@@ -45,14 +45,20 @@ class AllowAll:
 
 
 def authorized_target(
-    claims: Claims[ActorMetadata], authorizer: Authorizer, binding: str, namespace: str, operation: str
+    claims: Claims[ActorMetadata],
+    authorizer: Authorizer,
+    binding: str,
+    namespace: str,
+    operation: str,
+    bound: Collection[str] | None = None,
 ) -> Entity:
     """What an actor's call of `operation` on `namespace` and `binding` is for. Raises AuthorizationFailure if denied.
 
+    With `bound` it is a call of a portable provider, which may call these actors, and nothing that its claims list.
     Protocol: docs/host.md#authorization
     """
     try:
-        require(judge_call(claims, authorizer, binding, namespace, operation))
+        require(judge_call(claims, authorizer, binding, namespace, operation, bound))
     except AuthorizationFailure as denial:
         sparing.log(logging.WARNING, "%s", printable(denial.message))
         raise
@@ -60,19 +66,27 @@ def authorized_target(
 
 
 def judge_call(
-    claims: Claims[ActorMetadata], authorizer: Authorizer, binding: str, namespace: str, operation: str
+    claims: Claims[ActorMetadata],
+    authorizer: Authorizer,
+    binding: str,
+    namespace: str,
+    operation: str,
+    bound: Collection[str] | None = None,
 ) -> Iterator[Verdict]:
-    """What the core rule and the authorizer say of an actor's call; the errors are AuthorizationFailures."""
+    """What the core rule and the authorizer say of a call as in `authorized_target`; the errors are
+    AuthorizationFailures."""
 
     def denial(reason: str, fix: str) -> AuthorizationFailure:
         role = "Provider" if claims.metadata.provider else "Actor"
         text = f"{role} {claims.subject} attempted to call {operation} on {namespace},{binding} - {reason}"
         return AuthorizationFailure(text, fix)
 
-    if namespace == claims.subject or _claims_capability(claims, namespace):
+    may_call = (claims.subject, *(claims.metadata.capabilities or ())) if bound is None else bound
+    if namespace in may_call:
         yield CLAIMED
     else:
-        yield Verdict(CLAIMED.rule, denial("PERMISSION DENIED.", sign_command(claims, namespace)))
+        fix = sign_command(claims, namespace) if bound is None else ""
+        yield Verdict(CLAIMED.rule, denial("PERMISSION DENIED.", fix))
     target = target_entity(namespace, binding)
     if _may_invoke(authorizer, claims, target, operation):
         yield AUTHORIZED

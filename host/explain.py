@@ -23,11 +23,13 @@ from host.host import Host
 from host.instances import no_such_actor
 from host.loaded import ProviderKey, cannot_be_loaded_twice, check_for_actors, describe
 from host.logs import printable
-from host.manifest import ActorEntry, BindingEntry, Manifest, MiddlewareEntry
-from host.manifest_application import made_middleware
+from host.manifest import ActorEntry, BindingEntry, CapabilityEntry, Manifest, MiddlewareEntry
+from host.manifest_application import made_middleware, provider_of
 from host.manifest_fields import resolved
-from host.plugins import ProviderSource, find_provider
+from host.plugins import ProviderSource, is_module_file
 from host.policy import Policies, Policy
+from host.providers.base import CapabilityProvider
+from host.providers.portable import provided_capability
 from host.registry.options import DEFAULT_OPTIONS, RegistryOptions
 from host.running import already_running, check_for_others
 from host.subjects import actor_subject, bound_subject, provider_subject
@@ -123,8 +125,8 @@ class Explainer:
         for index, actor in enumerate(manifest.actors):
             self._note(f"actors[{index}] ({actor.path})", self._judge_actor(actor), actor.path)
         for index, capability in enumerate(manifest.capabilities):
-            verdicts = self._judge_provider(capability.path, capability.binding)
-            self._note(f"capabilities[{index}] ({capability.path})", verdicts)
+            path = capability.path if is_module_file(capability.path) else ""
+            self._note(f"capabilities[{index}] ({capability.path})", self._judge_provider(capability), path)
         for index, binding in enumerate(manifest.bindings):
             title = f"bindings[{index}] ({binding.binding_name},{binding.capability})"
             path = self._actors[binding.actor][1].path if binding.actor in self._actors else ""
@@ -185,22 +187,25 @@ class Explainer:
         if allowed:
             self._actors[actor.public_key] = (actor, entry)
 
-    def _judge_provider(self, path: str, binding: str) -> Iterator[Verdict]:
+    def _judge_provider(self, entry: CapabilityEntry) -> Iterator[Verdict]:
+        found: list[CapabilityProvider | Actor] = []
         ids: list[str] = []
-
-        def find() -> None:
-            provider = find_provider(path, self._source, self._manifest.folder)
-            try:
-                ids.append(describe(provider).id)
-            finally:
-                provider.stop()
-
-        yield attempted("provider", find)
+        folder = self._manifest.folder
+        yield attempted("provider", lambda: found.append(provider_of(entry, self._source, folder)))
+        if not found:
+            return
+        provider = found[0]
+        if isinstance(provider, Actor):
+            yield from judge_loading(provider, self._authorizer, self._policies)
+        yield attempted("descriptor", lambda: ids.append(_capability_of(provider)))
+        if entry.wasi is not None:
+            grants = entry.wasi
+            yield attempted("wasi", lambda: grants.params(folder))
         if not ids:
             return
-        named = attempted("name", lambda: check_binding_name(binding))
+        named = attempted("name", lambda: check_binding_name(entry.binding))
         yield named
-        key = (ids[0], binding)
+        key = (ids[0], entry.binding)
         if key in self._providers:
             yield Verdict("unique", cannot_be_loaded_twice(*key))
         elif named.error is None:
@@ -264,3 +269,13 @@ def _with(error: HostError, fix: str) -> HostError:
 def _same_file(path: str, given: str, folder: Path) -> bool:
     """Whether a person may mean by `given` what the manifest calls `path`."""
     return Path(path) == Path(given) or (folder / path).resolve() == Path(given).resolve()
+
+
+def _capability_of(provider: CapabilityProvider | Actor) -> str:
+    """The id of the capability that it serves; a module is not started for that. Raises CapabilityProviderError."""
+    if isinstance(provider, Actor):
+        return provided_capability(provider)
+    try:
+        return describe(provider).id
+    finally:
+        provider.stop()

@@ -38,10 +38,12 @@ from host.middleware import Middleware
 from host.plugins import ProviderSource
 from host.policy import Policies, Policy
 from host.providers.base import CapabilityProvider
+from host.providers.portable import PortableProvider
 from host.registry.options import RegistryOptions
 from host.running import ActorState, RunningActors
 from host.subjects import actor_subject
 from host.verdicts import require
+from interp.wasi import WasiParams
 from wascap import ActorMetadata, Claims
 
 _T = TypeVar("_T")
@@ -159,16 +161,27 @@ class Host:
             )
             _attempt(self._bind_extras, actor)
 
-    def add_capability(self, provider: CapabilityProvider, binding: str = DEFAULT_BINDING) -> None:
-        """Load a provider under a binding name; which capability it offers, its descriptor says.
+    def add_capability(
+        self, provider: CapabilityProvider | Actor, binding: str = DEFAULT_BINDING, wasi: WasiParams | None = None
+    ) -> CapabilityDescriptor:
+        """Load a provider under a binding name; which capability it offers, its descriptor says, which is returned.
 
-        Raises CapabilityProviderError, MiscHostError (binding name), HostShutDown.
+        An actor here is a portable provider: a module signed as one, which gets what `wasi` says of the system. Raises
+        CapabilityProviderError, MiscHostError (binding name), HostShutDown, and for a portable provider
+        AuthorizationFailure (its token, or the authorizer) and WapcFailure (its module).
         """
         with self._core.gate:
             check_binding_name(binding)
-            loaded = LoadedProvider(self._core, provider, binding)
-            with self._changing_provider(loaded.key):
-                self._providers.start(loaded, lambda actor: self._bindings.may_dispatch(loaded.key, actor))
+            if not isinstance(provider, Actor):
+                if wasi is not None:
+                    raise MiscHostError("wasi is for portable providers; a native one has no need of it")
+                return self._start_provider(LoadedProvider(self._core, provider, binding))
+            portable = PortableProvider(self._core, provider, wasi)
+            try:
+                return self._start_provider(LoadedProvider(self._core, portable, binding, "portable"))
+            except BaseException:
+                portable.stop()
+                raise
 
     def remove_capability(self, capability_id: str, binding: str = DEFAULT_BINDING) -> None:
         """Take a provider out: its bindings go, calls under way finish, then it is stopped. One of the same kind may be
@@ -344,10 +357,15 @@ class Host:
         self._actors.stop(public_key, self._core.settings.shutdown_seconds if seconds is None else seconds)
         self._bindings.unbind_all(lambda binding: binding.actor == public_key)
 
+    def _start_provider(self, loaded: LoadedProvider) -> CapabilityDescriptor:
+        with self._changing_provider(loaded.key):
+            self._providers.start(loaded, lambda actor: self._bindings.may_dispatch(loaded.key, actor))
+        return loaded.descriptor
+
     def _stop_provider(self, loaded: LoadedProvider, seconds: float | None = None) -> None:
         if not self._providers.forget(loaded):
             return
-        log.info("Terminating native capability provider %s", printable(loaded.title))
+        log.info("Terminating %s capability provider %s", loaded.kind, printable(loaded.title))
         self._bindings.unbind_all(lambda binding: binding.provider_key == loaded.key)
         loaded.stop(self._core.settings.shutdown_seconds if seconds is None else seconds)
 

@@ -40,10 +40,14 @@ _T = TypeVar("_T")
 
 
 class LoadedProvider:
-    """A provider under its binding name. Its handlers answer with HostCallFailure whatever the provider raises."""
+    """A provider under its binding name. Its handlers answer with HostCallFailure whatever the provider raises.
 
-    def __init__(self, core: HostCore, provider: CapabilityProvider, binding: str) -> None:
+    `kind` is what log lines call it: native, which is Python here, or portable.
+    """
+
+    def __init__(self, core: HostCore, provider: CapabilityProvider, binding: str, kind: str = "native") -> None:
         self.provider = provider
+        self.kind = kind
         self.descriptor = describe(provider)
         self.entity = CapabilityEntity(self.descriptor.id, binding)
         self._core = core
@@ -216,11 +220,14 @@ class LoadedProviders:
             raise
         descriptor = loaded.descriptor
         log.info(
-            "Loaded native capability provider '%s' v%s (%d) for %s/%s",
+            "Loaded %s capability provider '%s' v%s (%d) for %s/%s",
+            loaded.kind,
             *(printable(descriptor.name), printable(descriptor.version), descriptor.revision),
             *(printable(capability_id), printable(binding)),
         )
-        log.info("Native capability provider '(%s,%s)' ready", printable(binding), printable(capability_id))
+        log.info(
+            "%s capability provider '(%s,%s)' ready", loaded.kind.title(), printable(binding), printable(capability_id)
+        )
 
     def forget(self, loaded: LoadedProvider) -> bool:
         """Take a provider out of the table; False if it was not there."""

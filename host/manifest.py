@@ -19,6 +19,7 @@ from host.logs import printable
 from host.manifest_fields import UNACCEPTABLE, UNQUOTED, Entry, Texts, Values
 from host.manifest_policy import PolicyEntry
 from host.manifest_text import Document, Form, NotText, Problem, UnreadableText, read, write_yaml
+from host.manifest_wasi import WasiEntry
 
 MAX_MANIFEST_BYTES = 1024 * 1024
 """Longest manifest file that is read."""
@@ -119,9 +120,11 @@ class CapabilityEntry(Entry):
     """A provider: what it is found by, and the name under which actors are bound to it."""
 
     path: str = Field(
-        description="Capability id with an embedded provider, name of an entry point, Python file, or `module:Class`."
+        description="Capability id with an embedded provider, name of an entry point, Python file, `module:Class`, "
+        "or signed WebAssembly module."
     )
     binding_name: str | None = Field(default=None, description="Name of the binding; `default` if none is given.")
+    wasi: WasiEntry | None = Field(default=None, description="What a WebAssembly module gets of the system.")
 
     @property
     def binding(self) -> str:

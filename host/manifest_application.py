@@ -7,14 +7,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from host.actor import Actor
 from host.artifact_files import load_actor
-from host.errors import HostError
+from host.errors import HostError, MiscHostError
 from host.logs import log, printable
-from host.manifest import BindingEntry, Manifest, MiddlewareEntry
+from host.manifest import BindingEntry, CapabilityEntry, Manifest, MiddlewareEntry
 from host.manifest_fields import resolved
 from host.middleware import Middleware
 from host.middleware.plugins import find_middleware
-from host.plugins import ProviderSource, find_provider
+from host.plugins import ProviderSource, find_provider, is_module_file
+from host.providers.base import CapabilityProvider
 from host.registry.options import RegistryOptions
 
 if TYPE_CHECKING:
@@ -36,6 +38,10 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource, registry: Regi
     for index, around in enumerate(manifest.middleware):
         with _naming(f"middleware[{index}]"):
             middleware.append(made_middleware(around, manifest.folder))
+    grants = []
+    for index, capability in enumerate(manifest.capabilities):
+        with _naming(f"capabilities[{index}]"):
+            grants.append(None if capability.wasi is None else capability.wasi.params(manifest.folder))
     policy = None if manifest.policy is None else manifest.policy.policy(manifest.folder)
     with ExitStack() as undo:
         if policy is not None:
@@ -55,9 +61,9 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource, registry: Regi
             undo.callback(_quietly, host.remove_actor, actor.public_key)
         for index, capability in enumerate(manifest.capabilities):
             with _naming(f"capabilities[{index}]"):
-                provider = find_provider(capability.path, source, manifest.folder)
-                host.add_capability(provider, capability.binding)
-            undo.callback(_quietly, host.remove_capability, provider.descriptor.id, capability.binding)
+                provider = provider_of(capability, source, manifest.folder)
+                capability_id = host.add_capability(provider, capability.binding, grants[index]).id
+            undo.callback(_quietly, host.remove_capability, capability_id, capability.binding)
         for index, binding in enumerate(manifest.bindings):
             with _naming(f"bindings[{index}]"):
                 _bind(host, binding, values[index], undo)
@@ -67,6 +73,17 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource, registry: Regi
 def made_middleware(entry: MiddlewareEntry, folder: Path | None) -> Middleware:
     """The middleware of an entry, not started. Raises PluginError, MiddlewareError, ManifestValueError."""
     return find_middleware(entry.name, resolved(entry.values, folder))
+
+
+def provider_of(
+    entry: CapabilityEntry, source: ProviderSource | None, folder: Path | None
+) -> CapabilityProvider | Actor:
+    """The provider that a manifest in `folder` names, or the module of a portable one. Raises HostError."""
+    if is_module_file(entry.path):
+        return load_actor(entry.path, folder)
+    if entry.wasi is not None:
+        raise MiscHostError("wasi is for WebAssembly modules, and this is no .wasm file")
+    return find_provider(entry.path, source, folder)
 
 
 def _bind(host: Host, entry: BindingEntry, values: Mapping[str, str], undo: ExitStack) -> None:

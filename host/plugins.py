@@ -1,6 +1,7 @@
 """Finding providers: by capability id, by the name of an entry point, in a Python file, or in a module.
 
-A wasm module or a provider archive is refused with a clear error: portable and native providers are other things.
+A provider archive is refused with a clear error: its native library is another thing. A WebAssembly module is no
+provider by itself: a host makes one of it (`host.providers.portable`).
 """
 
 from __future__ import annotations
@@ -76,9 +77,9 @@ def find_provider(path: str, source: ProviderSource | None = None, folder: Path 
         return _make(shown, lambda: from_module(DEFAULT_PROVIDERS[path]))
     if path in names.names():
         return _make(shown, lambda: names.load(path))
+    if is_module_file(path):
+        raise PluginError(f"{shown} is a WebAssembly module: add Actor.from_file(…) of it to the host as a capability")
     match Path(path).suffix.lower():
-        case ".wasm":
-            raise PluginError(f"{shown}: portable providers (WebAssembly modules) are not supported yet")
         case ".par" | ".gz":
             raise PluginError(f"{shown}: provider archives hold native libraries, which this host cannot load")
         case ".py":
@@ -87,6 +88,11 @@ def find_provider(path: str, source: ProviderSource | None = None, folder: Path 
         return _make(shown, lambda: from_module(path))
     known = ", ".join([*DEFAULT_PROVIDERS, *names.names()])
     raise PluginError(f"no capability provider is called {shown}; there are {known}")
+
+
+def is_module_file(path: str) -> bool:
+    """Whether this is the name of a WebAssembly module's file."""
+    return Path(path).suffix.lower() == ".wasm"
 
 
 def is_module_and_name(path: str) -> bool:

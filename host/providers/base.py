@@ -180,7 +180,7 @@ class Provider:
 
     def not_bound(self, actor: str) -> ProviderError:
         """The error of an operation that an actor may not ask for."""
-        return ProviderError(f"{printable(actor)} is not bound to {self.capability}")
+        return not_bound(actor, self.capability)
 
     def bind(self, actor: str, values: Mapping[str, str]) -> None:
         """Prepare to serve an actor; called again for a bound actor whose values change.
@@ -231,6 +231,11 @@ _SYSTEM_OPERATIONS: Mapping[str, Callable[[Provider, bytes], bytes]] = {
     OP_REMOVE_ACTOR: Provider._remove_actor,
     OP_GET_CAPABILITY_DESCRIPTOR: Provider._describe,
 }
+
+
+def not_bound(actor: str, capability_id: str) -> ProviderError:
+    """The error of an operation of a capability that the actor is not bound to."""
+    return ProviderError(f"{printable(actor)} is not bound to {printable(capability_id)}")
 
 
 def reason(error: BaseException) -> str:

@@ -14,7 +14,7 @@
 ;;   R(eceive…) keeps the payload and answers with nothing
 ;;   g(ot)      answers with all payloads kept so far, each with its length before it (four bytes, low byte first), and
 ;;              forgets them
-;; Any other operation is a bad dispatch.
+;; Any other operation is a bad dispatch. What portable.wat adds goes where the braces are.
 (module
   (import "wapc" "__guest_request" (func $guest_request (param i32 i32)))
   (import "wapc" "__guest_response" (func $guest_response (param i32 i32)))
@@ -25,7 +25,9 @@
   (import "wapc" "__host_error_len" (func $host_error_len (result i32)))
   (import "wapc" "__host_error" (func $host_error (param i32)))
   (import "wapc" "__console_log" (func $console_log (param i32 i32)))
+  ;; {imports}
   (memory (export "memory") 16)
+  ;; {data}
   (data (i32.const 16) "Guest call failed: bad dispatch")
   (data (i32.const 64) "{version}")
   (global $count (mut i32) (i32.const 0))
@@ -70,6 +72,7 @@
     (local $letter i32)
     (call $guest_request (i32.const 1024) (i32.const 4096))
     (local.set $letter (i32.load8_u (i32.const 1024)))
+    ;; {operations}
     (if (i32.eq (local.get $letter) (i32.const 101)) ;; e
       (then
         (call $guest_response (i32.const 4096) (local.get $length))
