@@ -268,7 +268,7 @@ def test_providers_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("provider.wasm", "portable providers .* are not supported yet"),
+        ("provider.wasm", "is a WebAssembly module: add Actor.from_file"),
         ("redis.par", "provider archives hold native libraries"),
         ("redis.par.gz", "provider archives hold native libraries"),
         ("missing.py", "no such file: missing.py"),
