@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from host import Actor, Host, HostBuilder
+from host.logs import sparing
 from host.providers.messaging import NatsMessagingProvider
 from interp.engine import ENGINES
 
@@ -24,6 +25,12 @@ from messaging_support import Actors
 from postgres_server import PostgresServer
 from redis_support import client_of
 from servers import ServerProcess, nats_server, redis_server
+
+
+@pytest.fixture(autouse=True)
+def room_in_the_log() -> None:
+    """What one test makes the host log must not leave another's lines out."""
+    sparing._written = 0
 
 
 @pytest.fixture(scope="session")
