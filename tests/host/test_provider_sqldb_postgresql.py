@@ -270,6 +270,28 @@ def test_great_answers_are_not_gathered(client: SqlClient) -> None:
     assert client.rows("SELECT n FROM t") == [(1,)]
 
 
+def test_transactions_that_wait_for_each_other(client: SqlClient) -> None:
+    client.bind(CONNECTIONS="2", TIMEOUT="20")
+    client.execute("INSERT INTO t VALUES (2)")
+    wait = "SELECT pg_sleep(2)"
+
+    def change(first: int, second: int) -> object:
+        changes = [(f"UPDATE t SET n = n WHERE n = {number}", ()) for number in (first, second)]
+        return client.batch(changes[0], wait, changes[1])
+
+    threads = [in_thread(lambda: change(1, 2)), in_thread(lambda: change(2, 1))]
+    for thread, _ in threads:
+        thread.join(30)
+    failed = [str(outcome[0]) for _, outcome in threads if isinstance(outcome[0], ProviderError)]
+    assert failed == ["statements[2]: deadlock detected (40P01)"]
+
+
+def test_truncated_answers_leave_the_connection_well(client: SqlClient) -> None:
+    for rows in range(1, 40):
+        found = client.query("SELECT n FROM generate_series(1, 500) n", max_rows=rows)
+        assert (len(found.rows), found.truncated) == (rows, True)
+
+
 def test_roles_with_too_many_rights_are_refused(
     postgres_server: PostgresServer, new_client: Client, url: str, new_database: Callable[[], str]
 ) -> None:

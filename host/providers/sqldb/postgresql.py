@@ -19,11 +19,21 @@ from host.codec.sqldb import SqlValue
 from host.logs import printable
 from host.providers.base import ProviderError
 from host.providers.sqldb.postgresql_statements import check_statement
-from host.providers.sqldb.session import Allowance, ConnectionLost, Limits, Outcome, OutcomeUnknown, TooLate
+from host.providers.sqldb.session import (
+    MAX_SQL_BYTES,
+    Allowance,
+    ConnectionLost,
+    Limits,
+    Outcome,
+    OutcomeUnknown,
+    TooLate,
+)
 from host.providers.sqldb.settings import PostgresqlSettings
 
 CONNECT_SECONDS = 5
-MAX_SQL_BYTES = 2**20
+
+_PASSED_OVER = 100
+"""How many rows that are not wanted are passed over before the statement is cancelled, which takes a new connection."""
 
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 _OPTIONS = (
@@ -196,6 +206,7 @@ class PostgresqlSession:
         outcome = Outcome()
         readers: list[Callable[[bytes], SqlValue]] = []
         last = None
+        passed_over = 0
         while (result := self._pgconn.get_result()) is not None:
             if result.status in _COPYING:
                 self._drop()
@@ -205,8 +216,13 @@ class PostgresqlSession:
                 allowance.take_columns(outcome.columns)
             if result.status != pq.ExecStatus.SINGLE_TUPLE:
                 last = last or result
-            elif outcome.complete:
-                self._take_row(_row(result, readers), outcome, allowance)
+            elif outcome.complete and allowance.take_row(row := _row(result, readers)):
+                outcome.rows.append(row)
+            else:
+                outcome.complete = False
+                passed_over += 1
+                if passed_over == _PASSED_OVER:
+                    self._pgconn.get_cancel().cancel()
         # All results are read first, after which it is known whether the connection is still there. After a cancel of
         # our own the error is what was wanted.
         if outcome.complete and last is not None:
@@ -214,13 +230,6 @@ class PostgresqlSession:
             if not (last.command_status or b"").startswith(b"SELECT"):
                 outcome.affected_rows = last.command_tuples or 0
         return outcome
-
-    def _take_row(self, row: tuple[SqlValue, ...], outcome: Outcome, allowance: Allowance) -> None:
-        if allowance.take_row(row):
-            outcome.rows.append(row)
-        else:
-            outcome.complete = False
-            self._pgconn.get_cancel().cancel()
 
 
 def _columns(result: pq.abc.PGresult) -> tuple[tuple[str, ...], list[Callable[[bytes], SqlValue]]]:

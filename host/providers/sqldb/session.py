@@ -10,6 +10,9 @@ from typing import Protocol
 from host.codec.sqldb import SqlValue
 from host.providers.base import ProviderError
 
+MAX_SQL_BYTES = 2**20
+"""The longest statement."""
+
 _VALUE_BYTES = 10
 """What a value takes at most in an answer beside its text or bytes."""
 

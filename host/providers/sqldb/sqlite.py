@@ -11,15 +11,12 @@ from contextlib import contextmanager, suppress
 from host.codec.sqldb import SqlValue
 from host.logs import printable
 from host.providers.base import ProviderError
-from host.providers.sqldb.session import Allowance, Limits, Outcome, TooLate
+from host.providers.sqldb.session import MAX_SQL_BYTES, Allowance, Limits, Outcome, TooLate
 from host.providers.sqldb.settings import SqliteSettings
 from host.providers.sqldb.sqlite_guard import PRAGMAS, Guard
 from host.providers.sqlite_files import SqliteConnector, primary_code
 
 NOUN = "database"
-MAX_SQL_BYTES = 2**20
-"""The longest statement."""
-
 _STEPS = 1000
 """How many instructions of SQLite's machine are done between two looks at the clock."""
 _LIMITS: Mapping[int, int] = {
