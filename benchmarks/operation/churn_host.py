@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.resident import resident_bytes
 from host import Actor, ActorSettings, Host, HostBuilder, find_provider
+from host.cli.memory import give_back_large_blocks
 from host.codec.http import CAPABILITY_SERVER
 from host.codec.keyvalue import CAPABILITY as KEY_VALUE
 from host.providers.http_server import HttpServerProvider
@@ -56,6 +57,7 @@ def state(host: Host) -> dict[str, Any]:
 def main() -> None:
     """Run until stdin ends, or says stop."""
     logging.basicConfig(level=logging.CRITICAL)  # every trap is expected, and has its line
+    give_back_large_blocks()  # as `wascc up` does
     engine, store, values, instances, file = sys.argv[1:6]
     host, port = start(engine, store, json.loads(values), int(instances), file)
 

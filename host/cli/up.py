@@ -109,6 +109,7 @@ def up(
     """Run a host with the actors, capabilities and bindings of a manifest, until SIGINT or SIGTERM."""
     from host.cli import INTERRUPTED
     from host.cli.main import leave
+    from host.cli.memory import give_back_large_blocks
     from host.control.server import serve_control_socket
     from host.log_records import RecentLines, run_one_host
     from host.manifest import Manifest
@@ -116,6 +117,7 @@ def up(
 
     path = manifest or default_manifest()
     registry = RegistryOptions(insecure_registries, allow_latest)
+    give_back_large_blocks()
     recent = RecentLines()
     start_logging(log_level.value, log_format.value, recent)
     with stop_signals() as stop:
