@@ -86,8 +86,14 @@ class WapcHost:
             name = operation.encode()
         except UnicodeEncodeError as error:
             raise WapcError(f"operation {operation!r} is not valid Unicode") from error
-        with self._exclusively():
-            return self._ready_guest().call(name, bytes(memoryview(payload)))
+        self._acquire()
+        try:
+            guest = self._guest
+            if guest is None or not guest.usable:
+                guest = self._ready_guest()
+            return guest.call(name, payload if type(payload) is bytes else bytes(memoryview(payload)))
+        finally:
+            self._release()
 
     def replace_module(self, wasm: bytes) -> None:
         """Serve with another module from now on, started like the first and with the same WASI parameters.
@@ -148,13 +154,19 @@ class WapcHost:
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
-        if not self._lock.acquire(blocking=False):
+        self._acquire()
+        try:
+            yield
+        finally:
+            self._release()
+
+    def _acquire(self) -> None:
+        if not self._lock.acquire(False):
             if self._owner == threading.get_ident():
                 raise HostCallFailure(f"guest module {self.id} was called from inside its own host call")
             raise GuestBusy(f"guest module {self.id} is busy with a call of another thread")
         self._owner = threading.get_ident()
-        try:
-            yield
-        finally:
-            self._owner = None
-            self._lock.release()
+
+    def _release(self) -> None:
+        self._owner = None
+        self._lock.release()

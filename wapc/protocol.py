@@ -212,9 +212,13 @@ class CallState:
 
     def _take(self, what: str, ptr: int, length: int, limit: int) -> bytes:
         """The guest's bytes. A range outside the memory traps even where it would also exceed the limit."""
-        read = self._probe(ptr, length)
-        self._require(what, length & _U32, limit)
-        return read(ptr & _U32, length & _U32) if length else b""
+        size = length & _U32
+        if size > limit:
+            self._probe(ptr, length)
+            raise PayloadTooLarge(what, size, limit)
+        if self._read is None:
+            raise _too_early()
+        return self._read(ptr & _U32, size) if size else b""
 
     def _take_cut(self, ptr: int, length: int, limit: int) -> bytes:
         read = self._probe(ptr, length)
