@@ -49,14 +49,7 @@ class Actor:
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Actor:
         """The actor in a file. Raises InputOutputError, and what `from_bytes` raises."""
-        try:
-            with Path(path).open("rb") as file:
-                wasm = file.read(MAX_MODULE_BYTES + 1)
-        except (OSError, ValueError) as error:
-            raise InputOutputError(str(error)) from error
-        if len(wasm) > MAX_MODULE_BYTES:
-            raise InputOutputError(f"{os.fspath(path)} is longer than {MAX_MODULE_BYTES} bytes")
-        return cls.from_bytes(wasm)
+        return cls.from_bytes(read_file(path))
 
     @property
     def public_key(self) -> str:
@@ -87,3 +80,15 @@ class Actor:
     def tags(self) -> tuple[str, ...]:
         """The tags in the token."""
         return self.claims.metadata.tags or ()
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a module or a provider archive. Raises InputOutputError."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_MODULE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise InputOutputError(str(error)) from error
+    if len(data) > MAX_MODULE_BYTES:
+        raise InputOutputError(f"{os.fspath(path)} is longer than {MAX_MODULE_BYTES} bytes")
+    return data

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host.actor import Actor
+from host.actor import Actor, read_file
 from host.errors import InputOutputError
 from host.logs import log
 from host.registry.options import DEFAULT_OPTIONS, RegistryOptions
 from host.registry.reference import names_registry
 
-FILE_SUFFIXES = {".wasm", ".par", ".gz", ".py"}
+ARTIFACT_SUFFIXES = {".wasm", ".par", ".gz"}
+"""What files of modules and of provider archives are called."""
+FILE_SUFFIXES = ARTIFACT_SUFFIXES | {".py"}
 """What files are called that are never looked for in a registry."""
 
 
@@ -28,6 +30,11 @@ def is_reference(path: str) -> bool:
     return Path(path).suffix.lower() not in FILE_SUFFIXES and names_registry(path)
 
 
+def is_artifact(path: str) -> bool:
+    """Whether this names a module or a provider archive, as a file or in a registry."""
+    return Path(path).suffix.lower() in ARTIFACT_SUFFIXES or is_reference(path)
+
+
 def pull(reference: str, options: RegistryOptions = DEFAULT_OPTIONS) -> bytes:
     """What a reference names in a registry, verified by its digests. Raises RegistryError."""
     # It takes a moment to load, and most hosts pull nothing.
@@ -38,11 +45,16 @@ def pull(reference: str, options: RegistryOptions = DEFAULT_OPTIONS) -> bytes:
     return artifact.data
 
 
-def load_actor(path: str, folder: Path | None, options: RegistryOptions = DEFAULT_OPTIONS) -> Actor:
-    """The actor that a manifest in `folder` names by a file or a reference. Raises HostError."""
+def find_artifact(path: str, folder: Path | None, options: RegistryOptions = DEFAULT_OPTIONS) -> bytes:
+    """The bytes of what a manifest in `folder` names by a file or a reference. Raises HostError."""
     file = existing_file(path, folder)
     if file is not None:
-        return Actor.from_file(file)
+        return read_file(file)
     if is_reference(path):
-        return Actor.from_bytes(pull(path, options))
+        return pull(path, options)
     raise InputOutputError("no such file")
+
+
+def load_actor(path: str, folder: Path | None, options: RegistryOptions = DEFAULT_OPTIONS) -> Actor:
+    """The actor that a manifest in `folder` names. Raises HostError."""
+    return Actor.from_bytes(find_artifact(path, folder, options))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import sha256
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from host.errors import AuthorizationFailure
 from host.logs import printable, sparing
 from host.policy import Policies
 from host.verdicts import Verdict, require
-from wascap import ActorMetadata, Claims, Token, WascapError, inspect
+from wascap import ActorMetadata, Claims, Token, TokenValidation, WascapError, inspect
 
 CLAIMED, AUTHORIZED = Verdict("claim"), Verdict("authorizer")
 """What is said of everything that is allowed; made once, as calls ask often."""
@@ -117,25 +117,30 @@ def judge_loading(actor: Actor, authorizer: Authorizer, policies: Policies | Non
         yield Verdict("token", AuthorizationFailure(text, sign_command(claims)))
         return
     yield Verdict("token")
-    validation = inspection.validation
     keys = [str(problem) for problem in inspection.entity_problems]
     if claims.issuer == claims.subject:
         keys.insert(0, "Self-issued token: an account has to issue the token of an actor")
-    too_early = f"Module cannot be used before {validation.not_before_human}"
-    refusals = {
-        "signature": "" if validation.signature_valid else "Invalid token signature",
-        "keys": keys[0] if keys else "",
-        "expires": "Expired token" if validation.expired else "",
-        "not before": too_early if validation.cannot_use_yet else "",
-    }
-    for rule, text in refusals.items():
-        yield Verdict(rule, AuthorizationFailure(text, sign_command(claims)) if text else None)
+    yield from judge_token(inspection.validation, keys, "Module", sign_command(claims))
     if policies is not None:
         yield from policies.judge(claims, sha256(actor.wasm).hexdigest())
     if _may_load(authorizer, claims):
         yield AUTHORIZED
     else:
         yield Verdict(AUTHORIZED.rule, AuthorizationFailure("Authorization hook denied access to module"))
+
+
+def judge_token(validation: TokenValidation, key_problems: Sequence[object], what: str, fix: str) -> Iterator[Verdict]:
+    """What signature, keys and times of a token say: the errors are AuthorizationFailures. `what` is what the token
+    comes with, `fix` the command that signs it anew."""
+    too_early = f"{what} cannot be used before {validation.not_before_human}"
+    refusals = {
+        "signature": "" if validation.signature_valid else "Invalid token signature",
+        "keys": str(key_problems[0]) if key_problems else "",
+        "expires": "Expired token" if validation.expired else "",
+        "not before": too_early if validation.cannot_use_yet else "",
+    }
+    for rule, text in refusals.items():
+        yield Verdict(rule, AuthorizationFailure(text, fix) if text else None)
 
 
 def check_bindable(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from host.actor import MODULE_FILE, Actor
-from host.artifact_files import load_actor
+from host.artifact_files import is_artifact, load_actor
 from host.authorization import AllowAll, Authorizer, judge_call, judge_loading
 from host.bindings import Binding, check_binding_name, judge_new_binding
 from host.bus import no_subscribers
@@ -26,7 +26,7 @@ from host.logs import printable
 from host.manifest import ActorEntry, BindingEntry, CapabilityEntry, Manifest, MiddlewareEntry
 from host.manifest_application import made_middleware, provider_of
 from host.manifest_fields import resolved
-from host.plugins import ProviderSource, is_module_file
+from host.plugins import ProviderSource
 from host.policy import Policies, Policy
 from host.providers.base import CapabilityProvider
 from host.providers.portable import provided_capability
@@ -125,7 +125,7 @@ class Explainer:
         for index, actor in enumerate(manifest.actors):
             self._note(f"actors[{index}] ({actor.path})", self._judge_actor(actor), actor.path)
         for index, capability in enumerate(manifest.capabilities):
-            path = capability.path if is_module_file(capability.path) else ""
+            path = capability.path if is_artifact(capability.path) else ""
             self._note(f"capabilities[{index}] ({capability.path})", self._judge_provider(capability), path)
         for index, binding in enumerate(manifest.bindings):
             title = f"bindings[{index}] ({binding.binding_name},{binding.capability})"
@@ -190,8 +190,9 @@ class Explainer:
     def _judge_provider(self, entry: CapabilityEntry) -> Iterator[Verdict]:
         found: list[CapabilityProvider | Actor] = []
         ids: list[str] = []
-        folder = self._manifest.folder
-        yield attempted("provider", lambda: found.append(provider_of(entry, self._source, folder)))
+        folder, source = self._manifest.folder, self._source
+        policies, registry = self._policies, self._registry
+        yield attempted("provider", lambda: found.append(provider_of(entry, source, folder, policies, registry)))
         if not found:
             return
         provider = found[0]

@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 
 from host.actor import Actor
 from host.actor_settings import ActorSettings
+from host.archives import provider_in
 from host.artifact_files import pull
 from host.bindings import (
     Binding,
@@ -182,6 +183,27 @@ class Host:
             except BaseException:
                 portable.stop()
                 raise
+
+    def add_capability_from_archive(
+        self, archive: bytes, binding: str = DEFAULT_BINDING, wasi: WasiParams | None = None
+    ) -> CapabilityDescriptor:
+        """Load the portable provider in a provider archive, as `add_capability` does, once the archive may be believed.
+
+        Raises CapabilityProviderError (it is no archive, or nothing in it runs here), AuthorizationFailure (its token,
+        or a policy), and what `add_capability` raises.
+        """
+        with self._core.gate:
+            return self.add_capability(provider_in(archive, self.policies), binding, wasi)
+
+    def add_capability_from_registry(
+        self, reference: str, binding: str = DEFAULT_BINDING, wasi: WasiParams | None = None
+    ) -> CapabilityDescriptor:
+        """Pull a provider archive or a signed module from an OCI registry, and load the portable provider in it.
+
+        Raises RegistryError, and what `add_capability_from_archive` raises.
+        """
+        with self._core.gate:
+            return self.add_capability_from_archive(pull(reference, self._registry), binding, wasi)
 
     def remove_capability(self, capability_id: str, binding: str = DEFAULT_BINDING) -> None:
         """Take a provider out: its bindings go, calls under way finish, then it is stopped. One of the same kind may be

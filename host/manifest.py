@@ -121,10 +121,12 @@ class CapabilityEntry(Entry):
 
     path: str = Field(
         description="Capability id with an embedded provider, name of an entry point, Python file, `module:Class`, "
-        "or signed WebAssembly module."
+        "signed WebAssembly module or provider archive (a file, or a reference to one in an OCI registry)."
     )
     binding_name: str | None = Field(default=None, description="Name of the binding; `default` if none is given.")
-    wasi: WasiEntry | None = Field(default=None, description="What a WebAssembly module gets of the system.")
+    wasi: WasiEntry | None = Field(
+        default=None, description="What a WebAssembly module, also that of an archive, gets of the system."
+    )
 
     @property
     def binding(self) -> str:

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host.actor import Actor
-from host.artifact_files import load_actor
+from host.archives import provider_in
+from host.artifact_files import find_artifact, is_artifact, load_actor
 from host.errors import HostError, MiscHostError
 from host.logs import log, printable
 from host.manifest import BindingEntry, CapabilityEntry, Manifest, MiddlewareEntry
 from host.manifest_fields import resolved
 from host.middleware import Middleware
 from host.middleware.plugins import find_middleware
-from host.plugins import ProviderSource, find_provider, is_module_file
+from host.plugins import ProviderSource, find_provider
+from host.policy import Policies
 from host.providers.base import CapabilityProvider
 from host.registry.options import RegistryOptions
 
@@ -61,7 +63,7 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource, registry: Regi
             undo.callback(_quietly, host.remove_actor, actor.public_key)
         for index, capability in enumerate(manifest.capabilities):
             with _naming(f"capabilities[{index}]"):
-                provider = provider_of(capability, source, manifest.folder)
+                provider = provider_of(capability, source, manifest.folder, host.policies, registry)
                 capability_id = host.add_capability(provider, capability.binding, grants[index]).id
             undo.callback(_quietly, host.remove_capability, capability_id, capability.binding)
         for index, binding in enumerate(manifest.bindings):
@@ -76,13 +78,17 @@ def made_middleware(entry: MiddlewareEntry, folder: Path | None) -> Middleware:
 
 
 def provider_of(
-    entry: CapabilityEntry, source: ProviderSource | None, folder: Path | None
+    entry: CapabilityEntry,
+    source: ProviderSource | None,
+    folder: Path | None,
+    policies: Policies,
+    registry: RegistryOptions,
 ) -> CapabilityProvider | Actor:
     """The provider that a manifest in `folder` names, or the module of a portable one. Raises HostError."""
-    if is_module_file(entry.path):
-        return load_actor(entry.path, folder)
+    if is_artifact(entry.path):
+        return provider_in(find_artifact(entry.path, folder, registry), policies)
     if entry.wasi is not None:
-        raise MiscHostError("wasi is for WebAssembly modules, and this is no .wasm file")
+        raise MiscHostError("wasi is for WebAssembly modules and provider archives, and this is neither")
     return find_provider(entry.path, source, folder)
 
 

@@ -1,7 +1,7 @@
 """Finding providers: by capability id, by the name of an entry point, in a Python file, or in a module.
 
-A provider archive is refused with a clear error: its native library is another thing. A WebAssembly module is no
-provider by itself: a host makes one of it (`host.providers.portable`).
+A WebAssembly module and a provider archive are no providers by themselves: a host makes one of what is in them
+(`host.providers.portable`, `host.archives`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from host.artifact_files import existing_file
+from host.artifact_files import existing_file, is_artifact
 from host.errors import PluginError
 from host.logs import printable
 from host.providers.base import CapabilityProvider
@@ -77,22 +77,16 @@ def find_provider(path: str, source: ProviderSource | None = None, folder: Path 
         return _make(shown, lambda: from_module(DEFAULT_PROVIDERS[path]))
     if path in names.names():
         return _make(shown, lambda: names.load(path))
-    if is_module_file(path):
-        raise PluginError(f"{shown} is a WebAssembly module: add Actor.from_file(…) of it to the host as a capability")
-    match Path(path).suffix.lower():
-        case ".par" | ".gz":
-            raise PluginError(f"{shown}: provider archives hold native libraries, which this host cannot load")
-        case ".py":
-            return _make(shown, lambda: _from_file(_existing(path, folder)))
+    if is_artifact(path):
+        raise PluginError(
+            f"{shown} is a WebAssembly module or a provider archive: a manifest may name it, a program add it to a host"
+        )
+    if Path(path).suffix.lower() == ".py":
+        return _make(shown, lambda: _from_file(_existing(path, folder)))
     if is_module_and_name(path) and not path.startswith(CAPABILITY_PREFIX):
         return _make(shown, lambda: from_module(path))
     known = ", ".join([*DEFAULT_PROVIDERS, *names.names()])
     raise PluginError(f"no capability provider is called {shown}; there are {known}")
-
-
-def is_module_file(path: str) -> bool:
-    """Whether this is the name of a WebAssembly module's file."""
-    return Path(path).suffix.lower() == ".wasm"
 
 
 def is_module_and_name(path: str) -> bool:

@@ -268,9 +268,9 @@ def test_providers_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("provider.wasm", "is a WebAssembly module: add Actor.from_file"),
-        ("redis.par", "provider archives hold native libraries"),
-        ("redis.par.gz", "provider archives hold native libraries"),
+        ("provider.wasm", "is a WebAssembly module or a provider archive"),
+        ("redis.par", "is a WebAssembly module or a provider archive"),
+        ("redis.par.gz", "is a WebAssembly module or a provider archive"),
         ("missing.py", "no such file: missing.py"),
         ("nobody", "no capability provider is called nobody; there are wascc:http_server"),
         ("wascc:graphdb", "no capability provider is called wascc:graphdb; there are wascc:http_server"),

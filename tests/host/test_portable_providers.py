@@ -447,7 +447,7 @@ def test_what_a_manifest_cannot_grant(
 
 
 def test_a_module_is_no_provider_without_a_host() -> None:
-    with pytest.raises(PluginError, match=r"add Actor\.from_file"):
+    with pytest.raises(PluginError, match="is a WebAssembly module or a provider archive"):
         find_provider("provider.wasm")
 
 
