@@ -258,7 +258,7 @@ def test_limits_of_uploads(make_store: MakeStore) -> None:
     assert refused(lambda: store.start("c", 1)) == "2 uploads are under way already"
     store.start("b", 9)
     store.bind("MB")
-    assert refused(lambda: store.start("c", 7, actor="MB")) == "7 more bytes are over the limit of 25"
+    assert refused(lambda: store.start("c", 7, actor="MB")) == "26 bytes of blobs and uploads are over the limit of 25"
     store.start("c", 6, actor="MB")
     store.remove("a")
     store.start("d", 10)

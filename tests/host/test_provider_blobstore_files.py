@@ -406,7 +406,7 @@ def test_a_host_that_ends_when_the_blob_is_stored(store: Store, root: Path) -> N
 def test_a_refused_beginning_leaves_the_upload_as_it_was(store: Store) -> None:
     store.upload("a", CONTENT, numbers=[0])
     store.bind("MA", MAX_BYTES="30")
-    assert refused(lambda: store.start("a", 31)) == "31 more bytes are over the limit of 30"
+    assert refused(lambda: store.start("a", 31)) == "31 bytes of blobs and uploads are over the limit of 30"
     assert store.missing("a").missing == (1, 2, 3, 4)
     store.start("a", 30)
     assert store.missing("a").total_bytes == 30
@@ -425,11 +425,28 @@ def test_blobs_count_against_the_limit(root: Path) -> None:
     store = file_store(root, MAX_BYTES="30")
     store.create()
     store.upload("a", CONTENT)
-    assert refused(lambda: store.start("a", 12)) == "12 more bytes are over the limit of 30"
+    assert refused(lambda: store.start("a", 12)) == "31 bytes of blobs and uploads are over the limit of 30"
     store.upload("b", b"x" * 11)
-    assert refused(lambda: store.start("c", 1)) == "1 more bytes are over the limit of 30"
+    assert refused(lambda: store.start("c", 1)) == "31 bytes of blobs and uploads are over the limit of 30"
     store.remove("a")
     store.start("c", 19)
+
+
+def test_containers_and_empty_blobs_count_too(root: Path) -> None:
+    store = file_store(root, MAX_ENTRIES="4")
+    store.create()
+    store.create("others")
+    store.upload("a", b"")
+    store.start("b", 5)
+    text = "one more is over the limit of 4 containers and blobs"
+    for total in (0, 1):
+        assert refused(lambda total=total: store.start("c", total)) == text
+    store.create()
+    store.upload("b", b"12345")
+    assert refused(lambda: store.create("more")) == text
+    store.remove("a")
+    store.create("more")
+    assert refused(lambda: store.upload("b", b"1")) == text
 
 
 def test_two_hosts_at_one_upload(root: Path) -> None:

@@ -103,7 +103,7 @@ def test_keys_that_could_be_understood_as_paths(values: dict[str, str], blob_id:
 
 def test_nobody_listens(values: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
     store = Store(S3BlobStoreProvider(), values | {"TIMEOUT": "1"})
-    assert refused(store.create) == "the container 'things' cannot be made: EndpointConnectionError"
+    assert refused(store.create) == "the container 'things' cannot be asked for: EndpointConnectionError"
     assert refused(lambda: store.info("a")) == "the blob 'a' in 'things' cannot be read: EndpointConnectionError"
     assert SECRET not in caplog.text
 

@@ -13,7 +13,7 @@ from host.logs import printable
 from host.providers.base import ProviderError
 from host.providers.blobstore.folder import NOT_THERE, Folder, existing_folder, read_all, reporting
 from host.providers.blobstore.names import file_name, id_of
-from host.providers.blobstore.storage import NoContainerError, Part, not_empty, shown
+from host.providers.blobstore.storage import NoContainerError, Part, Usage, not_empty, shown
 
 UPLOADS_FOLDER = b".wascc-uploads"
 """Begins with a dot, as no file name of an id does."""
@@ -28,7 +28,7 @@ class FileStorage:
     def __init__(self, root: str) -> None:
         self._root = existing_folder("ROOT", root)
         self._lock = threading.Lock()
-        self._used = 0
+        self._used = Usage()
         self._counted_at = -COUNT_SECONDS
         self.uploads_folder = uploads_folder(self._root, f"ROOT '{printable(root)}'")
 
@@ -38,6 +38,8 @@ class FileStorage:
             try:
                 self._root.make_folder(name)
                 os.fsync(self._root.descriptor)
+                with self._lock:
+                    self._used = self._used.plus(1, 0)
             except FileExistsError:
                 self._root.folder(name)
 
@@ -52,11 +54,17 @@ class FileStorage:
                     raise not_empty(container) from error
                 raise
 
-    def check_target(self, container: str, blob_id: str) -> None:
-        file_name(blob_id)
-        self._container(container)
+    def has_container(self, container: str) -> bool:
+        try:
+            self._container(container)
+        except NoContainerError:
+            return False
+        return True
 
-    def used_bytes(self, fresh: bool) -> int:
+    def check_id(self, blob_id: str) -> None:
+        file_name(blob_id)
+
+    def usage(self, fresh: bool) -> Usage:
         with self._lock:
             if fresh or time.monotonic() - self._counted_at >= COUNT_SECONDS:
                 with reporting("the blobs cannot be counted"):
@@ -99,7 +107,7 @@ class FileStorage:
             os.fsync(part.descriptor)
             part.folder.move(part.name, folder, name)
         with self._lock:
-            self._used += part.total_bytes
+            self._used = self._used.plus(1, part.total_bytes)
 
     def _container(self, container: str) -> Folder:
         name = file_name(container)
@@ -111,13 +119,14 @@ class FileStorage:
                     raise NoContainerError(container) from error
                 raise
 
-    def _counted(self) -> int:
-        total = 0
+    def _counted(self) -> Usage:
+        used = Usage()
         for name in self._root.folders():
             if name != UPLOADS_FOLDER:
                 with suppress(FileNotFoundError):
-                    total += sum(status.st_size for _, status in self._root.folder(name).files())
-        return total
+                    sizes = [status.st_size for _, status in self._root.folder(name).files()]
+                    used = used.plus(1 + len(sizes), sum(sizes))
+        return used
 
 
 class FileReader:

@@ -33,7 +33,7 @@ from host.providers.base import Provider, ProviderError
 from host.providers.blobstore.downloads import Downloads
 from host.providers.blobstore.files import FileStorage
 from host.providers.blobstore.s3_settings import VALUE_NAMES, S3Settings
-from host.providers.blobstore.storage import ChangedError, Layout, Storage, shown
+from host.providers.blobstore.storage import ChangedError, Layout, NoContainerError, Storage, Usage, shown
 from host.providers.blobstore.uploads import Key, NoUploadError, UploadLimits, Uploads
 from host.providers.optional import import_with_extra
 from host.providers.values import integer_value
@@ -45,7 +45,7 @@ NO_BLOB = Blob("none", "none", 0)
 _ENTRY_BYTES = 60
 """At least what a listed blob takes beside its texts."""
 
-_LIMITS = frozenset({"MAX_BLOB_BYTES", "MAX_BYTES", "MAX_UPLOADS", "UPLOAD_EXPIRES", "MAX_DOWNLOADS"})
+_LIMITS = frozenset({"MAX_BLOB_BYTES", "MAX_BYTES", "MAX_ENTRIES", "MAX_UPLOADS", "UPLOAD_EXPIRES", "MAX_DOWNLOADS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ class BlobStoreProvider(Provider, ABC):
         limits = UploadLimits(
             max_uploads=integer_value(values, "MAX_UPLOADS", 16, 1, 1000),
             max_bytes=integer_value(values, "MAX_BYTES", 2**34, 0, 2**50),
+            max_entries=integer_value(values, "MAX_ENTRIES", 100_000, 1, 10**9),
             expires=integer_value(values, "UPLOAD_EXPIRES", 86400, 1, 31_536_000),
         )
         max_blob_bytes = integer_value(values, "MAX_BLOB_BYTES", 2**30, 0, 2**40)
@@ -123,7 +124,10 @@ class BlobStoreProvider(Provider, ABC):
         return bound
 
     def _create_container(self, actor: str, container: Container) -> Container:
-        self._of(actor).place.storage.create_container(container.id)
+        bound = self._of(actor)
+        if not bound.place.storage.has_container(container.id):
+            bound.limits.check(bound.place.storage.usage, Usage(entries=1))
+            bound.place.storage.create_container(container.id)
         return container
 
     def _remove_container(self, actor: str, container: Container) -> None:
@@ -149,9 +153,11 @@ class BlobStoreProvider(Provider, ABC):
         layout = Layout.for_upload(chunk, bound.max_blob_bytes)
         check_context(chunk.context)
         storage, uploads = bound.place.storage, bound.place.uploads
-        storage.check_target(chunk.container, chunk.id)
+        storage.check_id(chunk.id)
+        if not storage.has_container(chunk.container):
+            raise NoContainerError(chunk.container)
         key = bound.key(actor, chunk.container, chunk.id)
-        uploads.start(key, layout, chunk.context, bound.limits, storage.used_bytes)
+        uploads.start(key, layout, chunk.context, bound.limits, storage.usage)
         uploads.finish(key, partial(storage.store, chunk.container, chunk.id))
 
     def _upload(self, actor: str, chunk: FileChunk) -> None:

@@ -31,7 +31,7 @@ from host.providers.blobstore.s3_settings import (
     UPLOADS,
     S3Settings,
 )
-from host.providers.blobstore.storage import ChangedError, NoContainerError, Part, not_empty, shown
+from host.providers.blobstore.storage import ChangedError, NoContainerError, Part, Usage, not_empty, shown
 
 MAX_KEY_BYTES = 1024
 READ_AHEAD_BYTES = 2**22
@@ -76,16 +76,19 @@ class S3Storage:
         with self._asking(what, **errors):
             self._client.delete_bucket(Bucket=bucket)
 
-    def check_target(self, container: str, blob_id: str) -> None:
-        _check_key(blob_id)
+    def has_container(self, container: str) -> bool:
         bucket = self._bucket(container)
-        missing = NoContainerError(container)
         what = f"the container '{printable(container)}' cannot be asked for"
-        with self._asking(what, **{"404": missing, "NoSuchBucket": missing}):
+        with self._asking(what, **dict.fromkeys(("404", "NoSuchBucket"))):
             self._client.head_bucket(Bucket=bucket)
+            return True
+        return False
 
-    def used_bytes(self, fresh: bool) -> int:
-        return 0
+    def check_id(self, blob_id: str) -> None:
+        _check_key(blob_id)
+
+    def usage(self, fresh: bool) -> Usage:
+        return Usage()
 
     def blobs(self, container: str) -> Iterator[tuple[str, int]]:
         bucket = self._bucket(container)

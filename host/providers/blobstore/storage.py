@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from host.codec.blobstore import FileChunk
 from host.logs import printable
@@ -75,6 +75,24 @@ class Part:
     total_bytes: int
 
 
+class Usage(NamedTuple):
+    """How many containers and blobs there are, and the bytes of the blobs."""
+
+    entries: int = 0
+    total_bytes: int = 0
+
+    def plus(self, entries: int, total_bytes: int) -> Usage:
+        """With so many more."""
+        return Usage(self.entries + entries, self.total_bytes + total_bytes)
+
+    def check(self, max_entries: int, max_bytes: int) -> None:
+        """Raises ProviderError for more than that."""
+        if self.entries > max_entries:
+            raise ProviderError(f"one more is over the limit of {max_entries} containers and blobs")
+        if self.total_bytes > max_bytes:
+            raise ProviderError(f"{self.total_bytes} bytes of blobs and uploads are over the limit of {max_bytes}")
+
+
 class ChangedError(ProviderError):
     """A blob is no longer as it was when it was opened."""
 
@@ -99,11 +117,14 @@ class Storage(Protocol):
     def remove_container(self, container: str) -> None:
         """Remove an empty container."""
 
-    def check_target(self, container: str, blob_id: str) -> None:
-        """Refuse what no blob could be stored under: a container that is not there, an impossible id."""
+    def has_container(self, container: str) -> bool:
+        """Whether it is there."""
 
-    def used_bytes(self, fresh: bool) -> int:
-        """Size of all blobs; `fresh` asks for a new count. 0 where that is no matter of the host."""
+    def check_id(self, blob_id: str) -> None:
+        """Refuse an id that no blob can have."""
+
+    def usage(self, fresh: bool) -> Usage:
+        """What all blobs take; `fresh` asks for a new count. Nothing where that is no matter of the host."""
 
     def blobs(self, container: str) -> Iterator[tuple[str, int]]:
         """The ids in a container, with their sizes."""

@@ -29,7 +29,7 @@ from uuid import uuid4
 
 from host.providers.base import ProviderError
 from host.providers.blobstore.folder import Folder, read_all, reporting, write_all
-from host.providers.blobstore.storage import Layout, Part, shown
+from host.providers.blobstore.storage import Layout, Part, Usage, shown
 
 _HEAD = struct.Struct("<8s36sI")
 _MAGIC = b"waSCCup1"
@@ -88,11 +88,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """What an actor may have under way. `max_bytes` is for all blobs of the storage and all uploads in the folder."""
+    """What an actor may have under way. `max_bytes` is for all blobs of the storage and all uploads in the folder,
+    `max_entries` for these and the containers."""
 
     max_uploads: int
     max_bytes: int
+    max_entries: int
     expires: int
+
+    def check(self, usage: Callable[[bool], Usage], more: Usage) -> None:
+        """Raises ProviderError if with so many more there would be too many; `usage(fresh)` tells what there is."""
+        try:
+            usage(False).plus(*more).check(self.max_entries, self.max_bytes)
+        except ProviderError:
+            usage(True).plus(*more).check(self.max_entries, self.max_bytes)
 
 
 class Upload:
@@ -167,11 +176,11 @@ class Uploads:
         self._clock = clock
 
     def start(
-        self, key: Key, layout: Layout, context: str | None, limits: UploadLimits, used: Callable[[bool], int]
+        self, key: Key, layout: Layout, context: str | None, limits: UploadLimits, usage: Callable[[bool], Usage]
     ) -> None:
         """Begin an upload, or go on with the actor's upload of the same sizes and context; one of others is given up.
 
-        `used(fresh)` tells the bytes that the storage holds already.
+        `usage(fresh)` tells what the storage holds already.
         """
         with reporting("the upload cannot begin"), self._folder.exclusively():
             plans = self._swept()
@@ -180,9 +189,8 @@ class Uploads:
                 return
             if sum(plan.actor == key.actor for plan in plans.values()) >= limits.max_uploads:
                 raise ProviderError(f"{limits.max_uploads} uploads are under way already")
-            room = limits.max_bytes - sum(plan.total_bytes for plan in plans.values()) - layout.total_bytes
-            if used(False) > room and used(True) > room:
-                raise ProviderError(f"{layout.total_bytes} more bytes are over the limit of {limits.max_bytes}")
+            under_way = sum(plan.total_bytes for plan in plans.values())
+            limits.check(usage, Usage(len(plans) + 1, under_way + layout.total_bytes))
             self._create(key, layout, context, limits.expires)
             if found is not None:
                 self._folder.unlink(found.part_name)
