@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from host.actor import Actor
@@ -25,7 +26,7 @@ from host.errors import (
     InvocationFailure,
     WapcFailure,
 )
-from host.logs import log, printable
+from host.logs import log, printable, sparing
 from host.providers.base import BAD_DISPATCH, Dispatcher, ProviderError, not_bound, reason
 from host.turns import Turn
 from interp.wasi import WasiParams
@@ -193,6 +194,7 @@ class PortableProvider:
         try:
             former, self._guest = self._guest, self._new_guest()
             former.close()
+            sparing.log(logging.WARNING, "%s is started anew, for its last call was ended", self._turn.label)
             self._removed.clear()
             for actor in tuple(self._bound):
                 self._bind_anew(actor)

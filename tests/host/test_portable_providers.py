@@ -255,7 +255,9 @@ def test_a_module_signed_by_somebody_else(host: Host, identities: Identities) ->
         host.add_capability(Actor.from_bytes(bytes(forged)))
 
 
-def test_traps_and_limits_replace_the_instance(make_host: MakeHost, identities: Identities) -> None:
+def test_traps_and_limits_replace_the_instance(
+    make_host: MakeHost, identities: Identities, caplog: pytest.LogCaptureFixture
+) -> None:
     limits = Limits(deadline_seconds=0.5, max_memory_pages=64)
     host = make_host("wasmtime", lambda builder: builder.with_limits(limits))
     first, second = user_of(host, identities), user_of(host, identities)
@@ -267,6 +269,7 @@ def test_traps_and_limits_replace_the_instance(make_host: MakeHost, identities: 
             ask(host, first, operation)
         assert ask(host, second, "number") == b"\2"
         assert decode(CapabilityConfiguration, ask(host, second, "bound")).values["A"] == "2"
+    assert sum("is started anew" in line for line in caplog.messages) == 3
     host.remove_binding(first, CAPABILITY)
     with pytest.raises(InvocationFailure):
         ask(host, second, "trap")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import CancelledError
-from typing import TypeVar
+from concurrent.futures import CancelledError, Future
+from typing import Any, TypeVar
 
 from host.providers.base import ProviderError
 
@@ -25,6 +25,7 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopped = False
+        self._running: set[Future[Any]] = set()
 
     def run(self, work: Coroutine[None, None, _T]) -> _T:
         """What `work` returns or raises; it runs in the loop, while the calling thread waits. Raises ProviderError if
@@ -38,10 +39,21 @@ class LoopThread:
                 self._thread = threading.Thread(target=self._serve, args=(self._loop,), name=self._name, daemon=True)
                 self._thread.start()
             future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._running.add(future)
         try:
             return future.result()
         except CancelledError:
             raise ProviderError(f"{self._name} is stopped") from None
+        finally:
+            with self._lock:
+                self._running.discard(future)
+
+    def cancel(self) -> None:
+        """End what runs now, as if the loop were stopped."""
+        with self._lock:
+            running = tuple(self._running)
+        for future in running:
+            future.cancel()
 
     def stop(self) -> None:
         """End the loop; what still runs in it is cancelled."""

@@ -58,6 +58,11 @@ class NatsMessagingProvider(MessagingProvider):
             bound.delivery.end()
             self._loop.run(bound.connection.close())
 
+    def stop(self) -> None:
+        """Disconnect every actor, without waiting for servers that are just being connected to."""
+        self._loop.cancel()
+        super().stop()
+
     def close(self) -> None:
         """End the thread of the connections."""
         self._loop.stop()
