@@ -302,6 +302,9 @@ def test_roles_with_too_many_rights_are_refused(
     postgres_server.command(f"GRANT pg_execute_server_program TO {name}")
     with pytest.raises(ProviderError, match="may use the server's files or programs"):
         new_client()
+    postgres_server.command(f"REVOKE pg_execute_server_program FROM {name}", f"GRANT postgres TO {name}")
+    with pytest.raises(ProviderError, match="the role of URL is a superuser"):
+        new_client()
     assert new_client(new_database()).rows("SELECT current_user = session_user") == [(True,)]
 
 

@@ -42,9 +42,10 @@ _OPTIONS = (
 )
 """How the server writes values, whatever its own settings are."""
 _KEEP_ALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3}
-_POWERFUL_ROLES = ("pg_read_server_files", "pg_write_server_files", "pg_execute_server_program")
-_RIGHTS = f"""SELECT rolsuper OR {" OR ".join(f"pg_has_role('{role}', 'MEMBER')" for role in _POWERFUL_ROLES)}
-    FROM pg_roles WHERE rolname = current_user"""  # noqa: S608
+_RIGHTS = """SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_roles
+    WHERE (rolsuper OR rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'))
+    AND pg_catalog.pg_has_role(oid, 'MEMBER'))"""
+"""Whether the role is, or can make itself, one that reaches beyond its database."""
 _QUERY_CANCELED = "57014"
 _INTEGERS = (20, 21, 23, 26)
 _READERS: Mapping[int, Callable[[bytes], SqlValue]] = {
