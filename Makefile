@@ -9,7 +9,7 @@ CASES ?= 100000
 MODULES ?= 20000
 SEED ?= 0
 
-.PHONY: demo reference test lint typecheck conformance smoke fuzz lockstep bench kernels counter clean
+.PHONY: demo reference test lint typecheck conformance smoke fuzz tampering lockstep bench kernels counter clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
@@ -53,6 +53,10 @@ smoke: $(VENV)/installed-dev
 # Another SEED gives other cases; WASM_TESTSUITE names the folder of the test suite to start from.
 fuzz: $(VENV)/installed-dev
 	$(BIN)/python -m conformance.fuzz --cases $(CASES) --seed $(SEED)
+
+# Signed tokens, modules and archives, changed: none that means something else may be accepted.
+tampering: $(VENV)/installed-dev
+	$(BIN)/python -m conformance.tampering --cases $(CASES) --seed $(SEED)
 
 # Generated modules on the reference machine, the compiled engine and the JIT, compared call by call: some 20 minutes.
 lockstep: $(VENV)/installed-dev

@@ -155,6 +155,7 @@ def situations(draw: st.DrawFn, folder: Path) -> Situation:
         "actors": actors,
         "capabilities": capabilities,
         "bindings": draw(st.lists(BINDINGS, max_size=2)),
+        "middleware": draw(st.sampled_from(([],) * 8 + ([{"name": "none"}],))),
     }
     (folder / "manifest.json").write_text(json.dumps(content))
     text = (folder / "manifest.json").read_text()[:-1] + f', "policy": {draw(st.sampled_from(POLICIES))}}}'
