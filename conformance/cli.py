@@ -25,6 +25,7 @@ from conformance.workers import DEFAULT_MEMORY, Pool
 from host.cli import INTERRUPTED
 from interp.cli import EngineName
 from interp.engine import EngineUnavailable, load_engine
+from interp.errors import escaped
 from interp.syntax.features import SETS, UnknownFeatureError, feature_set
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
@@ -60,7 +61,7 @@ OutputOption = Annotated[
 
 def _fail(error: Exception | str, code: int = 2) -> typer.Exit:
     """One line on stderr, and the exit that goes with it."""
-    typer.echo(f"conformance: {' '.join(str(error).split())}", err=True)
+    typer.echo(f"conformance: {escaped(' '.join(str(error).split()))}", err=True)
     return typer.Exit(code)
 
 

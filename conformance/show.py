@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.record import NAMES, Coverage, FileRecord, Report, RuleRecord, Totals
+from interp.errors import escaped
 
 MAX_ROWS = 20
 """Failures shown of one file; the JSON form has all of them."""
@@ -45,6 +46,11 @@ def show_together(reports: Sequence[Report], console: Console) -> None:
         _show_verdict(report, console)
 
 
+def plain(text: str, style: str = "") -> Text:
+    """Text of a script or a report that neither a terminal nor the library that draws the table obeys."""
+    return Text(escaped(text), style)
+
+
 def titles(reports: Sequence[Report]) -> dict[str, str]:
     """Name and title of every proposal that one of the reports has, in the order of the longest report."""
     longest = sorted(reports, key=lambda report: len(report.proposals), reverse=True)
@@ -65,16 +71,16 @@ def _show_file(file: FileRecord, console: Console) -> None:
     counts = file.totals
     title = f"{file.file}: {counts.failed} failed, {counts.passed} passed, {counts.skipped} skipped, {counts.text} text"
     if not file.unexpected:
-        console.print(Text(f"{title}; all expected"))
+        console.print(plain(f"{title}; all expected"))
         return
     kinds = {failure.line: failure.kind for failure in file.failures}
     rows = [(str(u.line or "-"), kinds.get(u.line or 0, ""), "no", u.reason) for u in file.unexpected]
     rows += [(str(f.line), f.kind, "yes", f.reason) for f in file.failures if f.expected]
-    table = Table(title=Text(title), title_justify="left", expand=False)
+    table = Table(title=plain(title), title_justify="left", expand=False)
     for heading in ("line", "command", "expected", "reason"):
         table.add_column(heading, justify="right" if heading == "line" else "left", overflow="fold")
     for line, kind, known, reason in rows[:MAX_ROWS]:
-        table.add_row(line, kind, known, Text(reason))
+        table.add_row(line, plain(kind), known, plain(reason))
     console.print(table)
     if len(rows) > MAX_ROWS:
         console.print(Text(f"… and {len(rows) - MAX_ROWS} more"))
@@ -84,7 +90,7 @@ def _proposals_table(report: Report) -> Table:
     table = _table(f"{report.engine}, features {report.features or 'all'}", "proposal", "files", *NAMES)
     for proposal in report.proposals:
         if proposal.files:
-            table.add_row(proposal.title, str(proposal.files), *_cells(proposal.totals))
+            table.add_row(plain(proposal.title), str(proposal.files), *_cells(proposal.totals))
     table.add_section()
     table.add_row("all", str(len(report.files)), *_cells(report.totals))
     return table
@@ -93,7 +99,7 @@ def _proposals_table(report: Report) -> Table:
 def _counts_table(title: str, heading: str, counts: Mapping[str, Totals], everything: Totals) -> Table:
     table = _table(title, heading, *NAMES)
     for label, totals in counts.items():
-        table.add_row(label, *_cells(totals))
+        table.add_row(plain(label), *_cells(totals))
     table.add_section()
     table.add_row("all", *_cells(everything))
     return table
@@ -102,13 +108,13 @@ def _counts_table(title: str, heading: str, counts: Mapping[str, Totals], everyt
 def _files_table(files: Sequence[FileRecord]) -> Table:
     table = _table("by file", "file", *NAMES, "seconds")
     for file in files:
-        table.add_row(Text(file.file), *_cells(file.totals), f"{file.seconds:.2f}")
+        table.add_row(plain(file.file), *_cells(file.totals), f"{file.seconds:.2f}")
     return table
 
 
 def _table(title: str, heading: str, *numbers: str) -> Table:
     """An empty table: one column of names, which are never cut off, and columns of numbers."""
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(title=plain(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column(heading, no_wrap=True)
     for number in numbers:
         table.add_column(number, justify="right")
@@ -121,10 +127,10 @@ def _cells(totals: Totals) -> list[str]:
 
 def _show_coverage(coverage: Coverage, console: Console) -> None:
     for what, rules in (("rules", coverage.reduction), ("typing rules", coverage.validation)):
-        console.print(Text(coverage_line(what, rules)))
+        console.print(plain(coverage_line(what, rules)))
         for rule in rules:
             if not rule.count:
-                console.print(Text(f"  {rule.rule}: {rule.reason or 'not applied in this run'}"))
+                console.print(plain(f"  {rule.rule}: {rule.reason or 'not applied in this run'}"))
 
 
 def coverage_line(what: str, rules: Sequence[RuleRecord]) -> str:
@@ -148,4 +154,4 @@ def _show_verdict(report: Report, console: Console) -> None:
     if report.interrupted:
         verdict += "; interrupted"
     line = f"{report.engine}: {len(report.files)} files in {report.seconds:.0f} s: {verdict}"
-    console.print(Text(line, style="bold green" if report.ok else "bold red"))
+    console.print(plain(line, style="bold green" if report.ok else "bold red"))

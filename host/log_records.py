@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from queue import Empty, Full, Queue
+from typing import Any
 
 from host.codec.core import SYSTEM_ACTOR
 from host.entities import ActorEntity, CapabilityEntity
@@ -127,6 +128,10 @@ class TextFormatter(logging.Formatter):
         line = super().formatMessage(record)
         colour = COLOURS.get(record.levelname)
         return f"\x1b[{colour}m{line}\x1b[0m" if self.colours and colour else line
+
+    def formatException(self, ei: Any) -> str:
+        """The trace, each of its lines as fit for a terminal as the line above it."""
+        return "\n".join(printable(secrets.redacted(line)) for line in super().formatException(ei).split("\n"))
 
 
 class JsonFormatter(logging.Formatter):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from interp.errors import escaped
+
 
 class Symptom(Enum):
     """What is wrong; the values are the words of reports and of file names."""
@@ -45,7 +47,7 @@ class Finding:
     wasm: bytes
 
     def __str__(self) -> str:
-        return f"{self.symptom.value}: case {self.case} ({len(self.wasm)} bytes): {self.detail}"
+        return escaped(f"{self.symptom.value}: case {self.case} ({len(self.wasm)} bytes): {self.detail}")
 
     def save(self, folder: Path) -> Path:
         """Write the module, and beside it what is wrong, to `folder`: the path of the module.  Raises OSError."""

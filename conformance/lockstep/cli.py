@@ -36,7 +36,7 @@ from conformance.tools import ToolFailedError, ToolMissingError, wasm_tools_path
 from host.cli import INTERRUPTED
 from interp.binary.modules import decode
 from interp.engine import EngineUnavailable
-from interp.errors import Rejected
+from interp.errors import Rejected, escaped
 from interp.validation.modules import validate
 
 DEFAULT_MODULES = 1000
@@ -76,14 +76,14 @@ def _run(campaign: Campaign, folder: Path, console: Console) -> Report:
 def _progress(bar: Progress, task: TaskID, folder: Path, _: int, finding: Finding | None) -> None:
     if finding is not None:
         finding.save(folder)
-        bar.console.print(finding.summary, markup=False, highlight=False)
+        bar.console.print(escaped(finding.summary), markup=False, highlight=False)
     bar.advance(task)
 
 
 def _show(findings: list[Finding], folder: Path) -> None:
     """Findings for people."""
     for finding in findings[:MAX_SHOWN]:
-        typer.echo("\n".join(finding.lines()))
+        typer.echo("\n".join(map(escaped, finding.lines())))
         typer.echo(f"  in {folder / finding.case}.txt\n")
     if len(findings) > MAX_SHOWN:
         typer.echo(f"… and {len(findings) - MAX_SHOWN} more in {folder}")

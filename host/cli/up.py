@@ -178,9 +178,17 @@ def call(
     response = interruptible(lambda: call_once(builder, actor, operation, request, manifest, expand_env))
     if as_json:
         typer.echo(json.dumps(as_data(response), default=show_bytes))
+    elif sys.stdout.isatty():
+        typer.echo(for_terminal(response))
     else:
         sys.stdout.buffer.write(response)
         sys.stdout.buffer.flush()
+
+
+def for_terminal(response: bytes) -> str:
+    """A response as a terminal may show it: lines and tabs stay, whatever else is not printable is escaped."""
+    text = response.decode("utf-8", "backslashreplace")
+    return "".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text)
 
 
 def call_once(

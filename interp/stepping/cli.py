@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from io import BytesIO
 from typing import TYPE_CHECKING, Annotated
@@ -137,6 +136,7 @@ def print_steps(session: Session, maximum: int, quiet: bool, as_json: bool) -> N
 
 def end_json(stepper: Stepper) -> None:
     """The last line of JSON."""
+    from interp.stepping.show import json_text
     from interp.wasi import ProcExit
 
     outcome = stepper.outcome
@@ -144,7 +144,7 @@ def end_json(stepper: Stepper) -> None:
     if outcome is not None:
         message = None if outcome.error is None else str(outcome.error)
         data |= {"outcome": outcome.ending.value, "values": outcome.values, "message": message}
-    typer.echo(json.dumps(data, ensure_ascii=False))
+    typer.echo(json_text(data))
     if outcome is not None and outcome.error is not None:
         raise typer.Exit(outcome.error.code if isinstance(outcome.error, ProcExit) else 1)
 

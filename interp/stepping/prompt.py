@@ -15,6 +15,7 @@ from types import FrameType
 
 import typer
 
+from interp.errors import escaped
 from interp.reference.fill import fill
 from interp.reference.stepper import Breakpoint, Reason
 from interp.stepping import show
@@ -119,7 +120,7 @@ class Prompt:
             with self.interruptible():
                 self.print(entry.function(self, args))
         except SteppingError as error:
-            self.print([f"error: {error}"])
+            self.print([f"error: {escaped(str(error))}"])
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from interp.errors import BacktraceFrame, printable
+from interp.errors import BacktraceFrame, escaped, printable
 from interp.execution.runtime import MemInst, ModuleInst
 from interp.reference.fill import operand_terms
 from interp.reference.record import ChangeRecord, StepRecord
@@ -74,9 +74,9 @@ def show_outcome(outcome: Outcome) -> str:
     if outcome.ending is Ending.VALUES:
         return f"ended with {show_sequence(outcome.values)}"
     return (
-        f"ended: {outcome.error}"
+        f"ended: {escaped(str(outcome.error))}"
         if outcome.ending is Ending.HOST
-        else f"ended in {outcome.ending.value}: {outcome.error}"
+        else f"ended in {outcome.ending.value}: {escaped(str(outcome.error))}"
     )
 
 
@@ -144,4 +144,10 @@ def show_backtrace(frames: Sequence[BacktraceFrame]) -> Iterator[str]:
 
 def data_of(value: Any) -> str:
     """A record or a configuration as a line of JSON."""
-    return json.dumps(value.to_json(), ensure_ascii=False)
+    return json_text(value.to_json())
+
+
+def json_text(value: object) -> str:
+    """A value as JSON in which letters and signs of any script stay, and what a terminal obeys is escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)

@@ -190,7 +190,7 @@ def show_inspection(inspection: ModuleInspection) -> None:
         ("Name", body.display_name),
         ("Issuer (account)", body.issuer),
         ("Subject (module)", body.subject),
-        ("Capabilities" if not metadata.provider else "Provides", "\n".join(capabilities) or "none"),
+        ("Capabilities" if not metadata.provider else "Provides", capabilities or "none"),
         ("Tags", ", ".join(metadata.tags or ()) or "none"),
         ("Version", f"{metadata.version or 'none'} (revision {metadata.revision or 0})"),
         ("Issued", moment(body.issued_at, "unknown")),

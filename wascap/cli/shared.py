@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,17 +130,18 @@ def token_verdicts(
     ]
 
 
-def show_facts(rows: Iterable[tuple[str, str]], verdicts: Iterable[Verdict]) -> None:
-    """The table of `inspect`: what is said, and whether it may be believed."""
+def show_facts(rows: Iterable[tuple[str, str | Sequence[str]]], verdicts: Iterable[Verdict]) -> None:
+    """The table of `inspect`: what is said (a text, or several, each on a line), and whether it may be believed."""
     from rich.text import Text
 
     table = new_table("", "", title=None, show_header=False)
     for label, value in rows:
-        table.add_row(label, Text(printable(value)))
+        lines = (value,) if isinstance(value, str) else value
+        table.add_row(Text(printable(label)), Text("\n".join(map(printable, lines))))
     for verdict in verdicts:
         mark = "good" if verdict.good else "BAD"
         shown = Text(f"{mark}: {printable(verdict.text)}", style="green" if verdict.good else "bold red")
-        table.add_row(f"Verdict: {verdict.name}", shown)
+        table.add_row(Text(printable(f"Verdict: {verdict.name}")), shown)
     show_table(table)
 
 
@@ -152,13 +153,13 @@ def show_verdict(file: Path, problems: list[str], issuer: str, as_json: bool) ->
         typer.echo(f"{file}: valid, signed by {issuer}")
     if problems:
         if not as_json:
-            typer.echo(f"error: {file}: {'; '.join(problems)}", err=True)
+            typer.echo(f"error: {file}: {printable('; '.join(problems))}", err=True)
         raise typer.Exit(1)
 
 
 def printable(text: str) -> str:
-    """Text of a token without anything that could act on a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    """Text of a token on one line, without anything that could act on a terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def new_table(*columns: str, title: str | None, show_header: bool = True) -> Table:
