@@ -133,9 +133,7 @@ class RedisClient:
         """Close the connections: those in use when their commands are done."""
         with self._lock:
             self._closed = True
-            free, self._free = self._free, []
-        for _, connection in free:
-            connection.disconnect()
+        self._let_go()
 
     def _forms(self, script: RedisScript, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Command]:
         rest = (len(keys), *map(self.key, keys), *arguments)
@@ -197,9 +195,18 @@ class RedisClient:
             if self._closed:
                 raise ProviderError(f"the connections to {self._settings.place} are closed")
             used_at, kept = self._free.pop() if self._free else (0.0, None)
-        if kept is not None and _works(kept, time.monotonic() - used_at):
-            return kept
+        if kept is not None:
+            if _works(kept, time.monotonic() - used_at):
+                return kept
+            # What broke this one has most likely broken those that were not used for longer.
+            self._let_go()
         return self._opened()
+
+    def _let_go(self) -> None:
+        with self._lock:
+            free, self._free = self._free, []
+        for _, connection in free:
+            connection.disconnect()
 
     def _keep(self, connection: Any) -> None:
         with self._lock:

@@ -64,6 +64,8 @@ def redis_settings(values: Mapping[str, str]) -> RedisSettings:
     except ValueError:
         raise ProviderError(_URL_FORM) from None
     local = parts.scheme == "unix"
+    if "%00" in parts.path:
+        raise ProviderError(_URL_FORM)
     if parts.scheme not in {"redis", "rediss", "unix"} or parts.query or parts.fragment or (local and not parts.path):
         raise ProviderError(_URL_FORM)
     return RedisSettings(
@@ -97,6 +99,13 @@ def _tls_files(values: Mapping[str, str], tls: bool) -> Mapping[str, str] | None
     if TLS_KEY in files and TLS_CERTIFICATE not in files:
         raise ProviderError(f"{TLS_KEY} needs {TLS_CERTIFICATE}")
     for name, path in files.items():
-        if "\0" in path or not Path(path).is_file():
+        if not _is_file(path):
             raise ProviderError(f"{name}: {printable(path)} is no file")
     return files
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False

@@ -262,6 +262,7 @@ def test_passwords(tmp_path: Path, open_store: Open) -> None:
         "redis://:hidden@host/0?ssl_cert_reqs=none",
         "redis://:hidden@[host",
         "unix://",
+        "unix:///hid%00den",
         "hidden",
         "",
     ],
@@ -280,6 +281,7 @@ def test_urls_that_are_none_are_not_repeated(url: str, open_store: Open) -> None
         ({"MAX_CONNECTIONS": "x"}, "MAX_CONNECTIONS must be an integer from 1 to 1000, not 'x'"),
         ({"TLS_CA": "ca.pem"}, "TLS_CA: only for a URL that begins with rediss://"),
         ({"URL": "rediss://h", "TLS_CA": "no\n.pem"}, r"TLS_CA: no\n.pem is no file"),
+        ({"URL": "rediss://h", "TLS_CA": "x" * 5000}, f"TLS_CA: {'x' * 4096}… (5000 characters) is no file"),
         ({"URL": "rediss://h", "TLS_KEY": "k"}, "TLS_KEY needs TLS_CERTIFICATE"),
     ],
 )
