@@ -93,6 +93,16 @@ class Host:
         """The host's labels, a copy."""
         return dict(self._labels)
 
+    @property
+    def provider_source(self) -> ProviderSource:
+        """Where providers are found by name."""
+        return self._provider_source
+
+    @property
+    def registry(self) -> RegistryOptions:
+        """How OCI registries are used."""
+        return self._registry
+
     def add_label(self, key: str, value: str) -> bool:
         """Add a label; False if the host has one of that key, which stays as it is."""
         is_new = key not in self._labels

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +20,12 @@ import typer
 from interp.cli import DEFAULT, EngineName, interruptible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from host.builder import HostBuilder
+    from host.host import Host
+    from host.log_records import RecentLines
+    from host.manifest import Manifest
 
 LogFormat = Enum("LogFormat", {name: name for name in ("text", "json")})  # type: ignore[misc]
 LogLevel = Enum("LogLevel", {name: name for name in ("debug", "info", "warning", "error")})  # type: ignore[misc]
@@ -105,12 +110,12 @@ def up(
     allow_latest: LatestOption = False,
     insecure_registries: InsecureOption = False,
     log_format: Annotated[LogFormat, typer.Option(help="How: lines of text, or of JSON.")] = LogFormat["text"],
+    watch: Annotated[bool, typer.Option("--watch", help="Apply changes of the manifest and of its modules.")] = False,
 ) -> None:
     """Run a host with the actors, capabilities and bindings of a manifest, until SIGINT or SIGTERM."""
     from host.cli import INTERRUPTED
     from host.cli.main import leave
     from host.cli.memory import give_back_large_blocks
-    from host.control.server import serve_control_socket
     from host.log_records import RecentLines, run_one_host
     from host.manifest import Manifest
     from host.registry.options import RegistryOptions
@@ -120,22 +125,50 @@ def up(
     give_back_large_blocks()
     recent = RecentLines()
     start_logging(log_level.value, log_format.value, recent)
+
+    def read() -> Manifest:
+        return Manifest.from_file(path, expand_env=expand_env)
+
     with stop_signals() as stop:
-        wanted = Manifest.from_file(path, expand_env=expand_env)
+        wanted = read()
         with builder_of(engine.value, deadline, fuel, max_memory_pages).with_registry(registry).build() as host:
             run_one_host(host.id)
             try:
-                interruptible(lambda: host.apply_manifest(wanted), stop)
+                following = interruptible(lambda: follow(host, path, read, wanted, watch), stop)
             except KeyboardInterrupt:
                 # A guest may be in an endless start; nothing is served yet, so nothing needs to be wound up.
                 leave(INTERRUPTED)
-            control = serve_control_socket(host, path, recent)
-            try:
+            with control_socket(host, path, recent):
+                if following is not None:
+                    Thread(target=following, args=(stop,), name="watching", daemon=True).start()
                 while not stop.wait(1.0):
                     pass
-            finally:
-                if control is not None:
-                    control.stop()
+
+
+def follow(
+    host: Host, path: Path, read: Callable[[], Manifest], wanted: Manifest, watch: bool
+) -> Callable[[Event], None] | None:
+    """Apply a manifest; where its changes are to be applied too, what does that until an event is set."""
+    if not watch:
+        host.apply_manifest(wanted)
+        return None
+    from host.deployment import Deployment
+    from host.watching import Watcher
+
+    return Watcher(Deployment(host, wanted), path, read, wanted).run
+
+
+@contextmanager
+def control_socket(host: Host, path: Path, recent: RecentLines) -> Iterator[None]:
+    """Answer `wascc ps` and `wascc logs` meanwhile."""
+    from host.control.server import serve_control_socket
+
+    control = serve_control_socket(host, path, recent)
+    try:
+        yield
+    finally:
+        if control is not None:
+            control.stop()
 
 
 def read_payload(text: str | None, as_msgpack: bool) -> bytes:

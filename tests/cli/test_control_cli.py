@@ -7,23 +7,20 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import httpx
 import pytest
+from up_support import WASCC, Running, free_port, hosts, up, wascc
 
 from host.control import places, protocol
 from host.control.server import MAX_CLIENTS
 
 COUNTER = Path(__file__).parents[2] / "examples" / "counter"
 ACTOR = "MDBA6ZDM6ASG6LLFZRX32MKO7IAUVGRKZZ77FOSUYAXIJUGLH3N5DNCH"
-WASCC = Path(sys.executable).parent / "wascc"
 SECRET = "geheim-4711"
 MANIFEST = f"""
 labels: {{zone: home}}
@@ -35,45 +32,6 @@ bindings:
   - {{actor: {ACTOR}, capability: "wascc:keyvalue", values: {{PASSWORD: "{SECRET}"}}}}
   - {{actor: {ACTOR}, capability: "wascc:http_server", values: {{PORT: "PORT"}}}}
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Running:
-    """A `wascc up`."""
-
-    def __init__(self, process: subprocess.Popen[str], port: int, manifest: Path) -> None:
-        self.process = process
-        self.port = port
-        self.manifest = manifest
-        self.log: list[str] = []
-        self._reading = threading.Thread(target=self._read, args=(process.stderr,), daemon=True)
-        self._reading.start()
-
-    def _read(self, stream: IO[str]) -> None:
-        self.log += []
-        for line in stream:
-            self.log.append(line)
-
-    def get(self) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}/x", timeout=20)
-
-    def wait_for(self, text: str) -> None:
-        end = time.monotonic() + 30
-        while not any(text in line for line in list(self.log)):
-            assert time.monotonic() < end, "".join(self.log)
-            assert self.process.poll() is None, "".join(self.log)
-            time.sleep(0.02)
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        self.process.send_signal(number)
-        assert self.process.wait(30) == 0, "".join(self.log)
-        self._reading.join(10)
-        assert "Traceback" not in "".join(self.log)
 
 
 @pytest.fixture
@@ -92,32 +50,9 @@ def folder(environment: dict[str, str]) -> Path:
 def running(folder: Path, environment: dict[str, str], *options: str) -> Iterator[Running]:
     port = free_port()
     folder.mkdir(exist_ok=True)
-    manifest = folder / "manifest.yaml"
-    manifest.write_text(MANIFEST.replace('"PORT"', f'"{port}"'))
-    process = subprocess.Popen([WASCC, "up", *options], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        host = Running(process, port, manifest)
-        host.wait_for("Processed and applied")
+    (folder / "manifest.yaml").write_text(MANIFEST.replace('"PORT"', f'"{port}"'))
+    with up(folder, environment, port, *options) as host:
         yield host
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wascc(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([WASCC, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False)
-
-
-def hosts(environment: dict[str, str], count: int = 1) -> list[dict[str, Any]]:
-    """What `ps --json` says, once so many hosts are there."""
-    end = time.monotonic() + 20
-    while True:
-        done = wascc(environment, "ps", "--json")
-        found: list[dict[str, Any]] = json.loads(done.stdout) if done.returncode == 0 else []
-        if len(found) == count:
-            return found
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_no_host(environment: dict[str, str]) -> None:

@@ -4,18 +4,23 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
+from host_support import Identities, compile_wat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from host import Actor, Host
+from host.actor_settings import ActorSettings
 from host.codec import decode, encode
 from host.codec.core import CapabilityConfiguration
 from host.codec.http import Request, Response, ok
 from host.providers.http_server import HttpServerProvider
 from host.providers.http_server.exchange import ResponseRefused, reply_of
+from wascap import ActorMetadata, Claims, sign
 
 ACTOR = "MACTOR"
 
@@ -304,3 +309,25 @@ def test_what_is_sent_is_always_legal(status: int, header: dict[str, str], body:
         assert not set(name) & set(b" :")
     lengths = [value for name, value in reply.headers if name.lower() == b"content-length"]
     assert lengths == ([] if status in (204, 304) else [str(len(reply.body)).encode()])
+
+
+BUSY_GUEST = """(module
+  (import "wapc" "__guest_response" (func $respond (param i32 i32)))
+  (memory (export "memory") 1)
+  (func (export "__guest_call") (param i32 i32) (result i32) (loop (br 0)) (i32.const 1)))"""
+
+
+def test_an_actor_of_a_host_that_is_too_busy(make_host: Callable[..., Host], identities: Identities) -> None:
+    key = identities.key()
+    metadata = ActorMetadata(capabilities=("wascc:http_server",))
+    claims = Claims(issuer=identities.account.public_key, subject=key.public_key, metadata=metadata)
+    actor = Actor.from_bytes(sign(compile_wat(BUSY_GUEST), claims, identities.account))
+    host, provider = make_host(), HttpServerProvider()
+    host.add_actor(actor, ActorSettings(max_waiting=0, limits={"deadline_seconds": 3.0}))
+    host.add_capability(provider)
+    host.set_binding(actor.public_key, "wascc:http_server", values={"PORT": "0"})
+    url = "http://{}:{}/".format(*provider.address(actor.public_key))
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda _: httpx.get(url, timeout=30), range(3)))
+    assert sorted(answer.status_code for answer in answers) == [500, 503, 503]
+    assert {answer.headers.get("retry-after") for answer in answers if answer.status_code == 503} == {"1"}

@@ -24,7 +24,7 @@ from host.codec.core import CapabilityConfiguration
 from host.codec.http import Request, Response, ok
 from host.providers.base import ProviderError
 from host.providers.http_client import HttpClientProvider
-from host.providers.http_server import HttpServerProvider
+from host.providers.http_server import HttpServerProvider, server
 
 HOST = "localhost"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -271,6 +271,30 @@ def test_a_renewed_certificate_is_taken_by_binding_again(
         done.set()
         talking.join()
     assert failures == []
+
+
+def test_a_renewed_certificate_is_found_while_the_server_runs(
+    provider: HttpServerProvider,
+    files: Files,
+    trusting: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(server, "RENEWAL_SECONDS", 0.05)
+    url = bind(provider, files.issue())
+    first = serial(provider, trusting)
+    with httpx.Client(base_url=url, verify=trusting) as client:
+        assert client.get("/").status_code == 200
+        good = (files.folder / "server.key").read_bytes()
+        files.write("server.key", b"half a k")
+        wait_until(lambda: any("keeps its certificate: TLS_KEY: " in message for message in caplog.messages))
+        time.sleep(0.3)
+        assert serial(provider, trusting) == first
+        assert len([message for message in caplog.messages if "keeps its" in message]) == 1, "it is said once"
+        files.write("server.key", good)
+        files.issue()
+        wait_until(lambda: serial(provider, trusting) != first)
+        assert client.get("/").status_code == 200, "open connections stay"
 
 
 def test_plain_http_gets_no_answer(

@@ -45,7 +45,7 @@ class HttpServerProvider(Provider):
         self._servers[actor] = server = HttpServer(actor, settings, dispatcher, listening)
         log.info("HTTP server of %s listens on %s:%d", printable(actor), *server.address)
         if former is not None:
-            former.stop()
+            former.give_way()
 
     def drain(self) -> None:
         """Stop listening, and wait for running requests until their servers' shutdown timeouts."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 _BACKLOG = 1024
 _START_SECONDS = 10
 _STOP_SPARE_SECONDS = 5
+SUCCESSION_SECONDS = 1.0
+"""How long a server that another one takes the place of waits for the first request on connections that it accepted."""
+RENEWAL_SECONDS = 60.0
+"""How often the server looks whether its certificate has been renewed."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -62,7 +67,8 @@ class HttpServer:
         application: asgi.Application = Application(actor, settings, dispatcher, self._workers)
         if isinstance(dispatcher, HttpGuard):
             application = dispatcher.around_http(application)
-        self._server = _Server(_Config(application, settings))
+        self._config = _Config(application, settings)
+        self._server = _Server(self._config)
         self._thread = threading.Thread(target=self._run, name=f"HTTP server of {self._actor}", daemon=True)
         self._failure: BaseException | None = None
         self._start()
@@ -74,6 +80,11 @@ class HttpServer:
     def retire(self) -> None:
         """Begin to stop."""
         self._server.should_exit = True
+
+    def give_way(self) -> None:
+        """Stop, as another server is in this one's place; clients that have just connected get an answer still."""
+        self._server.succession_seconds = SUCCESSION_SECONDS
+        self.stop()
 
     def stop(self) -> None:
         """Stop listening, wait for running requests until the shutdown timeout, close every connection."""
@@ -102,10 +113,29 @@ class HttpServer:
 
     async def _serve(self) -> None:
         asyncio.get_running_loop().set_exception_handler(self._log_one_line)
+        renewing = asyncio.create_task(self._renew())
         try:
             await self._server.serve(sockets=[self._socket])
         finally:
+            renewing.cancel()
             await self._server.abandon()
+
+    async def _renew(self) -> None:
+        """Take a certificate that is renewed while the server runs; one that cannot be used changes nothing."""
+        told = ""
+        while (current := self._config.tls) is not None:
+            await asyncio.sleep(RENEWAL_SECONDS)
+            try:
+                renewed = await asyncio.to_thread(current.renewed)
+            except ProviderError as error:
+                if str(error) != told:
+                    log.error("the HTTP server of %s keeps its certificate: %s", self._actor, error)
+                told = str(error)
+                continue
+            if renewed != current:
+                self._config.tls = renewed
+                log.info("HTTP server of %s has a renewed certificate", self._actor)
+            told = ""
 
     def _log_one_line(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         reason = context.get("exception") or context["message"]
@@ -132,6 +162,8 @@ class _Config(uvicorn.Config):
             timeout_graceful_shutdown=settings.shutdown_timeout,
         )
         self.settings = settings
+        self.tls = settings.tls
+        """What new connections speak."""
         self.handshakes = Handshakes()
 
 
@@ -144,14 +176,27 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.settled = threading.Event()
         """Set once the server has started, or has failed to."""
+        self.succession_seconds = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.settled.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        end = time.monotonic() + self.succession_seconds
+        while time.monotonic() < end:
+            await asyncio.sleep(0.02)
+            if not self._has_beginners():
+                break
         self.config.handshakes.abort()
         await super().shutdown(sockets)
+
+    def _has_beginners(self) -> bool:
+        """Whether a client has connected and not sent its first request yet."""
+        connections: set[Any] = self.server_state.connections
+        return bool(self.config.handshakes) or any(connection.cycle is None for connection in connections)
 
     async def abandon(self) -> None:
         """Close what is left after the shutdown timeout."""
@@ -249,10 +294,9 @@ class _TlsProtocol(Handshake):
     """uvicorn makes one for each connection; it becomes a `_Protocol` once TLS has begun."""
 
     def __init__(self, config: _Config, **others: Any) -> None:
-        settings = config.settings
-        if settings.tls is None:
+        if config.tls is None:
             raise TypeError("these settings have no TLS")
-        super().__init__(config.handshakes, settings.tls.context, settings.request_timeout)
+        super().__init__(config.handshakes, config.tls.context, config.settings.request_timeout)
         self._config, self._others = config, others
 
     def has_room(self) -> bool:

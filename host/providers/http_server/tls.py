@@ -26,6 +26,7 @@ class Tls:
 
     fingerprint: str
     context: ssl.SSLContext = field(compare=False, repr=False)
+    values: Mapping[str, str] = field(compare=False, repr=False)
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Tls | None:
@@ -43,7 +44,11 @@ class Tls:
         digest = hashlib.sha256()
         for part in (*(files.get(name, b"") for name in names), password.encode()):
             digest.update(hashlib.sha256(part).digest())
-        return cls(digest.hexdigest(), _context(files, values, password))
+        return cls(digest.hexdigest(), _context(files, values, password), values)
+
+    def renewed(self) -> Tls:
+        """The same by what the files hold now. Raises ProviderError as `of` does."""
+        return Tls.of(self.values) or self
 
 
 def _content(name: str, path: str) -> bytes:
