@@ -168,6 +168,7 @@ def test_other_interfaces(provider: HttpServerProvider) -> None:
         ({"MAX_CONNECTIONS": "0"}, "MAX_CONNECTIONS must be an integer from 1 to"),
         ({"MAX_WAITING": "x"}, "MAX_WAITING must be"),
         ({"REQUEST_TIMEOUT": "0"}, "REQUEST_TIMEOUT must be an integer from 1 to 3600"),
+        ({"RESPONSE_TIMEOUT": "0"}, "RESPONSE_TIMEOUT must be an integer from 1 to 3600"),
         ({"SHUTDOWN_TIMEOUT": "0.5"}, "SHUTDOWN_TIMEOUT must be"),
         ({"WORKERS": "0"}, "WORKERS must be an integer from 1 to 256"),
     ],

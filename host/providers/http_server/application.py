@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import h11
 
 from host.asgi import Receive, Scope, Send
+from host.chains import Chain, current_chain
 from host.codec import decode, encode
 from host.codec.http import OP_HANDLE_REQUEST, Request, Response
 from host.errors import HostShutDown, was_refused
@@ -33,6 +34,14 @@ class _Answered(Exception):
     def __init__(self, reply: Reply | None) -> None:
         super().__init__()
         self.reply = reply
+
+
+class _Work:
+    """A request on its way to the actor, and the chain of calls that it has become once a worker has it."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.chain: Chain | None = None
 
 
 class Application:
@@ -72,9 +81,16 @@ class Application:
         body = await self._read_body(scope["headers"], receive)
         self._check_room()
         query_string = scope["query_string"].decode("latin-1")
-        return await self._workers.run(
-            self._handle, request_message(method, target, query_string, scope["headers"], body)
-        )
+        work = _Work(request_message(method, target, query_string, scope["headers"], body))
+        try:
+            async with asyncio.timeout(self._settings.response_timeout):
+                return await self._workers.run(self._handle, work)
+        except TimeoutError:
+            # The thread cannot be ended; whatever it waits for has to come back to it.
+            budget, waits = self._settings.response_timeout, work.chain or "it waits for a worker"
+            told = (OP_HANDLE_REQUEST, printable(self._actor), budget, waits)
+            log.error("%s of actor %s is not answered within %d s: %s", *told, extra=self._facts)
+            return plain_reply(HTTPStatus.GATEWAY_TIMEOUT)
 
     def _check_room(self) -> None:
         if self._workers.in_progress >= self._settings.workers + self._settings.max_waiting:
@@ -105,10 +121,11 @@ class Application:
             if not message["more_body"]:
                 return bytes(body)
 
-    def _handle(self, request: Request) -> Reply:
+    def _handle(self, work: _Work) -> Reply:
         """Called in a worker: whatever goes wrong, with the actor or its answer, concerns this request alone."""
+        work.chain = current_chain()
         try:
-            answer = self._dispatcher.dispatch(self._actor, OP_HANDLE_REQUEST, encode(request))
+            answer = self._dispatcher.dispatch(self._actor, OP_HANDLE_REQUEST, encode(work.request))
             return reply_of(decode(Response, answer))
         except HostShutDown:
             return plain_reply(HTTPStatus.SERVICE_UNAVAILABLE, headers=_CLOSE)

@@ -19,6 +19,7 @@ VALUE_NAMES = TLS_VALUE_NAMES | frozenset(
         "MAX_CONNECTIONS",
         "MAX_WAITING",
         "REQUEST_TIMEOUT",
+        "RESPONSE_TIMEOUT",
         "SHUTDOWN_TIMEOUT",
         "WORKERS",
     }
@@ -39,6 +40,7 @@ class Settings:
     max_connections: int
     max_waiting: int
     request_timeout: int
+    response_timeout: int
     shutdown_timeout: int
     workers: int
     tls: Tls | None
@@ -57,6 +59,7 @@ class Settings:
             max_connections=integer_value(values, "MAX_CONNECTIONS", 256, 1, 100_000),
             max_waiting=integer_value(values, "MAX_WAITING", 128, 0, 100_000),
             request_timeout=integer_value(values, "REQUEST_TIMEOUT", 30, 1, 3600),
+            response_timeout=integer_value(values, "RESPONSE_TIMEOUT", 60, 1, 3600),
             shutdown_timeout=integer_value(values, "SHUTDOWN_TIMEOUT", 4, 0, 3600),
             workers=integer_value(values, "WORKERS", 8, 1, 256),
             tls=Tls.of(values),
