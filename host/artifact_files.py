@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from host.actor import Actor, read_file
@@ -19,9 +20,10 @@ FILE_SUFFIXES = ARTIFACT_SUFFIXES | {".py"}
 def existing_file(path: str, folder: Path | None) -> Path | None:
     """The file of this name, in `folder` or else in the current one; None if there is none."""
     for base in (folder, Path()):
-        # A name with a NUL is none of a file.
-        if base is not None and "\0" not in path and (base / path).is_file():
-            return base / path
+        # A name with a NUL, or a very long one, is none of a file.
+        with suppress(OSError, ValueError):
+            if base is not None and (base / path).is_file():
+                return base / path
     return None
 
 

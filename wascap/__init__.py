@@ -5,7 +5,7 @@ Protocol: docs/wascap.md
 
 from wascap.archives import PORTABLE_TARGET, ArchiveInspection, ProviderArchive, require_target
 from wascap.capabilities import CAPABILITY_NAMES, capability_name
-from wascap.chain import ChainOfProvenance, verify_chain, verify_module_chain
+from wascap.chain import ChainOfProvenance, verify_archive_chain, verify_chain, verify_module_chain
 from wascap.claims import (
     AccountMetadata,
     ActorMetadata,
@@ -133,6 +133,7 @@ __all__ = [
     "require_target",
     "sign",
     "validate",
+    "verify_archive_chain",
     "verify_chain",
     "verify_module_chain",
 ]

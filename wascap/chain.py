@@ -1,4 +1,4 @@
-"""The chain of provenance: an operator vouches for an account, the account for a module.
+"""The chain of provenance: an operator vouches for an account, the account for a module or a provider archive.
 
 Protocol: docs/wascap.md#chain-of-provenance
 """
@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from wascap.archives import ProviderArchive
 from wascap.claims import AccountMetadata, ActorMetadata, Claims, MetadataT, OperatorMetadata
 from wascap.clock import current_time
 from wascap.embedding import extract
@@ -47,8 +48,7 @@ def verify_chain(
     operator, account = verify_account(operator_token, account_token, trusted_operators=trusted_operators, now=moment)
     with _blaming(ChainLink.ACTOR):
         actor = _verified(actor_token, ActorMetadata, moment)
-        if not may_issue(account, actor.issuer):
-            raise InvalidIssuer(f"{shown(actor.issuer)} is neither the account nor among its valid signers")
+        _require_issuer(account, actor.issuer)
     return ChainOfProvenance(operator, account, actor)
 
 
@@ -96,6 +96,27 @@ def verify_module_chain(
     return verify_chain(operator_token, account_token, token.jwt, trusted_operators=trusted_operators, now=now)
 
 
+def verify_archive_chain(
+    operator_token: str,
+    account_token: str,
+    archive: ProviderArchive,
+    *,
+    trusted_operators: Collection[str] | None = None,
+    now: int | None = None,
+) -> None:
+    """As `verify_module_chain`, for a provider archive, which must hold the very binaries that were signed.
+
+    Raises ChainError. The archive is looked at first.
+    Protocol: docs/wascap.md#chain-of-provenance
+    """
+    moment = current_time() if now is None else now
+    with _blaming(ChainLink.PROVIDER):
+        archive.verify(moment)
+    _, account = verify_account(operator_token, account_token, trusted_operators=trusted_operators, now=moment)
+    with _blaming(ChainLink.PROVIDER):
+        _require_issuer(account, archive.claims.issuer)
+
+
 @contextmanager
 def _blaming(link: ChainLink) -> Iterator[None]:
     try:
@@ -110,6 +131,11 @@ def _verified(token: str, metadata_class: type[MetadataT], now: int) -> Claims[M
     for problem in (*validate(token, now).problems, *entity_problems(claims)):
         raise problem
     return claims
+
+
+def _require_issuer(account: Claims[AccountMetadata], issuer: str) -> None:
+    if not may_issue(account, issuer):
+        raise InvalidIssuer(f"{shown(issuer)} is neither the account nor among its valid signers")
 
 
 def _require_account_issuer(operator: Claims[OperatorMetadata], account: Claims[AccountMetadata]) -> None:

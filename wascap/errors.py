@@ -245,6 +245,7 @@ class ChainLink(Enum):
     OPERATOR = "operator"
     ACCOUNT = "account"
     ACTOR = "actor"
+    PROVIDER = "provider"
 
 
 class ChainError(WascapError):

@@ -198,7 +198,7 @@ def test_wasi_is_granted_to_archives(host: Host, identities: Identities, tmp_pat
         host.apply_manifest(manifest_with("wascc:keyvalue", wasi={}))
 
 
-@pytest.mark.parametrize("path", ["none.par", "none.par.gz", "a/b.wasm", "localhost:1/none.par"])
+@pytest.mark.parametrize("path", ["none.par", "none.par.gz", "a/b.wasm", "localhost:1/none.par", "x" * 5000 + ".par"])
 def test_what_is_not_there(path: str, host: Host) -> None:
     with pytest.raises(InputOutputError, match=r"capabilities\[0\]: no such file"):
         host.apply_manifest(manifest_with(path))

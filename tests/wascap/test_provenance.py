@@ -116,7 +116,7 @@ def test_broken_links(link: ChainLink, changes: dict[str, object], reason: type[
     assert text in str(expect(link, reason, tokens(link, **changes)))
 
 
-@pytest.mark.parametrize("link", ChainLink)
+@pytest.mark.parametrize("link", GOOD)
 def test_forged_links(link: ChainLink) -> None:
     chain = tokens()
     body, _ = chain[link].rsplit(".", 1)
@@ -124,7 +124,7 @@ def test_forged_links(link: ChainLink) -> None:
     expect(link, VerifyError, {**chain, link: f"{body}.{other_signature}"})
 
 
-@pytest.mark.parametrize("link", ChainLink)
+@pytest.mark.parametrize("link", GOOD)
 def test_unreadable_links(link: ChainLink) -> None:
     expect(link, InvalidTokenFormat, {**tokens(), link: "nonsense"})
 

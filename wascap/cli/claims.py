@@ -12,13 +12,17 @@ from wascap.capabilities import CAPABILITY_NAMES, capability_name
 from wascap.cli.shared import (
     KEY_HELP,
     NOT_BEFORE_HELP,
+    AccountOption,
     DirectoryOption,
     ExpiresOption,
     JsonOption,
     NameOption,
+    OperatorOption,
     RevisionOption,
+    TrustOption,
     Verdict,
     VersionOption,
+    chain_tokens,
     in_days,
     key_of,
     moment,
@@ -126,24 +130,20 @@ def claims_inspect(
 @claims.command("verify")
 def claims_verify(
     file: Annotated[Path, typer.Argument(help="A signed module.", metavar="FILE")],
-    operator: Annotated[Path | None, typer.Option(help="A file with the operator's token: verify the chain.")] = None,
-    account: Annotated[Path | None, typer.Option(help="A file with the account's token.")] = None,
-    trust: Annotated[list[str] | None, typer.Option(help="Public key of an operator to trust.")] = None,
+    operator: OperatorOption = None,
+    account: AccountOption = None,
+    trust: TrustOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a signed module; exit code 0 only if every verdict is good."""
     from wascap import verify_module_chain
 
-    if (operator is None) != (account is None):
-        raise typer.BadParameter("--operator and --account go together")
-    if trust and operator is None:
-        raise typer.BadParameter("--trust needs --operator and --account, whose chain it is for")
+    tokens = chain_tokens(operator, account, trust)
     inspection = inspect_file(file)
     problems = [str(problem) for problem in inspection.problems]
-    if operator is not None and account is not None and not problems:
-        tokens = [read_module(path).decode("ascii", errors="replace").strip() for path in (operator, account)]
+    if tokens is not None and not problems:
         try:
-            verify_module_chain(tokens[0], tokens[1], read_module(file), trusted_operators=trust)
+            verify_module_chain(*tokens, read_module(file), trusted_operators=trust)
         except WascapError as error:
             problems.append(str(error))
     show_verdict(file, problems, inspection.token.claims.issuer, as_json)

@@ -12,13 +12,17 @@ from wascap.capabilities import capability_name
 from wascap.cli.shared import (
     KEY_HELP,
     NOT_BEFORE_HELP,
+    AccountOption,
     DirectoryOption,
     ExpiresOption,
     JsonOption,
     NameOption,
+    OperatorOption,
     RevisionOption,
+    TrustOption,
     Verdict,
     VersionOption,
+    chain_tokens,
     in_days,
     key_of,
     moment,
@@ -127,12 +131,24 @@ def par_inspect(
 
 
 @par.command("verify")
-def par_verify(file: ArchiveArgument, as_json: JsonOption = False) -> None:
+def par_verify(
+    file: ArchiveArgument,
+    operator: OperatorOption = None,
+    account: AccountOption = None,
+    trust: TrustOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check an archive; exit code 0 only if every verdict is good."""
-    from wascap import ProviderArchive
+    from wascap import ProviderArchive, WascapError, verify_archive_chain
 
+    tokens = chain_tokens(operator, account, trust)
     archive = ProviderArchive.from_file(file, check_hashes=False)
     problems = [str(problem) for problem in archive.inspect().problems]
+    if tokens is not None and not problems:
+        try:
+            verify_archive_chain(*tokens, archive, trusted_operators=trust)
+        except WascapError as error:
+            problems.append(str(error))
     show_verdict(file, problems, archive.claims.issuer, as_json)
 
 

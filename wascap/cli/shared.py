@@ -37,6 +37,11 @@ ExpiresOption = Annotated[
     float | None, typer.Option("--expires", "-x", help="Expires after DAYS (default: never).", metavar="DAYS")
 ]
 NOT_BEFORE_HELP = "Valid from DAYS on (default: at once)."
+OperatorOption = Annotated[
+    Path | None, typer.Option("--operator", help="A file with the operator's token: verify the chain.")
+]
+AccountOption = Annotated[Path | None, typer.Option("--account", help="A file with the account's token.")]
+TrustOption = Annotated[list[str] | None, typer.Option("--trust", help="Public key of an operator to trust.")]
 KEY_HELP = "a key file, a name in the folder of key files, or a seed"
 
 
@@ -48,6 +53,18 @@ def read_module(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise FileError(str(error)) from error
+
+
+def chain_tokens(operator: Path | None, account: Path | None, trust: list[str] | None) -> tuple[str, str] | None:
+    """The tokens of operator and account in these files, None if there are none.  Raises FileError, BadParameter."""
+    if operator is None and account is None:
+        if trust:
+            raise typer.BadParameter("--trust needs --operator and --account, whose chain it is for")
+        return None
+    if operator is None or account is None:
+        raise typer.BadParameter("--operator and --account go together")
+    first, second = (read_module(path).decode("ascii", errors="replace").strip() for path in (operator, account))
+    return first, second
 
 
 def write_whole(path: Path, data: bytes) -> None:
