@@ -11,8 +11,7 @@ from host.errors import AuthorizationFailure, MiscHostError
 from host.host import Host
 from host.logs import log, printable
 from host.manifest import CapabilityEntry, Manifest
-from host.manifest_application import _naming as naming
-from host.manifest_application import provider_of
+from host.manifest_application import naming, provider_of
 from host.manifest_difference import (
     AddActor,
     AddCapability,

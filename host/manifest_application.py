@@ -34,15 +34,15 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource, registry: Regi
     # Looked up first: what is missing there is found before anything runs.
     values = []
     for index, binding in enumerate(manifest.bindings):
-        with _naming(f"bindings[{index}]"):
+        with naming(f"bindings[{index}]"):
             values.append(resolved(binding.values, manifest.folder))
     middleware = []
     for index, around in enumerate(manifest.middleware):
-        with _naming(f"middleware[{index}]"):
+        with naming(f"middleware[{index}]"):
             middleware.append(made_middleware(around, manifest.folder))
     grants = []
     for index, capability in enumerate(manifest.capabilities):
-        with _naming(f"capabilities[{index}]"):
+        with naming(f"capabilities[{index}]"):
             grants.append(None if capability.wasi is None else capability.wasi.params(manifest.folder))
     policy = None if manifest.policy is None else manifest.policy.policy(manifest.folder)
     with ExitStack() as undo:
@@ -53,21 +53,21 @@ def apply(host: Host, manifest: Manifest, source: ProviderSource, registry: Regi
             if host.add_label(key, value):
                 undo.callback(host.remove_label, key)
         for index, each in enumerate(middleware):
-            with _naming(f"middleware[{index}]"):
+            with naming(f"middleware[{index}]"):
                 host.add_middleware(each)
             undo.callback(_quietly, host.remove_middleware, each)
         for index, entry in enumerate(manifest.actors):
-            with _naming(f"actors[{index}] ({entry.path})"):
+            with naming(f"actors[{index}] ({entry.path})"):
                 actor = load_actor(entry.path, manifest.folder, registry)
                 host.add_actor(actor, entry.settings)
             undo.callback(_quietly, host.remove_actor, actor.public_key)
         for index, capability in enumerate(manifest.capabilities):
-            with _naming(f"capabilities[{index}]"):
+            with naming(f"capabilities[{index}]"):
                 provider = provider_of(capability, source, manifest.folder, host.policies, registry)
                 capability_id = host.add_capability(provider, capability.binding, grants[index]).id
             undo.callback(_quietly, host.remove_capability, capability_id, capability.binding)
         for index, binding in enumerate(manifest.bindings):
-            with _naming(f"bindings[{index}]"):
+            with naming(f"bindings[{index}]"):
                 _bind(host, binding, values[index], undo)
         undo.pop_all()
 
@@ -103,7 +103,7 @@ def _bind(host: Host, entry: BindingEntry, values: Mapping[str, str], undo: Exit
 
 
 @contextmanager
-def _naming(entry: str) -> Iterator[None]:
+def naming(entry: str) -> Iterator[None]:
     """Say in an error which entry of the manifest it is about."""
     try:
         yield

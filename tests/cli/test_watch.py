@@ -216,7 +216,7 @@ def test_changes_of_the_manifest_are_applied_as_a_difference(
     (status,) = hosts(environment)
     assert [actor["key"] for actor in status["actors"]] == [ACTOR]
     put(folder / "manifest.yaml", manifest(host.port).replace("a.wasm", "{path: a.wasm, instances: 3}"))
-    eventually(lambda: hosts(environment)[0]["actors"][0]["instances"]["most"] == 3)
+    eventually(lambda: [actor["instances"]["most"] for actor in hosts(environment)[0]["actors"]] == [3])
     eventually(lambda: not free(host.port))
     assert host.get().text == "v1"
     assert refused(host) == []
