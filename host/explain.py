@@ -30,6 +30,7 @@ from host.plugins import ProviderSource
 from host.policy import Policies, Policy
 from host.providers.base import CapabilityProvider
 from host.providers.portable import provided_capability
+from host.redaction import secrets
 from host.registry.options import DEFAULT_OPTIONS, RegistryOptions
 from host.running import already_running, check_for_others
 from host.subjects import actor_subject, bound_subject, provider_subject
@@ -143,7 +144,7 @@ class Explainer:
             text, fix = ("", "") if refusal is None else (refusal.text, refusal.fix)
             if path:
                 fix = fix.replace(MODULE_FILE, shlex.quote(self._shown_path(path)))
-            finding = Finding(printable(entry), verdict.rule, refusal is None, printable(text), printable(fix))
+            finding = Finding(printable(entry), verdict.rule, refusal is None, _shown(text), printable(fix))
             (explanation or self.explanation).findings.append(finding)
         return allowed
 
@@ -265,6 +266,10 @@ class Explainer:
 def _with(error: HostError, fix: str) -> HostError:
     error.fix = fix
     return error
+
+
+def _shown(text: str) -> str:
+    return printable(secrets.redacted(text))
 
 
 def _same_file(path: str, given: str, folder: Path) -> bool:

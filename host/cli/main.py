@@ -75,11 +75,12 @@ def expected_errors() -> tuple[type[BaseException], ...]:
 
 def one_line(error: BaseException) -> str:
     """The text of an error; of an operating system's error, the file first."""
+    from host.redaction import secrets
     from interp.errors import escaped
 
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return escaped(f"{error.filename}: {error.strerror}")
-    return escaped(str(error)) or type(error).__name__
+    return escaped(secrets.redacted(str(error))) or type(error).__name__
 
 
 def was_interrupted(end: SystemExit | KeyboardInterrupt) -> bool:

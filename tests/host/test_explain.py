@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from host import Actor, HostBuilder, HostError, InvocationFailure, Manifest
-from host.cli.main import build_app
+from host.cli.main import build_app, one_line
 from host.errors import NoSuchActor
 from host.explain import Explainer
 from wascap import ActorMetadata, Claims, KeyPair, KeyType, embed, encode, module_hash, sign
@@ -302,6 +302,22 @@ def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert code == 1
     assert "[secret]" in output
     assert "hunter2" not in output
+
+
+def test_secrets_of_middleware_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_EXPLAIN_SECRET", "hunter2-hunter2")
+    (tmp_path / "refusing.py").write_text("def make(values):\n    raise ValueError(f'no {values}: ' + values['KEY'])\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    middleware = [{"name": "refusing:make", "values": {"KEY": {"env": "TEST_EXPLAIN_SECRET"}}}]
+    path = manifest_of(tmp_path, MODULES["good"](()), middleware=middleware)
+    code, output = run(path, "--json")
+    assert code == 1
+    (refused,) = [each for each in json.loads(output)["findings"] if not each["allowed"]]
+    assert refused["rule"] == "middleware"
+    assert "hunter2" not in output
+    with pytest.raises(HostError) as caught:
+        HostBuilder().with_engine(loaded_engine(FAST_ENGINE)).build().apply_manifest(Manifest.from_file(path))
+    assert "hunter2" not in one_line(caught.value)
 
 
 def test_sign_still_refuses_what_these_tests_sign() -> None:
