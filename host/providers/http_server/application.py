@@ -17,7 +17,7 @@ from host.errors import HostShutDown, was_refused
 from host.logs import log, printable, sparing
 from host.providers.base import reason
 from host.providers.http_server.exchange import Reply, plain_reply, reply_of, request_message
-from host.providers.http_server.workers import WorkerPool
+from host.providers.workers import WorkerPool
 
 if TYPE_CHECKING:
     from host.providers.base import Dispatcher

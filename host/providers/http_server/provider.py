@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from host.codec.http import CAPABILITY_SERVER, OP_HANDLE_REQUEST
 from host.logs import log, printable
 from host.providers.base import Provider, ProviderError
-from host.providers.http_server.server import HttpServer, listening_socket
+from host.providers.http_server.server import HttpServer
 from host.providers.http_server.settings import VALUE_NAMES, Settings
+from host.providers.sockets import listening_socket
 
 
 class HttpServerProvider(Provider):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import threading
 import time
@@ -18,40 +17,18 @@ from host.logs import log, printable
 from host.providers.base import Dispatcher, HttpGuard, ProviderError
 from host.providers.http_server.application import Application
 from host.providers.http_server.handshakes import Handshake, Handshakes
-from host.providers.http_server.workers import WorkerPool
+from host.providers.sockets import BACKLOG
+from host.providers.workers import WorkerPool
 
 if TYPE_CHECKING:
     from host.providers.http_server.settings import Settings
 
-_BACKLOG = 1024
 _START_SECONDS = 10
 _STOP_SPARE_SECONDS = 5
 SUCCESSION_SECONDS = 1.0
 """How long a server that another one takes the place of waits for the first request on connections that it accepted."""
 RENEWAL_SECONDS = 60.0
 """How often the server looks whether its certificate has been renewed."""
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises ProviderError: the port is taken, the host is none of this machine's…"""
-    shown = f"{printable(host)}:{port}"
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.socket(family, kind, protocol)
-    except (OSError, ValueError) as error:
-        raise ProviderError(f"cannot listen on {shown}: {_reason(error)}") from error
-    try:
-        if os.name == "posix":
-            # Without it a port is not free for some time after its server stopped.
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise ProviderError(f"cannot listen on {shown}: {_reason(error)}") from error
-    return listening
 
 
 class HttpServer:
@@ -157,7 +134,7 @@ class _Config(uvicorn.Config):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
             workers=1,
             timeout_graceful_shutdown=settings.shutdown_timeout,
         )
@@ -309,7 +286,3 @@ class _TlsProtocol(Handshake):
         protocol = _Protocol(config=self._config, **self._others)
         protocol.tcp = tcp
         return protocol
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from host.providers.base import ProviderError
 from host.providers.http_fields import body_bytes_value
 from host.providers.http_server.tls import VALUE_NAMES as TLS_VALUE_NAMES
 from host.providers.http_server.tls import Tls
+from host.providers.sockets import ADDRESS_NAMES, address_value
 from host.providers.values import integer_value
 
-VALUE_NAMES = TLS_VALUE_NAMES | frozenset(
-    {
-        "HOST",
-        "PORT",
+VALUE_NAMES = (
+    TLS_VALUE_NAMES
+    | ADDRESS_NAMES
+    | {
         "MAX_BODY_BYTES",
         "MAX_CONNECTIONS",
         "MAX_WAITING",
@@ -48,13 +48,10 @@ class Settings:
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Settings:
         """The settings that these configuration values say. Raises ProviderError for one that is out of range."""
-        # Only this machine unless told otherwise: whoever opens an actor to a network should have meant to.
-        host = values.get("HOST", "127.0.0.1")
-        if not host:
-            raise ProviderError("HOST must not be empty; 0.0.0.0 listens on all interfaces")
+        host, port = address_value(values, 8080)
         return cls(
             host=host,
-            port=integer_value(values, "PORT", 8080, 0, 65535),
+            port=port,
             max_body_bytes=body_bytes_value(values, "MAX_BODY_BYTES"),
             max_connections=integer_value(values, "MAX_CONNECTIONS", 256, 1, 100_000),
             max_waiting=integer_value(values, "MAX_WAITING", 128, 0, 100_000),

@@ -6,10 +6,10 @@ import hashlib
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from host.logs import printable
-from host.providers.base import ProviderError, reason
+from host.providers.base import ProviderError
+from host.providers.values import file_content
 
 TLS_CERTIFICATE, TLS_KEY, TLS_KEY_PASSWORD = "TLS_CERTIFICATE", "TLS_KEY", "TLS_KEY_PASSWORD"
 TLS_CLIENT_CA = "TLS_CLIENT_CA"
@@ -39,7 +39,7 @@ class Tls:
         if TLS_CERTIFICATE not in values:
             raise ProviderError(f"{TLS_CERTIFICATE} is missing: without it there is no TLS")
         names = (TLS_CERTIFICATE, TLS_KEY, TLS_CLIENT_CA)
-        files = {name: _content(name, values[name]) for name in names if name in values}
+        files = {name: file_content(name, values[name], MAX_FILE_BYTES) for name in names if name in values}
         password = values.get(TLS_KEY_PASSWORD, "")
         digest = hashlib.sha256()
         for part in (*(files.get(name, b"") for name in names), password.encode()):
@@ -49,20 +49,6 @@ class Tls:
     def renewed(self) -> Tls:
         """The same by what the files hold now. Raises ProviderError as `of` does."""
         return Tls.of(self.values) or self
-
-
-def _content(name: str, path: str) -> bytes:
-    try:
-        if not Path(path).is_file():
-            raise ProviderError(f"{name}: {printable(path)} is no file")
-        with Path(path).open("rb") as opened:
-            content = opened.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
-        raise ProviderError(f"{name}: {printable(path)}: {why}") from error
-    if len(content) > MAX_FILE_BYTES:
-        raise ProviderError(f"{name}: {printable(path)} is longer than {MAX_FILE_BYTES} bytes")
-    return content
 
 
 def _context(files: Mapping[str, bytes], values: Mapping[str, str], password: str) -> ssl.SSLContext:

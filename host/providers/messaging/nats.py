@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from host.codec.messaging import BrokerMessage, RequestMessage
+from host.providers.loop import LoopThread
 from host.providers.messaging.delivery import Delivery
-from host.providers.messaging.loop import LoopThread
 from host.providers.messaging.nats_settings import VALUE_NAMES, ServerSettings
 from host.providers.messaging.provider import MessagingProvider
 from host.providers.messaging.settings import Subscription
