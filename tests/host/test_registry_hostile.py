@@ -384,6 +384,37 @@ def test_from_tls_nothing_leads_to_plain_http_or_to_this_machine(
     assert local.seen == []
 
 
+@pytest.fixture
+def outside() -> str:
+    """An address of this machine that is not a loopback one. Nothing is sent for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but its own")
+        address: str = probe.getsockname()[0]
+    if address.startswith("127."):
+        pytest.skip("this machine has no address but its own")
+    return address
+
+
+def test_plain_http_to_others_has_to_be_asked_for(outside: str, registry: Callable[..., Registry]) -> None:
+    with http_server(basic(registry_of(LAYER)), address=outside) as server:
+        name = f"{server.name}/a/b:1"
+        with pytest.raises(RegistryError, match="Failed to fetch OCI bytes"):
+            registry().pull(name)
+        assert server.seen == []
+        assert registry(insecure=True).pull(name).data == LAYER
+
+
+def test_another_machine_does_not_lead_to_this_one(outside: str, registry: Callable[..., Registry]) -> None:
+    with http_server(lambda _: Reply(200, LAYER)) as local:
+        moved = serving(Reply(302, b"", {"Location": f"http://{local.name}/"}))
+        with http_server(moved, address=outside) as server, pytest.raises(RegistryError, match="where it must not"):
+            registry(insecure=True).pull(f"{server.name}/a/b:1")
+    assert local.seen == []
+
+
 def test_a_proxy_sees_nothing_that_is_not_encrypted(
     registry: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch
 ) -> None:

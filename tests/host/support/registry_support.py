@@ -94,12 +94,12 @@ class TestServer:
 
     @property
     def name(self) -> str:
-        return f"{HOST}:{self.port}"
+        return f"{self.server.server_address[0]!s}:{self.port}"
 
 
 @contextmanager
-def http_server(handle: Handler, wrap: Callable[[Any], Any] | None = None) -> Iterator[TestServer]:
-    """A server that answers as told; `wrap` may make TLS of its socket."""
+def http_server(handle: Handler, wrap: Callable[[Any], Any] | None = None, address: str = HOST) -> Iterator[TestServer]:
+    """A server that answers as told, at an address of this machine; `wrap` may make TLS of its socket."""
     seen: list[Seen] = []
 
     class RequestHandler(BaseHTTPRequestHandler):
@@ -130,7 +130,7 @@ def http_server(handle: Handler, wrap: Callable[[Any], Any] | None = None) -> It
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = answer  # noqa: N815 — as the library calls them
 
-    server = ThreadingHTTPServer((HOST, 0), RequestHandler)
+    server = ThreadingHTTPServer((address, 0), RequestHandler)
     server.daemon_threads = True
     if wrap is not None:
         server.socket = wrap(server.socket)
