@@ -9,7 +9,7 @@ CASES ?= 100000
 MODULES ?= 20000
 SEED ?= 0
 
-.PHONY: demo reference test lint typecheck conformance smoke fuzz tampering lockstep bench kernels counter clean
+.PHONY: demo reference test lint typecheck conformance smoke fuzz tampering lockstep bench operation kernels counter clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
@@ -64,6 +64,10 @@ lockstep: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks $(OPTIONS)
+
+# A host in operation: throughput on each store, calls beside another runtime, many actors, trouble, tampering.
+operation: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.operation $(OPTIONS)
 
 # The kernels' modules anew, from their sources in C.
 kernels: $(VENV)/installed-dev

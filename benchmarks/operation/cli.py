@@ -10,10 +10,12 @@ import typer
 
 from benchmarks.cli import check_target, failures, names, progress_bar, stoppable
 
-PARTS = ("serving", "calls", "start", "trouble")
+PARTS = ("serving", "calls", "start", "trouble", "tampering")
 PartName = Enum("PartName", {name: name for name in PARTS})  # type: ignore[misc]
 ENGINES = ("compiled", "wasmtime")
 STORES = ("memory", "SQLite", "Redis")
+WIDTH = 120
+"""Of tables that no terminal shows."""
 QUICK = 0.1
 """The part of the time and of the requests that --quick leaves."""
 
@@ -27,12 +29,14 @@ def operation(
     connections: Annotated[int, typer.Option(min=1, max=1000, help="Connections in trouble.")] = 64,
     updates: Annotated[int, typer.Option(min=0, help="Live updates in trouble.")] = 20,
     actors: Annotated[int, typer.Option(min=1, max=1000, help="Actors of the host that is started.")] = 50,
+    cases: Annotated[int, typer.Option(min=1, help="Cases of tampering.")] = 10_000,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the time and of the requests.")] = False,
     output: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write every sample to a file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, with every sample.")] = False,
 ) -> None:
     """Measure how a host does in operation: requests over HTTP on each store, calls beside Extism, the start of many
-    actors, and what survives live updates, traps and a restart of Redis. Exit code 1 if something is not as asked."""
+    actors, what survives live updates, traps and a restart of Redis, and tampering with what is signed. Exit code 1 if
+    something is not as asked."""
     from pydantic import TypeAdapter
     from rich.console import Console
 
@@ -49,6 +53,7 @@ def operation(
         max(1.0, seconds * part),
         actors,
         Trouble(max(100, round(requests * part)), connections, updates),
+        max(1, round(cases * part)),
     )
     with failures(), stoppable():
         with progress_bar(Console(stderr=True)) as progress:
@@ -59,7 +64,8 @@ def operation(
         if as_json:
             typer.echo(text)
         else:
-            show(report, Console())
+            console = Console()
+            show(report, console if console.is_terminal else Console(width=WIDTH))
     for fault in report.faults:
         typer.echo(f"not as asked: {fault}", err=True)
     if report.faults:

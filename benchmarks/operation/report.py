@@ -22,6 +22,19 @@ FINE, FAULT = "yes", "NO"
 
 
 @dataclass(frozen=True, slots=True)
+class TamperingResult:
+    """What the host's checks said of so many `cases` of one kind of signed thing that had been changed: `same` ones
+    still mean what was signed; `accepted` ones do not, and `crashed` ones ended in an unexpected error."""
+
+    kind: str
+    cases: int
+    refused: int
+    same: int
+    accepted: int
+    crashed: int
+
+
+@dataclass(frozen=True, slots=True)
 class OperationReport:
     """The parts that were measured; what was not is None or empty."""
 
@@ -30,6 +43,7 @@ class OperationReport:
     echo: Comparison | None
     starts: tuple[StartResult, ...]
     trouble: tuple[ChurnResult, ...]
+    tampering: tuple[TamperingResult, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -44,6 +58,11 @@ class OperationReport:
             if seconds > LIMIT_SECONDS:
                 found.append(f"{start.actors} actors on {start.engine} take {seconds:.1f} s, over {LIMIT_SECONDS:g}")
         found += [f"{each.engine} on {each.store}: {fault}" for each in self.trouble for fault in each.faults]
+        for case in self.tampering:
+            if case.accepted or case.crashed:
+                found.append(
+                    f"{case.kind}: {case.accepted} accepted, {case.crashed} crashed; see conformance.tampering"
+                )
         return tuple(found)
 
 
@@ -57,7 +76,8 @@ def echo_ratios(echo: Comparison) -> Iterator[tuple[str, Estimate]]:
 
 def show(report: OperationReport, console: Console) -> None:
     """Print the tables."""
-    tables = [table for table in (_serving(report), _echo(report), _starts(report), _trouble(report)) if table]
+    makers = (_serving, _echo, _starts, _trouble, _tampering)
+    tables = [table for make in makers if (table := make(report)) is not None]
     for table in tables:
         console.print(table)
         console.print()
@@ -117,6 +137,18 @@ def _trouble(report: OperationReport) -> Table | None:
             f"{each.growth - 1:+.1%}",
             FAULT if each.faults else FINE,
         )
+    return table
+
+
+def _tampering(report: OperationReport) -> Table | None:
+    if not report.tampering:
+        return None
+    table = _table(
+        "Tampering: nothing accepted", "what was changed", "cases", "refused", "same meaning", "accepted", "crashed"
+    )
+    for each in report.tampering:
+        numbers = (each.cases, each.refused, each.same, each.accepted, each.crashed)
+        table.add_row(each.kind, *(f"{number:,}" for number in numbers))
     return table
 
 

@@ -10,14 +10,17 @@ from tempfile import TemporaryDirectory
 from benchmarks.fingerprint import take_fingerprint
 from benchmarks.operation.calls import measure_echo
 from benchmarks.operation.churn import ChurnResult, Trouble, measure_churn
-from benchmarks.operation.report import OperationReport
+from benchmarks.operation.report import OperationReport, TamperingResult
 from benchmarks.operation.starting import measure_start
 from benchmarks.operation.stores import store_called
 from benchmarks.serving import measure_http
 from benchmarks.timing import Effort, Progress
+from conformance.tampering.campaign import Kind, Outcome
+from conformance.tampering.campaign import run as tamper
 
 ROUNDS = 15
 STARTS = 5
+TAMPERING_SEED = 0
 
 Told = Callable[[float, str], None]
 """Told which fraction (0 to 1) of which measurement is done."""
@@ -26,7 +29,7 @@ Told = Callable[[float, str], None]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Which `parts` are measured, on which engines and stores; `seconds` for each part that is timed, `actors` of the
-    host that is started."""
+    host that is started, `cases` of tampering."""
 
     parts: tuple[str, ...]
     engines: tuple[str, ...]
@@ -34,6 +37,7 @@ class Plan:
     seconds: float
     actors: int
     trouble: Trouble
+    cases: int
 
 
 def run(plan: Plan, told: Told = lambda *_: None) -> OperationReport:
@@ -62,7 +66,20 @@ def run(plan: Plan, told: Told = lambda *_: None) -> OperationReport:
         for store in plan.stores
         if "trouble" in plan.parts
     ]
-    return OperationReport(machine, serving, echo, tuple(starts), tuple(trouble))
+    tampering = _tampering(plan.cases, progress("tampering")) if "tampering" in plan.parts else ()
+    return OperationReport(machine, serving, echo, tuple(starts), tuple(trouble), tampering)
+
+
+def _tampering(cases: int, progress: Progress) -> tuple[TamperingResult, ...]:
+    report = tamper(TAMPERING_SEED, cases, lambda done: progress(done / cases))
+    found = []
+    for kind in Kind:
+        counts = dict.fromkeys(Outcome, 0)
+        for (of, _, outcome), count in report.counts.items():
+            counts[outcome] += count * (of is kind)
+        columns = (Outcome.REFUSED, Outcome.SAME, Outcome.ACCEPTED, Outcome.CRASHED)
+        found.append(TamperingResult(kind.value, sum(counts.values()), *(counts[column] for column in columns)))
+    return tuple(found)
 
 
 def _churn(trouble: Trouble, engine: str, name: str, progress: Progress) -> ChurnResult:
