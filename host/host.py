@@ -119,8 +119,13 @@ class Host:
         return self._core.policies
 
     def add_policy(self, policy: Policy) -> None:
-        """Let only what this policy allows too be loaded from now on; what runs already stays."""
+        """Let only what this policy allows too be loaded from now on. What runs already stays; the log names the actors
+        that it would refuse."""
         self._core.policies.add(policy)
+        for actor in self._actors.all():
+            for verdict in policy.judge(actor.claims, actor.digest):
+                if verdict.error is not None:
+                    log.warning("Actor %s runs on: %s", actor.public_key, printable(verdict.error.message))
 
     def remove_policy(self, policy: Policy) -> None:
         """Ask a policy that was added no more."""

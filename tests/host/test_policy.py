@@ -185,7 +185,7 @@ def test_the_claims_of_a_provider_archive(org: Organisation) -> None:
 
 
 def test_a_host_asks_all_policies_on_adding_and_on_replacing(
-    make_host: MakeHost, org: Organisation, identities: Identities
+    make_host: MakeHost, org: Organisation, identities: Identities, caplog: pytest.LogCaptureFixture
 ) -> None:
     policy = Policy.of(issuers=[org.account.public_key, org.account_signer.public_key])
     host = make_host(configure=lambda builder: builder.with_policy(policy))
@@ -194,7 +194,10 @@ def test_a_host_asks_all_policies_on_adding_and_on_replacing(
     actor = org.actor()
     host.add_actor(actor)
     stricter = Policy.of(pins={actor.public_key: Pin(1)})
+    host.add_policy(Policy.of(pins={actor.public_key: Pin(0)}))
+    assert "runs on" not in caplog.text
     host.add_policy(stricter)
+    assert f"Actor {actor.public_key} runs on: Refused by policy.pins.min_revision: " in caplog.text
     with pytest.raises(PolicyFailure, match=r"policy\.pins\.min_revision"):
         host.replace_actor(actor)
     host.remove_policy(stricter)
