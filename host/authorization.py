@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
-from hashlib import sha256
 from typing import Protocol
 
 from host.actor import ACCOUNT_KEY, DAYS, MODULE_FILE, Actor
@@ -122,7 +121,7 @@ def judge_loading(actor: Actor, authorizer: Authorizer, policies: Policies | Non
         keys.insert(0, "Self-issued token: an account has to issue the token of an actor")
     yield from judge_token(inspection.validation, keys, "Module", sign_command(claims))
     if policies is not None:
-        yield from policies.judge(claims, sha256(actor.wasm).hexdigest())
+        yield from policies.judge(claims, actor.digest)
     if _may_load(authorizer, claims):
         yield AUTHORIZED
     else:
