@@ -14,6 +14,7 @@ from host.logs import printable
 
 USER_VARIABLE = "OCI_REGISTRY_USER"
 PASSWORD_VARIABLE = "OCI_REGISTRY_PASSWORD"  # noqa: S105 — the name of it
+TOKEN_SERVER_VARIABLE = "OCI_REGISTRY_TOKEN_SERVER"  # noqa: S105 — the name of it
 
 _PARAMETER = re.compile(r'([A-Za-z_]+)=(?:"([^"]*)"|([^\s,"]+))')
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
@@ -21,10 +22,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user and a password for a registry."""
+    """A user and a password for a registry, and for the server of its tokens where that is another: `host` or
+    `host:port`, as in an address."""
 
     user: str = field(repr=False)
     password: str = field(repr=False)
+    token_server: str = ""
 
     @property
     def header(self) -> str:
@@ -35,7 +38,7 @@ class Credentials:
 def credentials_of(environ: Mapping[str, str]) -> Credentials | None:
     """The credentials in the environment, None unless both variables are set."""
     user, password = environ.get(USER_VARIABLE), environ.get(PASSWORD_VARIABLE)
-    return Credentials(user, password) if user and password else None
+    return Credentials(user, password, environ.get(TOKEN_SERVER_VARIABLE, "")) if user and password else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,16 @@ import httpx
 from host.errors import RegistryError
 from host.logs import printable
 from host.providers.base import distribution_version
-from host.registry.access import PASSWORD_VARIABLE, USER_VARIABLE, Challenge, Credentials, origin, place, token_in
+from host.registry.access import (
+    PASSWORD_VARIABLE,
+    TOKEN_SERVER_VARIABLE,
+    USER_VARIABLE,
+    Challenge,
+    Credentials,
+    origin,
+    place,
+    token_in,
+)
 from host.registry.reference import Reference, is_loopback
 
 MAX_REDIRECTS = 5
@@ -119,15 +128,20 @@ class Connection:
             return self._credentials.header
         realm = self._checked(self.url.join(challenge.realm))
         is_ours = (realm.scheme, realm.host) == (self.url.scheme, self.url.host)
-        headers = {"authorization": self._credentials.header} if self._credentials and is_ours else {}
+        credentials = self._credentials
+        if credentials and not is_ours and realm.netloc.decode("ascii") != credentials.token_server:
+            credentials = None
+        headers = {} if credentials is None else {"authorization": credentials.header}
         scope = f"repository:{self._reference.repository}:{self._actions}"
         parameters = {"service": challenge.service} if challenge.service else {}
         asked = realm.copy_merge_params({**parameters, "scope": scope})
         async with self._client.stream("GET", asked, headers=headers) as response:
             answer = await _read(response, MAX_JSON_BYTES, None)
         if answer.status != 200:
-            foreign = self._credentials and not is_ours
-            hint = f"; {place(realm)} is another host, which gets no credentials" if foreign else ""
+            hint = ""
+            if self._credentials and not credentials:
+                named = f"{TOKEN_SERVER_VARIABLE}={printable(realm.netloc.decode('ascii'))}"
+                hint = f"; {place(realm)} is another host, which gets no credentials unless {named} is set"
             raise RegistryError(f"the token server refuses access ({answer.status}){hint}")
         return f"Bearer {token_in(decoded(answer.body))}"
 

@@ -233,6 +233,26 @@ def test_a_token_server_at_another_host_gets_no_credentials(gives: bool, registr
     assert BASIC not in [request.headers.get("authorization") for request in server.seen]
 
 
+def test_a_token_server_that_is_named_gets_the_credentials(registry: Callable[..., Registry]) -> None:
+    def handle(request: Seen) -> Reply:
+        if request.headers.get("authorization") != "Bearer abc.def":
+            return Reply(401, b"", {"WWW-Authenticate": f'Bearer realm="http://localhost:{tokens.port}/token"'})
+        return registry_of(LAYER)(request)
+
+    def give(request: Seen) -> Reply:
+        known = request.headers.get("authorization") == BASIC
+        return Reply(200, b'{"access_token": "abc.def"}') if known else Reply(401)
+
+    with http_server(give) as tokens, http_server(handle) as server:
+        name = f"{server.name}/a/b:1"
+        for other in ("localhost", f"localhost:{tokens.port + 1}", "*", f"127.0.0.1:{tokens.port}"):
+            with pytest.raises(RegistryError, match=f"OCI_REGISTRY_TOKEN_SERVER=localhost:{tokens.port} is set"):
+                registry({**ENVIRONMENT, "OCI_REGISTRY_TOKEN_SERVER": other}).pull(name)
+        environ = {**ENVIRONMENT, "OCI_REGISTRY_TOKEN_SERVER": f"localhost:{tokens.port}"}
+        assert registry(environ).pull(name).data == LAYER
+    assert BASIC not in [request.headers.get("authorization") for request in server.seen]
+
+
 @pytest.mark.parametrize(
     ("realm", "text"),
     [
