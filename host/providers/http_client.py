@@ -12,6 +12,7 @@ import httpx
 from host.codec.http import CAPABILITY_CLIENT, OP_PERFORM_REQUEST, Request, Response
 from host.logs import printable
 from host.providers.base import Provider, ProviderError, distribution_version, reason
+from host.providers.http_deadline import new_client, time_left, until
 from host.providers.http_fields import FIELD_VALUE, HOP_BY_HOP, TOKEN, body_bytes_value, joined
 from host.providers.values import integer_value
 
@@ -109,8 +110,7 @@ class HttpClientProvider(Provider):
         settings, bound = Settings.of(values), self._bound.get(actor)
         if bound is None:
             headers = {"user-agent": f"wascc/{distribution_version()}", "accept-encoding": "identity"}
-            # What the environment says of proxies and passwords is meant for the host, not for its guests.
-            client = httpx.Client(headers=headers, trust_env=False)
+            client = new_client(headers)
         else:
             client = bound[1]
         self._bound[actor] = settings, client
@@ -135,7 +135,11 @@ class HttpClientProvider(Provider):
 
 def perform(client: httpx.Client, settings: Settings, request: Request) -> Response:
     """Make a request, and those that redirections lead to. Raises ProviderError, httpx.HTTPError, httpx.InvalidURL."""
-    end = monotonic() + settings.timeout
+    with until(monotonic() + settings.timeout):
+        return _followed(client, settings, request)
+
+
+def _followed(client: httpx.Client, settings: Settings, request: Request) -> Response:
     url = httpx.URL(address(request))
     settings.check(url)
     following: httpx.Request | None = client.build_request(
@@ -145,26 +149,24 @@ def perform(client: httpx.Client, settings: Settings, request: Request) -> Respo
         if following is None:
             break
         settings.check(following.url)
-        following.extensions = {"timeout": httpx.Timeout(max(end - monotonic(), 0.001)).as_dict()}
+        following.extensions = {"timeout": {"pool": time_left(httpx.PoolTimeout)}}
         response = client.send(following, stream=True, follow_redirects=False)
         try:
             following = response.next_request
             if following is None or settings.max_redirects == 0:
-                return answer(response, settings, end)
+                return answer(response, settings)
         finally:
             response.close()
     raise ProviderError(f"{where(request)}: more than {settings.max_redirects} redirections")
 
 
-def answer(response: httpx.Response, settings: Settings, end: float) -> Response:
+def answer(response: httpx.Response, settings: Settings) -> Response:
     """The message of a response, whose body is read here. Raises ProviderError, httpx.TimeoutException."""
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
         if len(body) > settings.max_body_bytes:
             raise ProviderError(f"the response has more than {settings.max_body_bytes} bytes")
-        if monotonic() > end:
-            raise httpx.ReadTimeout("the response took too long")
     header = joined(response.headers.multi_items())
     return Response(response.status_code, response.reason_phrase, header, bytes(body))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -71,6 +72,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_large(self, argument: str, body: bytes) -> None:
         self.reply(200, b"x" * int(argument))
+
+    def do_cookie(self, argument: str, body: bytes) -> None:
+        self.reply(200, b"", ("Set-Cookie", "session=secret; Path=/"))
 
     def do_slow(self, argument: str, body: bytes) -> None:
         time.sleep(3)
@@ -303,3 +307,75 @@ def test_many_requests_at_a_time(provider: HttpClientProvider, server: Any) -> N
     for thread in threads:
         thread.join()
     assert found == [True] * 80
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (HEAD + b"x: ", b"a"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n1;", b"a"),
+        (HEAD + b"content-length: 1000\r\n\r\n", b"a"),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n0\r\nx: ", b"a"),
+    ],
+    ids=["head", "interim responses", "chunk", "body", "trailer"],
+)
+def test_a_server_that_always_sends_a_little_more(provider: HttpClientProvider, first: bytes, again: bytes) -> None:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(first)
+            while True:
+                connection.sendall(again)
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        threading.Thread(target=serve, daemon=True).start()
+        bind(provider, allow=url, timeout="1")
+        start = time.monotonic()
+        with pytest.raises(ProviderError, match=r"no answer within 1 s$"):
+            ask(provider, "GET", f"{url}/")
+        assert time.monotonic() - start < 3
+
+
+def test_a_server_that_takes_nothing(provider: HttpClientProvider) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        bind(provider, allow=url, timeout="1")
+        start = time.monotonic()
+        with pytest.raises(ProviderError, match=r"no answer within 1 s$"):
+            ask(provider, "POST", f"{url}/", body=bytes(32 * 2**20))
+        assert time.monotonic() - start < 3
+
+
+def test_tls_that_is_never_agreed_on(provider: HttpClientProvider) -> None:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
+            while True:
+                connection.sendall(b"\0")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        threading.Thread(target=serve, daemon=True).start()
+        bind(provider, allow=url, timeout="1")
+        start = time.monotonic()
+        with pytest.raises(ProviderError, match=r"no answer within 1 s$"):
+            ask(provider, "GET", f"{url}/")
+        assert time.monotonic() - start < 3
+
+
+def test_no_cookie_is_kept(provider: HttpClientProvider, server: Any) -> None:
+    """An actor serves many people: what one of them is known by must not go with the requests of the next."""
+    bind(provider, allow=server.url)
+    assert ask(provider, "GET", f"{server.url}/cookie").header["set-cookie"] == "session=secret; Path=/"
+    ask(provider, "GET", f"{server.url}/echo")
+    ask(provider, "GET", f"{server.url}/echo", header={"Cookie": "mine=1"})
+    assert [headers.get("Cookie") for _, _, headers, _ in server.asked] == [None, None, "mine=1"]
