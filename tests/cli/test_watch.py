@@ -168,6 +168,7 @@ def test_a_new_module_serves_without_a_lost_request(host: Running, folder: Path,
         ("manifest.yaml", manifest(1).replace('path: "', 'path: "./none.py", binding_name: "'), "none.py"),
         ("manifest.yaml", manifest(1).replace("a.wasm", "a.wasm, a.wasm"), f"actor {ACTOR} is listed twice"),
     ],
+    ids=map(str, range(12)),  # the texts hold keys, which are others in each process
 )
 def test_what_cannot_be_taken_is_refused_in_one_line(
     host: Running, folder: Path, name: str, content: bytes | str, reason: str
