@@ -2,7 +2,8 @@
 
 Nothing is built that the schema did not ask for: each value's first byte is looked at before msgpack unpacks it, and
 what no field wants is skipped without building it. Hostile lengths and nesting therefore cost no more than reading the
-payload once: claimed lengths allocate nothing, and msgpack refuses to skip over more than 1024 nested levels.
+payload once: claimed lengths allocate nothing, and msgpack refuses to skip over more than 1024 nested levels. What the
+schema does ask for can be many times as large as the payload, and takes time to build, so there may be MAX_ITEMS of it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Any
 import msgpack
 
 from host.codec.errors import CodecError
+
+MAX_ITEMS = 2**20
+"""How many entries of maps and items of arrays a payload may have altogether, those that are one byte each apart."""
 
 
 def _kinds() -> tuple[str, ...]:
@@ -30,10 +34,11 @@ _TOO_EARLY = "the payload ends too early"
 class Reader:
     """A position in one payload. Every method raises CodecError, also where the payload ends too early."""
 
-    __slots__ = ("_payload", "_tell", "_unpack", "_unpacker")
+    __slots__ = ("_items", "_payload", "_tell", "_unpack", "_unpacker")
 
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
+        self._items = 0
         self._unpacker: Any = msgpack.Unpacker(
             strict_map_key=False, read_size=max(len(payload), 1), max_buffer_size=max(len(payload), 1)
         )
@@ -78,11 +83,11 @@ class Reader:
 
     def map_header(self) -> int:
         """The number of entries of the map at the position; the entries follow."""
-        return self._header("map", self._unpacker.read_map_header)
+        return self._counted(self._header("map", self._unpacker.read_map_header))
 
     def array_header(self) -> int:
         """The number of items of the array at the position; the items follow."""
-        return self._header("array", self._unpacker.read_array_header)
+        return self._counted(self._header("array", self._unpacker.read_array_header))
 
     def skip(self) -> None:
         """Pass over one value of any kind."""
@@ -90,6 +95,14 @@ class Reader:
             self._unpacker.skip()
         except (msgpack.UnpackException, ValueError) as error:
             raise _codec_error(error) from error
+
+    def _counted(self, items: int) -> int:
+        if items > len(self._payload):
+            raise CodecError(_TOO_EARLY)
+        self._items += items
+        if self._items > MAX_ITEMS:
+            raise CodecError(f"more than {MAX_ITEMS} entries and items in the payload")
+        return items
 
     def _header(self, kind: str, read: Callable[[], int]) -> int:
         found = self.kind()
@@ -101,7 +114,7 @@ class Reader:
             raise _codec_error(error) from error
 
     def _take_byte_array(self) -> bytes:
-        length = self.array_header()
+        length = self._header("array", self._unpacker.read_array_header)
         start = self._unpacker.tell()
         fast = self._payload[start : start + length]
         if len(fast) == length and (not fast or max(fast) <= _MAX_FIXINT):

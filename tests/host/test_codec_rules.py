@@ -1,6 +1,7 @@
 """The rules of the encoding one by one: what is accepted, what is refused, and which field is blamed."""
 
 import struct
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,13 @@ import pytest
 from host.codec import MAX_PAYLOAD_BYTES, CodecError, Message, decode, encode
 from host.codec.blobstore import FileChunk, StreamRequest
 from host.codec.core import CapabilityConfiguration, CapabilityDescriptor, Direction, OperationDescriptor
-from host.codec.eventstreams import StreamQuery, TimeRange
+from host.codec.eventstreams import Event, StreamQuery, TimeRange
 from host.codec.extras import GeneratorResult
 from host.codec.http import Request, Response, bad_request, internal_server_error, json, not_found, ok
 from host.codec.keyvalue import AddRequest, KeyRequest, KeysRequest, SetQueryResponse
-from host.codec.messaging import RequestMessage
+from host.codec.messaging import BrokerMessage, RequestMessage
 from host.codec.schema import schema_of
-from host.codec.sqldb import QueryResult, Statement
+from host.codec.sqldb import BatchRequest, QueryResult, Statement
 
 DESCRIPTOR: dict[str, Any] = {
     "id": "a:b",
@@ -154,7 +155,7 @@ def test_refused_when_decoding(kind: type[Message], value: Any, field: str, reas
         (b"\x82\xa3key\xa1k\xa5value", "the payload ends too early"),
         (b"\x82\xa3key\xdb\xff\xff\xff\xff", "the payload ends too early"),
         (b"\xdf\xff\xff\xff\xff", "the payload ends too early"),
-        (b"\xdd\xff\xff\xff\xff", "array of 4294967295 items"),
+        (b"\xdd\xff\xff\xff\xff", "the payload ends too early"),
         (b"\x82\xa3key\xa1k\xa3key\xa1k", "given twice"),
         (b"\x82\xa3key\xa1\xff", "not UTF-8"),
         (b"\xc1", "expected a map or an array, found a reserved byte"),
@@ -184,6 +185,36 @@ def test_payloads_over_the_limit() -> None:
         decode(KeyRequest, bytes(MAX_PAYLOAD_BYTES + 1))
     with pytest.raises(CodecError, match="over the limit"):
         encode(Response(200, "", {}, bytes(MAX_PAYLOAD_BYTES)))
+
+
+@pytest.mark.parametrize(
+    ("message", "start", "item"),
+    [
+        (KeysRequest, b"\x91", b"\xa0"),
+        (BatchRequest, b"\x91", b"\x91\xa0"),
+        (Statement, b"\x92\xa0", b"\x81\x00\xc0"),
+        (BatchRequest, b"\x91\x91\x92\xa0", b"\x81\x00\xc0"),
+    ],
+)
+def test_small_items_that_would_take_minutes_and_gigabytes(message: type[Message], start: bytes, item: bytes) -> None:
+    count = MAX_PAYLOAD_BYTES // 4 // len(item)
+    payload = start + b"\xdd" + struct.pack(">I", count) + item * count
+    begin = time.monotonic()
+    with pytest.raises(CodecError, match=r"more than 1048576 entries and items in the payload$"):
+        decode(message, payload)
+    assert time.monotonic() - begin < 1
+
+
+def test_maps_of_too_many_entries() -> None:
+    for start in (b"\x93\xa0\xa0", b""):  # the values of an event, and the event itself
+        with pytest.raises(CodecError, match="more than 1048576 entries and items"):
+            decode(Event, start + b"\xdf" + struct.pack(">I", 2**21) + b"\xa0\xa0" * 2**21)
+
+
+def test_bytes_may_be_many_items() -> None:
+    body = bytes(range(256)) * 2**13
+    payload = b"\x93\xa0\xa0\xdd" + struct.pack(">I", len(body)) + b"".join(map(msgpack.packb, body))
+    assert decode(BrokerMessage, payload).body == body
 
 
 @pytest.mark.parametrize(
