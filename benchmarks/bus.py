@@ -16,7 +16,7 @@ from host.codec.keyvalue import CAPABILITY, OP_ADD, AddRequest, AddResponse
 from host.core import SYSTEM, HostCore, Settings
 from host.entities import DEFAULT_BINDING, ActorEntity, CapabilityEntity
 from host.gate import Gate
-from host.loaded import LoadedProvider
+from host.loaded_providers import LoadedProvider
 from host.providers.keyvalue import MemoryKeyValueProvider
 from host.subjects import bound_subject
 from host.turns import Patience, Turns

@@ -6,6 +6,7 @@ from host.authorization import Authorizer
 from host.bindings import Binding
 from host.builder import HostBuilder
 from host.bus import Bus, InProcessBus
+from host.chains import Way
 from host.entities import ActorEntity, CapabilityEntity, Entity
 from host.errors import (
     ActorBusy,
@@ -19,6 +20,7 @@ from host.errors import (
     HostShutDown,
     InputOutputError,
     InvocationFailure,
+    ManifestValueError,
     MiddlewareError,
     MiscHostError,
     NoSubscribers,
@@ -34,19 +36,34 @@ from host.errors import (
 from host.host import Host
 from host.instances import InstanceState, Supervision
 from host.invocation import Invocation, InvocationResponse, check_antiforgery
-from host.manifest import BindingEntry, CapabilityEntry, Manifest, ManifestError, MiddlewareEntry
+from host.manifest import (
+    ActorEntry,
+    BindingEntry,
+    CapabilityEntry,
+    FolderEntry,
+    FromEnvironment,
+    FromFile,
+    LimitsEntry,
+    Manifest,
+    ManifestError,
+    MiddlewareEntry,
+    PinEntry,
+    PolicyEntry,
+    WasiEntry,
+)
 from host.middleware import Middleware, Next
 from host.middleware.plugins import find_middleware
 from host.plugins import ProviderSource, find_provider
-from host.policy import Pin, Policy
+from host.policy import Pin, Policy, PolicyTokenError
 from host.providers.base import CapabilityProvider, Dispatcher, Provider, ProviderError
 from host.registry.options import RegistryOptions
-from host.running import ActorState
+from host.running_actors import ActorState
 
 __all__ = [
     "Actor",
     "ActorBusy",
     "ActorEntity",
+    "ActorEntry",
     "ActorSettings",
     "ActorState",
     "AntiforgeryFailure",
@@ -63,6 +80,9 @@ __all__ = [
     "Dispatcher",
     "DuplicateActor",
     "Entity",
+    "FolderEntry",
+    "FromEnvironment",
+    "FromFile",
     "Host",
     "HostBuilder",
     "HostCallFailure",
@@ -74,8 +94,10 @@ __all__ = [
     "Invocation",
     "InvocationFailure",
     "InvocationResponse",
+    "LimitsEntry",
     "Manifest",
     "ManifestError",
+    "ManifestValueError",
     "Middleware",
     "MiddlewareEntry",
     "MiddlewareError",
@@ -84,9 +106,12 @@ __all__ = [
     "NoSubscribers",
     "NoSuchActor",
     "Pin",
+    "PinEntry",
     "PluginError",
     "Policy",
+    "PolicyEntry",
     "PolicyFailure",
+    "PolicyTokenError",
     "Provider",
     "ProviderError",
     "ProviderSource",
@@ -97,6 +122,8 @@ __all__ = [
     "Supervision",
     "WapcFailure",
     "WascapFailure",
+    "WasiEntry",
+    "Way",
     "check_antiforgery",
     "find_middleware",
     "find_provider",

@@ -25,7 +25,7 @@ from host.codec.core import (
 from host.core import SYSTEM, HostCore
 from host.entities import ActorEntity, CapabilityEntity, is_actor_key, is_binding_name
 from host.errors import CapabilityProviderError, HostError, InvocationFailure, MiscHostError
-from host.loaded import LoadedProvider, ProviderKey
+from host.loaded_providers import LoadedProvider, ProviderKey
 from host.logs import log, printable
 from host.subjects import actor_subject, bound_subject, provider_subject
 from host.verdicts import Verdict, attempted

@@ -21,18 +21,18 @@ from host.entities import DEFAULT_BINDING, ActorEntity, target_entity
 from host.errors import CapabilityProviderError, HostError
 from host.host import Host
 from host.instances import no_such_actor
-from host.loaded import ProviderKey, cannot_be_loaded_twice, check_for_actors, describe
+from host.loaded_providers import ProviderKey, cannot_be_loaded_twice, check_for_actors, describe
 from host.logs import printable
 from host.manifest import ActorEntry, BindingEntry, CapabilityEntry, Manifest, MiddlewareEntry
-from host.manifest_application import made_middleware, provider_of
-from host.manifest_fields import resolved
+from host.manifest.application import made_middleware, provider_of
+from host.manifest.fields import resolved
 from host.plugins import ProviderSource
 from host.policy import Policies, Policy
 from host.providers.base import CapabilityProvider
 from host.providers.portable import provided_capability
 from host.redaction import secrets
 from host.registry.options import DEFAULT_OPTIONS, RegistryOptions
-from host.running import already_running, check_for_others
+from host.running_actors import already_running, check_for_others
 from host.subjects import actor_subject, bound_subject, provider_subject
 from host.turns import waits_for_itself
 from host.verdicts import Verdict, attempted, require

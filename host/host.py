@@ -31,17 +31,17 @@ from host.codec.extras import CAPABILITY as EXTRAS
 from host.core import SYSTEM, HostCore
 from host.entities import DEFAULT_BINDING, ActorEntity
 from host.errors import CapabilityProviderError, HostError, MiscHostError
-from host.loaded import LoadedProvider, LoadedProviders, ProviderKey
+from host.loaded_providers import LoadedProvider, LoadedProviders, ProviderKey
 from host.logs import log, printable
 from host.manifest import Manifest
-from host.manifest_application import apply
+from host.manifest.application import apply
 from host.middleware import Middleware
 from host.plugins import ProviderSource
 from host.policy import Policies, Policy
 from host.providers.base import CapabilityProvider
 from host.providers.portable import PortableProvider
 from host.registry.options import RegistryOptions
-from host.running import ActorState, RunningActors
+from host.running_actors import ActorState, RunningActors
 from host.subjects import actor_subject
 from host.verdicts import require
 from interp.wasi import WasiParams

@@ -13,7 +13,7 @@ manifest = typer.Typer(help="The form of manifests.", no_args_is_help=True)
 @manifest.command("schema")
 def schema() -> None:
     """Print the JSON Schema of manifests, which editors check and complete them by."""
-    from host.manifest_schema import json_schema_text
+    from host.manifest.schema import json_schema_text
 
     typer.echo(json_schema_text(), nl=False)
 
@@ -25,8 +25,8 @@ def reference(
     ] = None,
 ) -> None:
     """Print the fields of manifests as tables in Markdown."""
-    from host.manifest_schema import reference as text
-    from host.manifest_schema import with_reference
+    from host.manifest.schema import reference as text
+    from host.manifest.schema import with_reference
 
     if into is None:
         typer.echo(text(), nl=False)

@@ -152,8 +152,8 @@ def follow(
     if not watch:
         host.apply_manifest(wanted)
         return None
-    from host.deployment import Deployment
-    from host.watching import Watcher
+    from host.manifest.deployment import Deployment
+    from host.manifest.watching import Watcher
 
     return Watcher(Deployment(host, wanted), path, read, wanted).run
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from host.host import Host
 from host.providers.base import distribution_version
-from host.running import ActorState
+from host.running_actors import ActorState
 
 
 @dataclass(frozen=True, slots=True)

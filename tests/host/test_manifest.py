@@ -9,9 +9,18 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host import ActorSettings, BindingEntry, CapabilityEntry, InputOutputError, Manifest, ManifestError
-from host.manifest import MAX_MANIFEST_BYTES, ActorEntry, LimitsEntry
-from host.manifest_text import MAX_DEPTH, expand
+from host import (
+    ActorEntry,
+    ActorSettings,
+    BindingEntry,
+    CapabilityEntry,
+    InputOutputError,
+    LimitsEntry,
+    Manifest,
+    ManifestError,
+)
+from host.manifest.model import MAX_MANIFEST_BYTES
+from host.manifest.text import MAX_DEPTH, expand
 
 FULL_YAML = """\
 labels:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from host.actor_settings import ActorSettings
-from host.manifest_difference import (
+from host.manifest.difference import (
     AddActor,
     AddCapability,
     Desired,

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from host import Manifest, ManifestError
-from host.manifest_schema import json_schema, json_schema_text, reference, with_reference
+from host.manifest.schema import json_schema, json_schema_text, reference, with_reference
 from wascap import KeyPair, KeyType
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from host import CapabilityProviderError, Host, HostError, Manifest, ProviderError
 from host.logs import log
-from host.manifest_fields import MAX_SECRET_BYTES, FromEnvironment, FromFile, resolved
+from host.manifest.fields import MAX_SECRET_BYTES, FromEnvironment, FromFile, resolved
 from host.redaction import MAX_SECRETS, REPLACEMENT, Redactor, Secret
 
 MakeHost = Callable[..., Host]

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from host.codec.core import OP_HEALTH_REQUEST
 from host.errors import CallRefused, HostShutDown, MiddlewareError
 from host.invocation import Invocation, InvocationResponse
-from host.loaded import CORE_OPERATIONS
+from host.loaded_providers import CORE_OPERATIONS
 from host.middleware.base import Middleware, Next
 from host.middleware.chain import Kind
 from host.middleware.prometheus.endpoint import Endpoint, Pusher
@@ -22,7 +22,7 @@ from host.middleware.prometheus.settings import Settings
 
 if TYPE_CHECKING:
     from host.host import Host
-    from host.running import ActorState
+    from host.running_actors import ActorState
 
 
 class PrometheusMiddleware(Middleware):

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from host.errors import ManifestValueError
 from host.logs import printable
-from host.manifest_fields import UNQUOTED, Entry, Truth, unacceptable
+from host.manifest.fields import UNQUOTED, Entry, Truth, unacceptable
 from host.policy import Pin, Policy, PolicyTokenError, is_sha256
 from wascap import KeyPair, KeyType, WascapError
 from wascap.errors import MAX_TOKEN_BYTES

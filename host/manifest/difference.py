@@ -1,7 +1,7 @@
 """What has to happen for a host that does what one manifest says to do what another one says.
 
-Pure: it says which steps to take, in which order, and `host.deployment` takes them. Nothing that stays as it is has a
-step, and what a step needs is there when its turn comes.
+Pure: it says which steps to take, in which order, and `host.manifest.deployment` takes them. Nothing that stays as it
+is has a step, and what a step needs is there when its turn comes.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from host.archives import provider_in
 from host.artifact_files import find_artifact, is_artifact, load_actor
 from host.errors import HostError, MiscHostError
 from host.logs import log, printable
-from host.manifest import BindingEntry, CapabilityEntry, Manifest, MiddlewareEntry
-from host.manifest_fields import resolved
+from host.manifest.fields import resolved
+from host.manifest.model import BindingEntry, CapabilityEntry, Manifest, MiddlewareEntry
 from host.middleware import Middleware
 from host.middleware.plugins import find_middleware
 from host.plugins import ProviderSource, find_provider

@@ -25,7 +25,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from host.errors import ManifestValueError
 from host.logs import printable
-from host.manifest_text import NotText
+from host.manifest.text import NotText
 from host.redaction import Secret, secrets
 
 _WHOLE = re.compile(r"[-+]?[0-9]+")

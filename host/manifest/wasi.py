@@ -8,7 +8,7 @@ from pydantic import Field
 
 from host.errors import ManifestValueError
 from host.logs import printable
-from host.manifest_fields import Entry, Truth, Values, resolved
+from host.manifest.fields import Entry, Truth, Values, resolved
 from interp.wasi import Preopen, WasiParams
 
 

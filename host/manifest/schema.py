@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from host.manifest import Manifest
+from host.manifest.model import Manifest
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _START, _END = "<!-- fields -->", "<!-- end of fields -->"

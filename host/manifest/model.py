@@ -1,4 +1,4 @@
-"""Manifests: what a host is to run, as a file. Fields and rules: `docs/manifest.md`."""
+"""The sections of a manifest, and how one is read from a file. Fields and rules: `docs/manifest.md`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from host.actor_settings import LIMITS, MAX_INSTANCES, MAX_WAITING, ActorSetting
 from host.entities import DEFAULT_BINDING
 from host.errors import HostError, InputOutputError
 from host.logs import printable
-from host.manifest_fields import UNACCEPTABLE, UNQUOTED, Entry, Texts, Values
-from host.manifest_policy import PolicyEntry
-from host.manifest_text import Document, Form, NotText, Problem, UnreadableText, read, write_yaml
-from host.manifest_wasi import WasiEntry
+from host.manifest.fields import UNACCEPTABLE, UNQUOTED, Entry, Texts, Values
+from host.manifest.policy import PolicyEntry
+from host.manifest.text import Document, Form, NotText, Problem, UnreadableText, read, write_yaml
+from host.manifest.wasi import WasiEntry
 
 MAX_MANIFEST_BYTES = 1024 * 1024
 """Longest manifest file that is read."""

@@ -10,9 +10,8 @@ from host.codec.core import SYSTEM_ACTOR
 from host.errors import AuthorizationFailure, MiscHostError
 from host.host import Host
 from host.logs import log, printable
-from host.manifest import CapabilityEntry, Manifest
-from host.manifest_application import naming, provider_of
-from host.manifest_difference import (
+from host.manifest.application import naming, provider_of
+from host.manifest.difference import (
     AddActor,
     AddCapability,
     BindingKey,
@@ -29,7 +28,8 @@ from host.manifest_difference import (
     Step,
     difference,
 )
-from host.manifest_fields import resolved
+from host.manifest.fields import resolved
+from host.manifest.model import CapabilityEntry, Manifest
 from host.providers.base import CapabilityProvider
 
 _COMPARED = frozenset({"labels", "actors", "capabilities", "bindings"})

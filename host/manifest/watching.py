@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 
-from host.deployment import Deployment
 from host.errors import HostError, MiscHostError
 from host.logs import log, printable
-from host.manifest import Manifest
+from host.manifest.deployment import Deployment
+from host.manifest.model import Manifest
 from host.optional import needs_extra
 from host.providers.base import ProviderError
 
