@@ -61,8 +61,8 @@ def report(url: str | None = None, times: int = 2000) -> Iterator[str]:
 
 def _stores(folder: str, url: str | None) -> Iterator[tuple[str, Factory, Factory, dict[str, str]]]:
     yield "in memory", MemoryKeyValueProvider, MemoryEventStreamsProvider, {}
-    for synchronous in SYNCHRONOUS:
-        values = {"SYNCHRONOUS": synchronous, "PATH": str(Path(folder) / synchronous)}
+    for synchronous in SYNCHRONOUS.choices:
+        values = {SYNCHRONOUS: synchronous, "PATH": str(Path(folder) / synchronous)}
         yield f"SQLite, {synchronous}", SqliteKeyValueProvider, SqliteEventStreamsProvider, values
     if url is not None:
         yield "Redis", RedisKeyValueProvider, RedisEventStreamsProvider, {"URL": url, "PREFIX": "benchmark:"}

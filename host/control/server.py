@@ -19,7 +19,7 @@ from host.errors import HostError
 from host.host import Host
 from host.log_records import KEPT_LINES, Line, RecentLines, set_log_level
 from host.logs import log, printable
-from host.providers.logs import LEVEL_VALUE, LEVELS, NAMES
+from host.providers.logs import LEVEL, LEVEL_NAMES, LEVELS
 
 MAX_CLIENTS = 16
 """How many may be connected at a time."""
@@ -130,7 +130,7 @@ class ControlServer:
         if not bound:
             raise RequestRefused(f"{actor} is not bound to {LOGGING}, so it has no level of its own")
         for binding in bound:
-            values = {**binding.values, LEVEL_VALUE: str(level)}
+            values = {**binding.values, LEVEL: str(level)}
             self._host.set_binding(actor, LOGGING, binding.binding_name, values)
         peer.send(done=f"{actor} logs from level {level} on")
         log.info("Log level of %s set to %s", actor, level)
@@ -154,9 +154,9 @@ class ControlServer:
 
 def _severity(level: object) -> int:
     """The level of Python's logging. Raises RequestRefused for what is none."""
-    if not isinstance(level, str) or level not in NAMES:
-        raise RequestRefused(f"level must be one of {', '.join(NAMES)}")
-    severity = LEVELS[NAMES[level]]
+    if not isinstance(level, str) or level not in LEVEL_NAMES:
+        raise RequestRefused(f"level must be one of {', '.join(LEVEL_NAMES)}")
+    severity = LEVELS[LEVEL_NAMES[level]]
     return _SILENCE if severity is None else severity
 
 

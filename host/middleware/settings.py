@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from host.errors import MiddlewareError
 from host.logs import printable
-from host.providers import values as values_of_providers
 from host.providers.base import ProviderError
+from host.providers.values import ChoiceValue
 
 ON, OFF = "on", "off"
 
@@ -33,7 +33,7 @@ def number_value(values: Mapping[str, str], name: str, default: float, low: floa
 def choice_value(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
     """The value, one of `choices`, the first of which is the default. Raises MiddlewareError."""
     try:
-        return values_of_providers.choice_value(values, name, choices)
+        return ChoiceValue(name, *choices).of(values)
     except ProviderError as error:
         raise MiddlewareError(str(error)) from error
 

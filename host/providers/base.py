@@ -239,8 +239,9 @@ def not_bound(actor: str, capability_id: str) -> ProviderError:
 
 
 def reason(error: BaseException) -> str:
-    """Why something failed, in one line."""
-    return printable(str(error)) or type(error).__name__
+    """Why something failed, in one line: of an error of the system its text, without number and path."""
+    text = error.strerror if isinstance(error, OSError) else None
+    return printable(text or str(error)) or type(error).__name__
 
 
 def distribution_version() -> str:

@@ -13,10 +13,13 @@ from host.codec.http import CAPABILITY_CLIENT, OP_PERFORM_REQUEST, Request, Resp
 from host.logs import printable
 from host.providers.base import Provider, ProviderError, distribution_version, reason
 from host.providers.http_deadline import new_client, time_left, until
-from host.providers.http_fields import FIELD_VALUE, HOP_BY_HOP, TOKEN, body_bytes_value, joined
-from host.providers.values import integer_value
+from host.providers.http_fields import BODY_BYTES, FIELD_VALUE, HOP_BY_HOP, TOKEN, joined
+from host.providers.values import IntegerValue, TextValue
 
-ALLOW, TIMEOUT, MAX_REDIRECTS, MAX_BODY_BYTES = "allow", "timeout", "max_redirects", "max_body_bytes"
+ALLOW = TextValue("allow")
+TIMEOUT = IntegerValue("timeout", 30, 1, 3600)
+MAX_REDIRECTS = IntegerValue("max_redirects", 10, 0, 100)
+MAX_BODY_BYTES = IntegerValue("max_body_bytes", *BODY_BYTES)
 PORTS = {"http": 80, "https": 443}
 ANYWHERE = "*"
 SUBDOMAINS = "*."
@@ -73,12 +76,12 @@ class Settings:
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Settings:
         """The settings that these configuration values say. Raises ProviderError for one that has no meaning."""
-        entries = values.get(ALLOW, "").replace(",", " ").split()
+        entries = ALLOW.of(values).replace(",", " ").split()
         return cls(
             None if ANYWHERE in entries else tuple(map(Place.of, entries)),
-            integer_value(values, TIMEOUT, 30, 1, 3600),
-            integer_value(values, MAX_REDIRECTS, 10, 0, 100),
-            body_bytes_value(values, MAX_BODY_BYTES),
+            TIMEOUT.of(values),
+            MAX_REDIRECTS.of(values),
+            MAX_BODY_BYTES.of(values),
         )
 
     def check(self, url: httpx.URL) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from host.codec import MAX_PAYLOAD_BYTES
-from host.providers.values import integer_value
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -20,11 +19,8 @@ _SEPARATORS = {SET_COOKIE: LINE_FEED, "cookie": "; "}
 """What stands between the values of a header that came several times, where a comma could be part of one."""
 
 _ROOM_FOR_HEADERS = 2**20
-
-
-def body_bytes_value(values: Mapping[str, str], name: str) -> int:
-    """The most bytes that a body may have, so that it fits in a message. Raises ProviderError."""
-    return integer_value(values, name, 10 * 2**20, 0, MAX_PAYLOAD_BYTES - _ROOM_FOR_HEADERS)
+BODY_BYTES = (10 * 2**20, 0, MAX_PAYLOAD_BYTES - _ROOM_FOR_HEADERS)
+"""Of a value for the longest body: default, lowest and highest, with which it fits in a message."""
 
 
 def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

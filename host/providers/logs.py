@@ -18,7 +18,7 @@ from host.codec.logging import (
 )
 from host.logs import printable
 from host.providers.base import Provider, ProviderError
-from host.providers.values import choice_value
+from host.providers.values import ChoiceValue
 
 TRACE = 5
 """Python's logging knows no such level; it stands below DEBUG."""
@@ -34,9 +34,7 @@ LEVELS = {
 
 actor_log = logging.getLogger("wascc.actor")
 
-
-LEVEL_VALUE = "LEVEL"
-NAMES = {
+LEVEL_NAMES = {
     "off": LEVEL_OFF,
     "error": LEVEL_ERROR,
     "warn": LEVEL_WARN,
@@ -45,6 +43,7 @@ NAMES = {
     "trace": LEVEL_TRACE,
 }
 """The levels as the value LEVEL has them."""
+LEVEL = ChoiceValue("LEVEL", *LEVEL_NAMES, default="")
 
 
 class LoggingProvider(Provider):
@@ -53,7 +52,7 @@ class LoggingProvider(Provider):
     capability = CAPABILITY
     name = "waSCC Logging Provider"
     long_description = "Writes what actors log to the log of the host."
-    value_names = frozenset({LEVEL_VALUE})
+    value_names = frozenset({LEVEL})
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,8 +62,8 @@ class LoggingProvider(Provider):
 
     def bind(self, actor: str, values: Mapping[str, str]) -> None:
         """Take the actor's level; without one, that of the host's log counts."""
-        if LEVEL_VALUE in values:
-            self._levels[actor] = NAMES[choice_value(values, LEVEL_VALUE, tuple(NAMES))]
+        if name := LEVEL.of(values):
+            self._levels[actor] = LEVEL_NAMES[name]
         else:
             self._levels.pop(actor, None)
 

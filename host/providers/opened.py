@@ -7,8 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from typing import Generic, Protocol, TypeVar
 
-from host.logs import printable
-from host.providers.base import Provider, ProviderError
+from host.providers.base import Provider
 
 
 class Closable(Protocol):
@@ -51,13 +50,11 @@ class Opened(Generic[K, R]):
             key = self._keys.pop(actor)
         self._release(key)
 
-    def of(self, actor: str) -> R:
-        """What the actor uses. Raises ProviderError if it was unbound meanwhile."""
+    def of(self, actor: str) -> R | None:
+        """What the actor uses; None if it has been unbound."""
         with self._lock:
             key = self._keys.get(actor)
-            if key is None:
-                raise ProviderError(f"{printable(actor)} is not bound any more")
-            return self._opened[key]
+            return None if key is None else self._opened[key]
 
     def _release(self, key: K) -> None:
         with self._lock:
@@ -89,4 +86,7 @@ class OpeningProvider(Provider, ABC, Generic[R]):
 
     def store(self, actor: str) -> R:
         """What the actor's binding has opened. Raises ProviderError if it was unbound meanwhile."""
-        return self._opened.of(actor)
+        opened = self._opened.of(actor)
+        if opened is None:
+            raise self.not_bound(actor)
+        return opened

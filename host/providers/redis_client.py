@@ -11,7 +11,7 @@ import hashlib
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,8 +20,9 @@ from redis.connection import Connection, SSLConnection, UnixDomainSocketConnecti
 
 from host.logs import printable
 from host.providers.base import ProviderError, reason
+from host.providers.client_tls import TLS_CA, TLS_CERTIFICATE, TLS_KEY
 from host.providers.keys import wrong_kind
-from host.providers.redis_settings import MAX_CONNECTIONS, TLS_CA, TLS_CERTIFICATE, TLS_KEY, RedisSettings
+from host.providers.redis_settings import MAX_CONNECTIONS, RedisSettings
 
 RETRY_SECONDS = 1.0
 """For how long a command is tried again that could not be sent, or may be sent twice."""
@@ -36,7 +37,7 @@ _FULL = "'maxmemory'"
 _LOADING = "is still loading its data"
 _NO_IDENTITY = "wants a user name or password"
 _UNKNOWN = "; it is not known whether the change was made"
-_TLS_NAMES = {TLS_CA: "ssl_ca_certs", TLS_CERTIFICATE: "ssl_certfile", TLS_KEY: "ssl_keyfile"}
+_TLS_NAMES: Mapping[str, str] = {TLS_CA: "ssl_ca_certs", TLS_CERTIFICATE: "ssl_certfile", TLS_KEY: "ssl_keyfile"}
 
 Argument = str | bytes | int
 Command = Sequence[Argument]

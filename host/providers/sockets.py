@@ -7,21 +7,25 @@ import socket
 from collections.abc import Mapping
 
 from host.logs import printable
-from host.providers.base import ProviderError
-from host.providers.values import integer_value
+from host.providers.base import ProviderError, reason
+from host.providers.values import IntegerValue, TextValue
 
-HOST, PORT = "HOST", "PORT"
-ADDRESS_NAMES = frozenset({HOST, PORT})
+# Only this machine unless told otherwise: whoever opens an actor to a network should have meant to.
+HOST = TextValue("HOST", "127.0.0.1")
 BACKLOG = 1024
 
 
-def address_value(values: Mapping[str, str], default_port: int) -> tuple[str, int]:
-    """Host and port that these configuration values say; port 0 lets the system choose. Raises ProviderError."""
-    # Only this machine unless told otherwise: whoever opens an actor to a network should have meant to.
-    host = values.get(HOST, "127.0.0.1")
+def port_value(default: int) -> IntegerValue:
+    """The value PORT of a provider; 0 lets the system choose."""
+    return IntegerValue("PORT", default, 0, 65535)
+
+
+def address_value(values: Mapping[str, str], port: IntegerValue) -> tuple[str, int]:
+    """Host and port that these configuration values say. Raises ProviderError."""
+    host = HOST.of(values)
     if not host:
         raise ProviderError(f"{HOST} must not be empty; 0.0.0.0 listens on all interfaces")
-    return host, integer_value(values, PORT, default_port, 0, 65535)
+    return host, port.of(values)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -33,7 +37,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         )[0]
         listening = socket.socket(family, kind, protocol)
     except (OSError, ValueError) as error:
-        raise ProviderError(f"cannot listen on {shown}: {_reason(error)}") from error
+        raise ProviderError(f"cannot listen on {shown}: {reason(error)}") from error
     try:
         if os.name == "posix":
             # Without it a port is not free for some time after its server stopped.
@@ -42,9 +46,5 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        raise ProviderError(f"cannot listen on {shown}: {_reason(error)}") from error
+        raise ProviderError(f"cannot listen on {shown}: {reason(error)}") from error
     return listening
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from host.logs import printable
-from host.providers.base import ProviderError
-from host.providers.values import choice_value, integer_value
+from host.providers.base import ProviderError, reason
+from host.providers.values import ChoiceValue, IntegerValue, TextValue
 
-FILE_VALUES = frozenset({"PATH", "SYNCHRONOUS", "MAX_BYTES"})
-"""The configuration values that `file_settings` reads."""
-SYNCHRONOUS = ("full", "normal")
-MIN_BYTES = 2**20
-DEFAULT_MAX_BYTES = 2**30
+SYNCHRONOUS = ChoiceValue("SYNCHRONOUS", "full", "normal")
+MAX_BYTES = IntegerValue("MAX_BYTES", 2**30, 2**20, 2**50)
+FILE_VALUES = frozenset({SYNCHRONOUS, MAX_BYTES})
+"""The values that every provider with a file has, beside the one that `path_value` makes."""
 BUSY_SECONDS = 5.0
 """How long a call waits for other processes, unless the program says otherwise."""
 
@@ -46,11 +45,25 @@ _RETRIED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE
 
 
 class FileSettings(NamedTuple):
-    """Which file, how durable (one of SYNCHRONOUS), and the size in bytes that it may grow to."""
+    """Which file, how durable (a choice of SYNCHRONOUS), and the size in bytes that it may grow to."""
 
     path: Path
     synchronous: str
     max_bytes: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, str], path: TextValue, in_memory: str = "") -> FileSettings:
+        """The settings in a binding's values; `in_memory` is the provider for who wants no file. Raises
+        ProviderError."""
+        text = path.of(values)
+        if not text or text == ":memory:":
+            hint = f"; for a store in memory use the provider {in_memory}" if in_memory else ""
+            raise ProviderError(f"{path} must name a file{hint}")
+        try:
+            file = Path(text).resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ProviderError(f"{path} '{printable(text)}' is no path: {reason(error)}") from error
+        return cls(file, SYNCHRONOUS.of(values), MAX_BYTES.of(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +76,9 @@ class FileForm:
     tables: tuple[str, ...]
 
 
-def file_settings(values: Mapping[str, str], default_path: str, in_memory: str | None = None) -> FileSettings:
-    """The settings in a binding's values; `in_memory` is the provider for who wants no file. Raises ProviderError."""
-    text = values.get("PATH", default_path)
-    if not text or text == ":memory:":
-        hint = "" if in_memory is None else f"; for a store in memory use the provider {in_memory}"
-        raise ProviderError(f"PATH must name a file{hint}")
-    try:
-        path = Path(text).resolve()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ProviderError(f"PATH '{printable(text)}' is no path: {error}") from error
-    synchronous = choice_value(values, "SYNCHRONOUS", SYNCHRONOUS)
-    return FileSettings(path, synchronous, integer_value(values, "MAX_BYTES", DEFAULT_MAX_BYTES, MIN_BYTES, 2**50))
+def path_value(default: str) -> TextValue:
+    """The value PATH of a provider, which names its file."""
+    return TextValue("PATH", default)
 
 
 class _Guarded:
@@ -114,7 +118,7 @@ class SqliteConnector(ABC):
         except sqlite3.Error as error:
             raise self.error(_REASONS.get(primary_code(error), f"failed: {printable(str(error))}")) from error
         except OSError as error:
-            raise self.error(f"cannot be opened: {error.strerror}") from error
+            raise self.error(f"cannot be opened: {reason(error)}") from error
 
     def error(self, what: str) -> ProviderError:
         """What is wrong with the file, as an error."""

@@ -16,7 +16,7 @@ from host import Host, find_provider
 from host.codec import decode, encode
 from host.codec.sqldb import CAPABILITY, ExecuteResult, QueryRequest, QueryResult, SqlValue, Statement
 from host.providers.base import ProviderError
-from host.providers.sqldb.provider import PostgresqlSqlProvider, SqliteSqlProvider
+from host.providers.sqldb.providers import PostgresqlSqlProvider, SqliteSqlProvider
 
 BACKENDS = ("sqlite", "postgresql")
 TYPES = {

@@ -17,7 +17,7 @@ from sqldb_support import Client, SqlClient, worker_processes
 
 from host.providers.base import ProviderError
 from host.providers.sqldb.postgresql_statements import check_statement
-from host.providers.sqldb.provider import PostgresqlSqlProvider
+from host.providers.sqldb.providers import PostgresqlSqlProvider
 
 UNKNOWN = "it is not known whether the transaction took effect; it is not repeated"
 

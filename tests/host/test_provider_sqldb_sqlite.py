@@ -18,7 +18,7 @@ from sqldb_support import Client, SqlClient, memory_of, worker_processes
 
 from host.providers.base import ProviderError
 from host.providers.keyvalue.sqlite import FORM
-from host.providers.sqldb.provider import SqliteSqlProvider
+from host.providers.sqldb.providers import SqliteSqlProvider
 
 MIB = 2**20
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
@@ -305,7 +305,7 @@ def test_processes_do_not_outlive_the_host(tmp_path: Path) -> None:
     program = f"""
 import sys; sys.path[:0] = {sys.path!r}
 from sqldb_support import SqlClient, worker_processes
-from host.providers.sqldb.provider import SqliteSqlProvider
+from host.providers.sqldb.providers import SqliteSqlProvider
 client = SqlClient(SqliteSqlProvider(), {{"PATH": {str(tmp_path / "x.db")!r}, "TIMEOUT": "2"}}).bind()
 print(*worker_processes(), flush=True)
 client.query({ENDLESS!r} + " SELECT count(*) FROM c")

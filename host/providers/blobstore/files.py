@@ -14,7 +14,9 @@ from host.providers.base import ProviderError
 from host.providers.blobstore.folder import NOT_THERE, Folder, existing_folder, read_all, reporting
 from host.providers.blobstore.names import file_name, id_of
 from host.providers.blobstore.storage import NoContainerError, Part, Usage, not_empty, shown
+from host.providers.values import TextValue
 
+ROOT = TextValue("ROOT")
 UPLOADS_FOLDER = b".wascc-uploads"
 """Begins with a dot, as no file name of an id does."""
 
@@ -26,11 +28,11 @@ class FileStorage:
     """A storage in the folder `root`, a path. Raises ProviderError if it cannot be used."""
 
     def __init__(self, root: str) -> None:
-        self._root = existing_folder("ROOT", root)
+        self._root = existing_folder(ROOT, root)
         self._lock = threading.Lock()
         self._used = Usage()
         self._counted_at = -COUNT_SECONDS
-        self.uploads_folder = uploads_folder(self._root, f"ROOT '{printable(root)}'")
+        self.uploads_folder = uploads_folder(self._root, f"{ROOT} '{printable(root)}'")
 
     def create_container(self, container: str) -> None:
         name = file_name(container)

@@ -31,12 +31,12 @@ from host.logs import printable
 from host.providers.answers import gathered
 from host.providers.base import Provider, ProviderError
 from host.providers.blobstore.downloads import Downloads
-from host.providers.blobstore.files import FileStorage
-from host.providers.blobstore.s3_settings import VALUE_NAMES, S3Settings
+from host.providers.blobstore.files import ROOT, FileStorage
+from host.providers.blobstore.s3_settings import S3_VALUES, S3Settings
 from host.providers.blobstore.storage import ChangedError, Layout, NoContainerError, Storage, Usage, shown
 from host.providers.blobstore.uploads import Key, NoUploadError, UploadLimits, Uploads
 from host.providers.optional import import_with_extra
-from host.providers.values import integer_value
+from host.providers.values import IntegerValue
 
 MAX_CONTEXT_CHARACTERS = 2**14
 MAX_LISTED_MISSING = 1000
@@ -45,7 +45,13 @@ NO_BLOB = Blob("none", "none", 0)
 _ENTRY_BYTES = 60
 """At least what a listed blob takes beside its texts."""
 
-_LIMITS = frozenset({"MAX_BLOB_BYTES", "MAX_BYTES", "MAX_ENTRIES", "MAX_UPLOADS", "UPLOAD_EXPIRES", "MAX_DOWNLOADS"})
+MAX_BLOB_BYTES = IntegerValue("MAX_BLOB_BYTES", 2**30, 0, 2**40)
+MAX_BYTES = IntegerValue("MAX_BYTES", 2**34, 0, 2**50)
+MAX_ENTRIES = IntegerValue("MAX_ENTRIES", 100_000, 1, 10**9)
+MAX_UPLOADS = IntegerValue("MAX_UPLOADS", 16, 1, 1000)
+UPLOAD_EXPIRES = IntegerValue("UPLOAD_EXPIRES", 86_400, 1, 31_536_000)
+MAX_DOWNLOADS = IntegerValue("MAX_DOWNLOADS", 4, 1, 64)
+LIMIT_VALUES = frozenset({MAX_BLOB_BYTES, MAX_BYTES, MAX_ENTRIES, MAX_UPLOADS, UPLOAD_EXPIRES, MAX_DOWNLOADS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +103,13 @@ class BlobStoreProvider(Provider, ABC):
     def bind(self, actor: str, values: Mapping[str, str]) -> None:
         """Open the storage; downloads under way go on from the former one."""
         limits = UploadLimits(
-            max_uploads=integer_value(values, "MAX_UPLOADS", 16, 1, 1000),
-            max_bytes=integer_value(values, "MAX_BYTES", 2**34, 0, 2**50),
-            max_entries=integer_value(values, "MAX_ENTRIES", 100_000, 1, 10**9),
-            expires=integer_value(values, "UPLOAD_EXPIRES", 86400, 1, 31_536_000),
+            max_uploads=MAX_UPLOADS.of(values),
+            max_bytes=MAX_BYTES.of(values),
+            max_entries=MAX_ENTRIES.of(values),
+            expires=UPLOAD_EXPIRES.of(values),
         )
-        max_blob_bytes = integer_value(values, "MAX_BLOB_BYTES", 2**30, 0, 2**40)
-        max_downloads = integer_value(values, "MAX_DOWNLOADS", 4, 1, 64)
+        max_blob_bytes = MAX_BLOB_BYTES.of(values)
+        max_downloads = MAX_DOWNLOADS.of(values)
         place = self.open_place(values)
         with self._lock:
             former = self._bound.get(actor)
@@ -202,13 +208,13 @@ class FileBlobStoreProvider(BlobStoreProvider):
 
     name = "waSCC Blob Store Provider (File System)"
     long_description = "Containers of blobs, kept as files in a folder."
-    value_names = _LIMITS | {"ROOT"}
+    value_names = LIMIT_VALUES | {ROOT}
 
     def open_place(self, values: Mapping[str, str]) -> Place:
         """The folder ROOT."""
-        root = values.get("ROOT")
+        root = ROOT.of(values)
         if not root:
-            raise ProviderError("ROOT must name an existing folder")
+            raise ProviderError(f"{ROOT} must name an existing folder")
         storage = FileStorage(root)
         return Place(storage, Uploads(storage.uploads_folder))
 
@@ -219,7 +225,7 @@ class S3BlobStoreProvider(BlobStoreProvider):
 
     name = "waSCC Blob Store Provider (S3)"
     long_description = "Containers of blobs, kept as buckets of objects in S3-compatible storage."
-    value_names = _LIMITS | VALUE_NAMES
+    value_names = LIMIT_VALUES | S3_VALUES
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,16 +9,18 @@ from urllib.parse import urlsplit
 
 from host.logs import printable
 from host.providers.base import ProviderError
-from host.providers.values import integer_value
+from host.providers.values import IntegerValue, TextValue
 
-REGION, ENDPOINT, BUCKET_PREFIX, UPLOADS, TIMEOUT = "REGION", "ENDPOINT", "BUCKET_PREFIX", "UPLOADS", "TIMEOUT"
-ACCESS_KEY, SECRET_KEY = "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"
-TOKEN, TOKEN_VALID_FOR = "AWS_TOKEN", "TOKEN_VALID_FOR"
-VALUE_NAMES = frozenset(
+DEFAULT_REGION = "us-east-1"
+REGION = TextValue("REGION", DEFAULT_REGION)
+ENDPOINT, BUCKET_PREFIX, UPLOADS = TextValue("ENDPOINT"), TextValue("BUCKET_PREFIX"), TextValue("UPLOADS")
+TIMEOUT = IntegerValue("TIMEOUT", 30, 1, 3600)
+ACCESS_KEY, SECRET_KEY = TextValue("AWS_ACCESS_KEY"), TextValue("AWS_SECRET_ACCESS_KEY")
+TOKEN, TOKEN_VALID_FOR = TextValue("AWS_TOKEN"), IntegerValue("TOKEN_VALID_FOR", 0, 1, 2**31)
+S3_VALUES = frozenset(
     {REGION, ENDPOINT, BUCKET_PREFIX, UPLOADS, TIMEOUT, ACCESS_KEY, SECRET_KEY, TOKEN, TOKEN_VALID_FOR}
 )
 
-DEFAULT_REGION = "us-east-1"
 _PREFIX = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]|\.(?!\.)){0,60})?", re.ASCII)
 _REGION = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 
@@ -44,21 +46,21 @@ class S3Settings:
             endpoint=_endpoint(values),
             bucket_prefix=_prefix(values),
             uploads=values.get(UPLOADS),
-            timeout=integer_value(values, TIMEOUT, 30, 1, 3600),
-            token_valid_for=integer_value(values, TOKEN_VALID_FOR, 0, 1, 2**31) or None,
+            timeout=TIMEOUT.of(values),
+            token_valid_for=TOKEN_VALID_FOR.of(values) or None,
             credentials=_credentials(values),
         )
 
 
 def _region(values: Mapping[str, str]) -> str:
-    region = values.get(REGION, DEFAULT_REGION)
+    region = REGION.of(values)
     if not _REGION.fullmatch(region):
         raise ProviderError(f"{REGION} '{printable(region)}' is no region")
     return region
 
 
 def _prefix(values: Mapping[str, str]) -> str:
-    prefix = values.get(BUCKET_PREFIX, "")
+    prefix = BUCKET_PREFIX.of(values)
     if not _PREFIX.fullmatch(prefix):
         raise ProviderError(f"{BUCKET_PREFIX} '{printable(prefix)}' cannot begin the name of a bucket")
     return prefix

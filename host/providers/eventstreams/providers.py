@@ -21,16 +21,15 @@ from host.providers.eventstreams.sqlite import SqliteEvents
 from host.providers.eventstreams.store import MAX_COUNT, MAX_MILLISECONDS, EventStore, Span
 from host.providers.opened import OpeningProvider
 from host.providers.optional import import_with_extra
-from host.providers.redis_settings import REDIS_VALUES, RedisSettings, redis_settings
-from host.providers.sqlite_files import BUSY_SECONDS, FILE_VALUES, file_settings
-from host.providers.values import integer_value
+from host.providers.redis_settings import REDIS_VALUES, RedisSettings
+from host.providers.sqlite_files import BUSY_SECONDS, FILE_VALUES, FileSettings, path_value
+from host.providers.values import IntegerValue
 
-MAX_EVENTS = "MAX_EVENTS"
-LARGEST_MAX_EVENTS = 10**9
+MAX_EVENTS = IntegerValue("MAX_EVENTS", 0, 0, 10**9)
 MAX_VALUES = 100_000
 """Values of one event: a Redis server would end the connection at five times as many."""
 
-DEFAULT_PATH = "wascc-eventstreams.db"
+PATH = path_value("wascc-eventstreams.db")
 MEMORY_MAX_BYTES = 2**28
 
 
@@ -51,14 +50,14 @@ class EventStreamsProvider(Provider, ABC):
     def bind(self, actor: str, values: Mapping[str, str]) -> None:
         """Check what all these providers have in common."""
         super().bind(actor, values)
-        _max_events(values)
+        MAX_EVENTS.of(values)
 
     def _write(self, actor: str, event: Event) -> WriteResponse:
         if not event.values:
             raise ProviderError("an event needs at least one value")
         if len(event.values) > MAX_VALUES:
             raise ProviderError(f"an event has at most {MAX_VALUES} values")
-        return WriteResponse(self.store(actor).write(event.stream, event.values, _max_events(self.values_of(actor))))
+        return WriteResponse(self.store(actor).write(event.stream, event.values, MAX_EVENTS.of(self.values_of(actor))))
 
     def _query(self, actor: str, query: StreamQuery) -> StreamResults:
         found = self.store(actor).query(query.stream_id, _span(query))
@@ -72,10 +71,6 @@ def _span(query: StreamQuery) -> Span:
         return Span(0, MAX_MILLISECONDS, count)
     first, last = query.range.min_time * 1000, query.range.max_time * 1000 + 999
     return Span(min(first, MAX_MILLISECONDS), min(last, MAX_MILLISECONDS), count)
-
-
-def _max_events(values: Mapping[str, str]) -> int:
-    return integer_value(values, MAX_EVENTS, 0, 0, LARGEST_MAX_EVENTS)
 
 
 class MemoryEventStreamsProvider(EventStreamsProvider):
@@ -109,7 +104,7 @@ class SqliteEventStreamsProvider(OpeningProvider[EventStore], EventStreamsProvid
 
     name = "waSCC Event Streams Provider (SQLite)"
     long_description = "Streams of events, kept in a SQLite file."
-    value_names = FILE_VALUES | {MAX_EVENTS}
+    value_names = FILE_VALUES | {PATH, MAX_EVENTS}
 
     def __init__(self, busy_seconds: float = BUSY_SECONDS, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
@@ -118,7 +113,7 @@ class SqliteEventStreamsProvider(OpeningProvider[EventStore], EventStreamsProvid
 
     def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], EventStore]]:
         """The file, which actors with the same settings share."""
-        settings = file_settings(values, DEFAULT_PATH, "eventstreams_memory")
+        settings = FileSettings.of(values, PATH, "eventstreams_memory")
         return settings, lambda: SqliteEvents(settings, self._busy_seconds, self._clock)
 
 
@@ -139,5 +134,5 @@ class RedisEventStreamsProvider(OpeningProvider[EventStore], EventStreamsProvide
 
     def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], EventStore]]:
         """The actor's own connections to the server."""
-        settings = redis_settings(values)
+        settings = RedisSettings.of(values)
         return (actor, settings), lambda: self._open(settings)

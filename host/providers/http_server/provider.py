@@ -8,7 +8,7 @@ from host.codec.http import CAPABILITY_SERVER, OP_HANDLE_REQUEST
 from host.logs import log, printable
 from host.providers.base import Provider, ProviderError
 from host.providers.http_server.server import HttpServer
-from host.providers.http_server.settings import VALUE_NAMES, Settings
+from host.providers.http_server.settings import HTTP_SERVER_VALUES, Settings
 from host.providers.sockets import listening_socket
 
 
@@ -19,7 +19,7 @@ class HttpServerProvider(Provider):
     name = "waSCC HTTP Server Provider (uvicorn)"
     long_description = "Listens for HTTP requests and has the actor answer them."
     to_actor: Mapping[str, str] = {OP_HANDLE_REQUEST: "Answers one HTTP request"}
-    value_names = VALUE_NAMES
+    value_names = HTTP_SERVER_VALUES
 
     def __init__(self) -> None:
         super().__init__()

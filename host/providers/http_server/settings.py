@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from host.providers.http_fields import body_bytes_value
-from host.providers.http_server.tls import VALUE_NAMES as TLS_VALUE_NAMES
-from host.providers.http_server.tls import Tls
-from host.providers.sockets import ADDRESS_NAMES, address_value
-from host.providers.values import integer_value
+from host.providers.http_fields import BODY_BYTES
+from host.providers.http_server.tls import TLS_VALUES, Tls
+from host.providers.sockets import HOST, address_value, port_value
+from host.providers.values import IntegerValue
 
-VALUE_NAMES = (
-    TLS_VALUE_NAMES
-    | ADDRESS_NAMES
-    | {
-        "MAX_BODY_BYTES",
-        "MAX_CONNECTIONS",
-        "MAX_WAITING",
-        "REQUEST_TIMEOUT",
-        "RESPONSE_TIMEOUT",
-        "SHUTDOWN_TIMEOUT",
-        "WORKERS",
-    }
-)
+PORT = port_value(8080)
+MAX_BODY_BYTES = IntegerValue("MAX_BODY_BYTES", *BODY_BYTES)
+MAX_CONNECTIONS = IntegerValue("MAX_CONNECTIONS", 256, 1, 100_000)
+MAX_WAITING = IntegerValue("MAX_WAITING", 128, 0, 100_000)
+REQUEST_TIMEOUT = IntegerValue("REQUEST_TIMEOUT", 30, 1, 3600)
+RESPONSE_TIMEOUT = IntegerValue("RESPONSE_TIMEOUT", 60, 1, 3600)
+SHUTDOWN_TIMEOUT = IntegerValue("SHUTDOWN_TIMEOUT", 4, 0, 3600)
+WORKERS = IntegerValue("WORKERS", 8, 1, 256)
+HTTP_SERVER_VALUES = TLS_VALUES | {
+    HOST, PORT, MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_WAITING, REQUEST_TIMEOUT, RESPONSE_TIMEOUT, SHUTDOWN_TIMEOUT,
+    WORKERS,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +46,17 @@ class Settings:
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Settings:
         """The settings that these configuration values say. Raises ProviderError for one that is out of range."""
-        host, port = address_value(values, 8080)
+        host, port = address_value(values, PORT)
         return cls(
             host=host,
             port=port,
-            max_body_bytes=body_bytes_value(values, "MAX_BODY_BYTES"),
-            max_connections=integer_value(values, "MAX_CONNECTIONS", 256, 1, 100_000),
-            max_waiting=integer_value(values, "MAX_WAITING", 128, 0, 100_000),
-            request_timeout=integer_value(values, "REQUEST_TIMEOUT", 30, 1, 3600),
-            response_timeout=integer_value(values, "RESPONSE_TIMEOUT", 60, 1, 3600),
-            shutdown_timeout=integer_value(values, "SHUTDOWN_TIMEOUT", 4, 0, 3600),
-            workers=integer_value(values, "WORKERS", 8, 1, 256),
+            max_body_bytes=MAX_BODY_BYTES.of(values),
+            max_connections=MAX_CONNECTIONS.of(values),
+            max_waiting=MAX_WAITING.of(values),
+            request_timeout=REQUEST_TIMEOUT.of(values),
+            response_timeout=RESPONSE_TIMEOUT.of(values),
+            shutdown_timeout=SHUTDOWN_TIMEOUT.of(values),
+            workers=WORKERS.of(values),
             tls=Tls.of(values),
         )
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from host.logs import printable
 from host.providers.base import ProviderError
-from host.providers.values import file_content
+from host.providers.values import TextValue, file_content
 
-TLS_CERTIFICATE, TLS_KEY, TLS_KEY_PASSWORD = "TLS_CERTIFICATE", "TLS_KEY", "TLS_KEY_PASSWORD"
-TLS_CLIENT_CA = "TLS_CLIENT_CA"
-VALUE_NAMES = frozenset({TLS_CERTIFICATE, TLS_KEY, TLS_KEY_PASSWORD, TLS_CLIENT_CA})
+TLS_CERTIFICATE, TLS_KEY = TextValue("TLS_CERTIFICATE"), TextValue("TLS_KEY")
+TLS_KEY_PASSWORD, TLS_CLIENT_CA = TextValue("TLS_KEY_PASSWORD"), TextValue("TLS_CLIENT_CA")
+TLS_VALUES = frozenset({TLS_CERTIFICATE, TLS_KEY, TLS_KEY_PASSWORD, TLS_CLIENT_CA})
 
 MAX_FILE_BYTES = 1024 * 1024
 """Longest file of certificates or of a key."""
@@ -34,13 +34,13 @@ class Tls:
 
         Raises ProviderError: a file cannot be read or is not what it should be, or the key is another certificate's.
         """
-        if not VALUE_NAMES & values.keys():
+        if not TLS_VALUES & values.keys():
             return None
         if TLS_CERTIFICATE not in values:
             raise ProviderError(f"{TLS_CERTIFICATE} is missing: without it there is no TLS")
-        names = (TLS_CERTIFICATE, TLS_KEY, TLS_CLIENT_CA)
+        names: tuple[str, ...] = (TLS_CERTIFICATE, TLS_KEY, TLS_CLIENT_CA)
         files = {name: file_content(name, values[name], MAX_FILE_BYTES) for name in names if name in values}
-        password = values.get(TLS_KEY_PASSWORD, "")
+        password = TLS_KEY_PASSWORD.of(values)
         digest = hashlib.sha256()
         for part in (*(files.get(name, b"") for name in names), password.encode()):
             digest.update(hashlib.sha256(part).digest())

@@ -44,10 +44,10 @@ from host.providers.keyvalue.store import Store
 from host.providers.keyvalue.transactional import TransactionalStore
 from host.providers.opened import OpeningProvider
 from host.providers.optional import import_with_extra
-from host.providers.redis_settings import REDIS_VALUES, RedisSettings, redis_settings
-from host.providers.sqlite_files import BUSY_SECONDS, FILE_VALUES, file_settings
+from host.providers.redis_settings import REDIS_VALUES, RedisSettings
+from host.providers.sqlite_files import BUSY_SECONDS, FILE_VALUES, FileSettings, path_value
 
-DEFAULT_PATH = "wascc-keyvalue.db"
+PATH = path_value("wascc-keyvalue.db")
 MEMORY_MAX_BYTES = 2**28
 MAX_KEYS = 100_000
 """Sets of one union or intersection: a Redis server would end the connection at ten times as many."""
@@ -163,7 +163,7 @@ class SqliteKeyValueProvider(OpeningProvider[Store], KeyValueProvider):
 
     name = "waSCC Key-Value Provider (SQLite)"
     long_description = "Strings, lists and sets under keys, kept in a SQLite file."
-    value_names = FILE_VALUES
+    value_names = FILE_VALUES | {PATH}
 
     def __init__(self, busy_seconds: float = BUSY_SECONDS, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class SqliteKeyValueProvider(OpeningProvider[Store], KeyValueProvider):
 
     def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], Store]]:
         """The file, which actors with the same settings share."""
-        settings = file_settings(values, DEFAULT_PATH, "keyvalue_memory")
+        settings = FileSettings.of(values, PATH, "keyvalue_memory")
         return settings, lambda: TransactionalStore(SqliteStorage(settings, self._busy_seconds, self._clock))
 
 
@@ -193,5 +193,5 @@ class RedisKeyValueProvider(OpeningProvider[Store], KeyValueProvider):
 
     def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], Store]]:
         """The actor's own connections to the server."""
-        settings = redis_settings(values)
+        settings = RedisSettings.of(values)
         return (actor, settings), lambda: self._open(settings)

@@ -30,7 +30,7 @@ class Subscriber:
 class MemoryMessagingProvider(MessagingProvider):
     """A broker for the actors of this host."""
 
-    name = "waSCC Messaging (In Process)"
+    name = "waSCC Messaging Provider (in memory)"
     long_description = "A message broker for the actors of one host, which keeps nothing."
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from host.codec.messaging import BrokerMessage, RequestMessage
 from host.providers.loop import LoopThread
 from host.providers.messaging.delivery import Delivery
-from host.providers.messaging.nats_settings import VALUE_NAMES, ServerSettings
+from host.providers.messaging.nats_settings import NATS_VALUES, ServerSettings
 from host.providers.messaging.provider import MessagingProvider
 from host.providers.messaging.settings import Subscription
 from host.providers.optional import import_with_extra
@@ -29,9 +29,9 @@ class BoundActor:
 class NatsMessagingProvider(MessagingProvider):
     """A connection to NATS for each bound actor."""
 
-    name = "waSCC Messaging (NATS)"
+    name = "waSCC Messaging Provider (NATS)"
     long_description = "Publishes to a NATS server, and delivers what it sends to subscriptions."
-    value_names = MessagingProvider.value_names | VALUE_NAMES
+    value_names = MessagingProvider.value_names | NATS_VALUES
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from host.providers.base import ProviderError, reason
-from host.providers.values import integer_value
+from host.providers.base import ProviderError
+from host.providers.client_tls import CLIENT_TLS_VALUES, client_tls_context, client_tls_files
+from host.providers.values import IntegerValue, TextValue
 from wascap import KeyPair, WascapError
 
-URL, CLIENT_JWT, CLIENT_SEED, TIMEOUT = "URL", "CLIENT_JWT", "CLIENT_SEED", "TIMEOUT"
-TLS_CA, TLS_CERTIFICATE, TLS_KEY = "TLS_CA", "TLS_CERTIFICATE", "TLS_KEY"
-VALUE_NAMES = frozenset({URL, CLIENT_JWT, CLIENT_SEED, TIMEOUT, TLS_CA, TLS_CERTIFICATE, TLS_KEY})
+URL = TextValue("URL", "nats://127.0.0.1:4222")
+CLIENT_JWT, CLIENT_SEED = TextValue("CLIENT_JWT"), TextValue("CLIENT_SEED")
+TIMEOUT = IntegerValue("TIMEOUT", 5, 1, 600)
+NATS_VALUES = CLIENT_TLS_VALUES | {URL, CLIENT_JWT, CLIENT_SEED, TIMEOUT}
 
-DEFAULT_URL, DEFAULT_PORT = "nats://127.0.0.1:4222", 4222
+DEFAULT_PORT = 4222
 PLAIN, SECURE = "nats", "tls"
 
 
@@ -60,14 +62,15 @@ class ServerSettings:
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Self:
         """The settings that these configuration values say. Raises ProviderError, without secrets."""
-        parts = [_url(each.strip()) for each in values.get(URL, DEFAULT_URL).split(",")]
+        parts = [_url(each.strip()) for each in URL.of(values).split(",")]
         is_secure = any(each.scheme == SECURE for each in parts)
+        files = client_tls_files(values)
         return cls(
             addresses=tuple(_address(each) for each in parts),
             is_secure=is_secure,
             credentials=_credentials(parts[0], values),
-            tls=_tls(values) if is_secure or values.keys() & {TLS_CA, TLS_CERTIFICATE, TLS_KEY} else None,
-            timeout=integer_value(values, TIMEOUT, 5, 1, 600),
+            tls=client_tls_context(files) if is_secure or files else None,
+            timeout=TIMEOUT.of(values),
         )
 
 
@@ -102,20 +105,3 @@ def _credentials(parts: SplitResult, values: Mapping[str, str]) -> Credentials:
     if parts.password is None:
         return Credentials(token=user)
     return Credentials(user=user, password=unquote(parts.password))
-
-
-def _tls(values: Mapping[str, str]) -> ssl.SSLContext:
-    certificate, key = values.get(TLS_CERTIFICATE), values.get(TLS_KEY)
-    if key is not None and certificate is None:
-        raise ProviderError(f"{TLS_KEY} needs {TLS_CERTIFICATE}")
-    reading = TLS_CA
-    try:
-        context = ssl.create_default_context(cafile=values.get(TLS_CA))
-        if certificate is not None:
-            reading = TLS_CERTIFICATE
-            # A password would be asked for at the terminal; a key that needs one is refused instead.
-            context.load_cert_chain(certificate, key, password=lambda: "")
-    except (OSError, ValueError) as error:
-        text = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
-        raise ProviderError(f"{reading} cannot be used: {text}") from error
-    return context

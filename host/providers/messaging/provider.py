@@ -14,7 +14,7 @@ from host.codec.messaging import (
     RequestMessage,
 )
 from host.providers.base import Provider, ProviderError
-from host.providers.messaging.settings import VALUE_NAMES
+from host.providers.messaging.settings import SUBSCRIPTION_VALUES
 from host.providers.messaging.subjects import checked_subject
 
 INBOX = "_INBOX"
@@ -28,7 +28,7 @@ class MessagingProvider(Provider, ABC):
 
     capability = CAPABILITY
     to_actor = {OP_DELIVER_MESSAGE: "Delivers a message to an actor that has subscribed to its subject"}  # noqa: RUF012
-    value_names = VALUE_NAMES
+    value_names = SUBSCRIPTION_VALUES
 
     def __init__(self) -> None:
         super().__init__()

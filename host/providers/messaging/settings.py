@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from host.providers.messaging.subjects import checked_group, checked_pattern
-from host.providers.values import integer_value
+from host.providers.values import IntegerValue, TextValue
 
-SUBSCRIPTION, QUEUE_GROUP = "SUBSCRIPTION", "QUEUEGROUP_NAME"
-MAX_PENDING, MAX_PENDING_BYTES = "MAX_PENDING", "MAX_PENDING_BYTES"
-VALUE_NAMES = frozenset({SUBSCRIPTION, QUEUE_GROUP, MAX_PENDING, MAX_PENDING_BYTES})
+SUBSCRIPTION, QUEUE_GROUP = TextValue("SUBSCRIPTION"), TextValue("QUEUEGROUP_NAME")
+MAX_PENDING = IntegerValue("MAX_PENDING", 1000, 1, 10**6)
+MAX_PENDING_BYTES = IntegerValue("MAX_PENDING_BYTES", 64 * 2**20, 1, 2**32)
+SUBSCRIPTION_VALUES = frozenset({SUBSCRIPTION, QUEUE_GROUP, MAX_PENDING, MAX_PENDING_BYTES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,10 @@ class Subscription:
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Self:
         """The subscription that these configuration values say. Raises ProviderError."""
-        wanted = filter(None, map(str.strip, values.get(SUBSCRIPTION, "").split(",")))
+        wanted = filter(None, map(str.strip, SUBSCRIPTION.of(values).split(",")))
         return cls(
             patterns=tuple(dict.fromkeys(map(checked_pattern, wanted))),
-            group=checked_group(values.get(QUEUE_GROUP, "")),
-            max_pending=integer_value(values, MAX_PENDING, 1000, 1, 10**6),
-            max_pending_bytes=integer_value(values, MAX_PENDING_BYTES, 64 * 2**20, 1, 2**32),
+            group=checked_group(QUEUE_GROUP.of(values)),
+            max_pending=MAX_PENDING.of(values),
+            max_pending_bytes=MAX_PENDING_BYTES.of(values),
         )

@@ -2,5 +2,5 @@
 
 SQL of actors is hostile. It is carried out in processes of its own (`worker`), which the host (`database`) can end at
 any time and which the operating system keeps from taking more memory than they may. `operations` is the same for both
-databases; `sqlite` and `postgresql` know what each of them needs. `provider` has the two providers.
+databases; `sqlite` and `postgresql` know what each of them needs. `providers` has the two providers.
 """

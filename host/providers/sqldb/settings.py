@@ -7,15 +7,24 @@ from dataclasses import dataclass, field
 
 from host.providers.base import ProviderError
 from host.providers.sqldb.session import Limits
-from host.providers.sqlite_files import FileSettings
-from host.providers.values import choice_value, integer_value
-
-LIMIT_VALUES = frozenset({"MAX_ROWS", "MAX_RESULT_BYTES", "TIMEOUT", "MAX_MEMORY_BYTES", "CONNECTIONS"})
-"""The configuration values that `database_settings` reads."""
-
-SUPERUSER = ("refuse", "allow")
+from host.providers.sqlite_files import FILE_VALUES, FileSettings, path_value
+from host.providers.values import ChoiceValue, IntegerValue, TextValue
 
 _MIB = 2**20
+TIMEOUT = IntegerValue("TIMEOUT", 10, 1, 3600)
+MAX_ROWS = IntegerValue("MAX_ROWS", 10_000, 1, 1_000_000)
+MAX_RESULT_BYTES = IntegerValue("MAX_RESULT_BYTES", 8 * _MIB, 1024, 60 * _MIB)
+MAX_MEMORY_BYTES = IntegerValue("MAX_MEMORY_BYTES", 256 * _MIB, 64 * _MIB, 2**40)
+CONNECTIONS = IntegerValue("CONNECTIONS", 4, 1, 64)
+LIMIT_VALUES = frozenset({TIMEOUT, MAX_ROWS, MAX_RESULT_BYTES, MAX_MEMORY_BYTES, CONNECTIONS})
+
+PATH = path_value("wascc-sqldb.db")
+MAX_VALUE_BYTES = IntegerValue("MAX_VALUE_BYTES", 4 * _MIB, 1024, 64 * _MIB)
+SQLITE_VALUES = LIMIT_VALUES | FILE_VALUES | {PATH, MAX_VALUE_BYTES}
+
+URL = TextValue("URL")
+SUPERUSER = ChoiceValue("SUPERUSER", "refuse", "allow")
+POSTGRESQL_VALUES = LIMIT_VALUES | {URL, SUPERUSER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,11 @@ class SqliteSettings:
     file: FileSettings
     max_value_bytes: int
 
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> SqliteSettings:
+        """The settings in a binding's values. Raises ProviderError."""
+        return cls(FileSettings.of(values, PATH), MAX_VALUE_BYTES.of(values))
+
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlSettings:
@@ -32,6 +46,14 @@ class PostgresqlSettings:
 
     url: str = field(repr=False)
     superuser: bool
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> PostgresqlSettings:
+        """The settings in a binding's values. Raises ProviderError, which does not show the URL."""
+        url = URL.of(values)
+        if not url:
+            raise ProviderError(f"{URL} must name a database: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+        return cls(url, SUPERUSER.of(values) == "allow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +65,8 @@ class DatabaseSettings:
     memory_bytes: int
     connections: int
 
-
-def database_settings(values: Mapping[str, str], backend: SqliteSettings | PostgresqlSettings) -> DatabaseSettings:
-    """The settings in a binding's values. Raises ProviderError."""
-    limits = Limits(
-        seconds=integer_value(values, "TIMEOUT", 10, 1, 3600),
-        rows=integer_value(values, "MAX_ROWS", 10_000, 1, 1_000_000),
-        result_bytes=integer_value(values, "MAX_RESULT_BYTES", 8 * _MIB, 1024, 60 * _MIB),
-    )
-    memory_bytes = integer_value(values, "MAX_MEMORY_BYTES", 256 * _MIB, 64 * _MIB, 2**40)
-    return DatabaseSettings(backend, limits, memory_bytes, integer_value(values, "CONNECTIONS", 4, 1, 64))
-
-
-def postgresql_settings(values: Mapping[str, str]) -> PostgresqlSettings:
-    """The settings of a PostgreSQL database. Raises ProviderError, which does not show the URL."""
-    url = values.get("URL")
-    if not url:
-        raise ProviderError("URL must name a database: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
-    return PostgresqlSettings(url, choice_value(values, "SUPERUSER", SUPERUSER) == "allow")
+    @classmethod
+    def of(cls, values: Mapping[str, str], backend: SqliteSettings | PostgresqlSettings) -> DatabaseSettings:
+        """The settings in a binding's values, on this database. Raises ProviderError."""
+        limits = Limits(TIMEOUT.of(values), MAX_ROWS.of(values), MAX_RESULT_BYTES.of(values))
+        return cls(backend, limits, MAX_MEMORY_BYTES.of(values), CONNECTIONS.of(values))

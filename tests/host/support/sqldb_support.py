@@ -18,7 +18,7 @@ from host.codec.sqldb import (
     SqlValue,
     Statement,
 )
-from host.providers.sqldb.provider import SqlProvider
+from host.providers.sqldb.providers import SqlProvider
 
 ACTOR = "MACTOR"
 Client = Callable[..., "SqlClient"]
