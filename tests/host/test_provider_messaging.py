@@ -186,6 +186,39 @@ def test_binding_again_and_removing(provider: MessagingProvider, actors: Actors)
         publish(provider, "M1", "b")
 
 
+def test_a_host_that_shuts_down_has_what_waits_handed_over(provider: MessagingProvider, actors: Actors) -> None:
+    entered, leave = threading.Semaphore(0), threading.Event()
+    actors.reactions["M1"] = lambda _: (entered.release(), leave.wait(20))
+    bind(provider, "MP")
+    bind(provider, "M1", SUBSCRIPTION="a")
+    for number in range(50):
+        publish(provider, "MP", "a", b"%d" % number)
+    assert entered.acquire(timeout=20)
+    draining = threading.Thread(target=provider.drain)
+    draining.start()
+    draining.join(0.2)
+    assert draining.is_alive(), "the first message is still at work"
+    leave.set()
+    draining.join(20)
+    assert [message.body for _, message in actors.got] == [b"%d" % number for number in range(50)]
+    provider.drain()
+    publish(provider, "MP", "a", b"an actor may still publish")
+
+
+def test_an_actor_that_never_ends_does_not_hold_up_the_shutdown(
+    provider: MessagingProvider, actors: Actors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.providers.messaging.provider.DRAIN_SECONDS", 0.1)
+    entered, leave = threading.Event(), threading.Event()
+    actors.reactions["M1"] = lambda _: (entered.set(), leave.wait(20))
+    bind(provider, "M1", SUBSCRIPTION="a")
+    publish(provider, "M1", "a")
+    assert entered.wait(20)
+    provider.drain()
+    assert not actors.got
+    leave.set()
+
+
 def test_nothing_runs_behind_the_end(make: MakeProvider) -> None:
     before = threading.active_count()
     provider = make()

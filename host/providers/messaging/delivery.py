@@ -24,6 +24,7 @@ class Delivery:
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._ended = False
+        self._is_at_work = False
 
     def start(self) -> None:
         """Begin to hand over what is put."""
@@ -39,23 +40,31 @@ class Delivery:
             if not self._ended and not is_full:
                 self._waiting.append(message)
                 self._waiting_bytes = size
-                self._changed.notify()
+                self._changed.notify_all()
         if is_full:
             self._log(logging.WARNING, f"is too slow, a message to {_shown(message)} was dropped")
+
+    def drain(self, seconds: float) -> None:
+        """Wait until the actor has had everything, for so long at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or not (self._waiting or self._is_at_work), seconds)
 
     def end(self) -> None:
         """Hand nothing over any more; who has the last message may still be at work on it."""
         with self._changed:
             self._ended = True
             self._waiting.clear()
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _deliver(self) -> None:
         while True:
             with self._changed:
+                self._is_at_work = False
+                self._changed.notify_all()
                 self._changed.wait_for(lambda: self._ended or self._waiting)
                 if self._ended:
                     return
+                self._is_at_work = True
                 message = self._waiting.popleft()
                 self._waiting_bytes -= len(message.body)
             try:

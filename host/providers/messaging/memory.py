@@ -59,6 +59,14 @@ class MemoryMessagingProvider(MessagingProvider):
         if subscriber is not None:
             subscriber.delivery.end()
 
+    def take_no_more(self) -> None:
+        """Nothing comes from outside."""
+
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Those of all subscribers."""
+        with self._lock:
+            return tuple(subscriber.delivery for subscriber in self._subscribers.values())
+
     def publish(self, actor: str, message: BrokerMessage) -> None:
         """Give a message to all who want it."""
         self._send(message)

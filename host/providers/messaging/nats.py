@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from host.codec.messaging import BrokerMessage, RequestMessage
+from host.providers.base import ProviderError
 from host.providers.loop import LoopThread
 from host.providers.messaging.delivery import Delivery
 from host.providers.messaging.nats_settings import NATS_VALUES, ServerSettings
@@ -66,6 +68,16 @@ class NatsMessagingProvider(MessagingProvider):
     def close(self) -> None:
         """End the thread of the connections."""
         self._loop.stop()
+
+    def take_no_more(self) -> None:
+        """End all subscriptions at the server; what it has sent until then is still delivered."""
+        for bound in tuple(self._bound.values()):
+            with suppress(ProviderError):
+                self._loop.run(bound.connection.unsubscribe())
+
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Those of all bound actors."""
+        return tuple(bound.delivery for bound in tuple(self._bound.values()))
 
     def publish(self, actor: str, message: BrokerMessage) -> None:
         """Send a message to the server, and wait until it has it."""

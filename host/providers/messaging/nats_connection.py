@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as NatsSubscription
 from nats.errors import Error, NoRespondersError, NoServersError
 
 from host.codec.messaging import CAPABILITY, BrokerMessage, RequestMessage
@@ -42,6 +43,8 @@ class NatsConnection:
         self._deliver = deliver
         self._actor = actor
         self._delivers, self._is_closed = False, False
+        self._subscribes = True
+        self._subscriptions: list[NatsSubscription] = []
         self._client: Client | None = None
         self._is_up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -53,6 +56,14 @@ class NatsConnection:
     def begin_delivery(self) -> None:
         """Give out what comes from now on; until then it is dropped, for another connection takes it."""
         self._delivers = True
+
+    async def unsubscribe(self) -> None:
+        """End the subscriptions for good: what the server has sent is put to the delivery first, within two seconds."""
+        self._subscribes = False
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                for subscription in self._subscriptions:
+                    await subscription.drain()  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
         """End the connection, within two seconds."""
@@ -145,8 +156,10 @@ class NatsConnection:
 
     async def _subscribe(self, client: Client) -> None:
         with client.denials(*self._subscription.patterns) as denied:
-            for pattern in self._subscription.patterns:
-                await client.subscribe(pattern, queue=self._subscription.group, cb=partial(self._take, pattern))
+            group, patterns = self._subscription.group, self._subscription.patterns if self._subscribes else ()
+            self._subscriptions = [
+                await client.subscribe(pattern, queue=group, cb=partial(self._take, pattern)) for pattern in patterns
+            ]
             await client.first(client.confirm())
             if denied.done():
                 raise self._denial(denied)

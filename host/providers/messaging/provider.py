@@ -3,6 +3,7 @@ texts of errors."""
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 
 from host.codec.messaging import (
@@ -14,6 +15,7 @@ from host.codec.messaging import (
     RequestMessage,
 )
 from host.providers.base import Provider, ProviderError
+from host.providers.messaging.delivery import Delivery
 from host.providers.messaging.settings import SUBSCRIPTION_VALUES
 from host.providers.messaging.subjects import checked_subject
 
@@ -21,6 +23,8 @@ INBOX = "_INBOX"
 """The first token of the subjects that replies go to."""
 MAX_TIMEOUT = 3_600_000
 """Milliseconds."""
+DRAIN_SECONDS = 4.0
+"""How long actors have, when the host shuts down, for the messages that wait for them."""
 
 
 class MessagingProvider(Provider, ABC):
@@ -42,6 +46,21 @@ class MessagingProvider(Provider, ABC):
     @abstractmethod
     def request(self, actor: str, request: RequestMessage) -> bytes:
         """The body of the first reply to a request. Raises ProviderError, `no_responders` or `no_reply` among them."""
+
+    @abstractmethod
+    def take_no_more(self) -> None:
+        """Have nothing more brought from outside of this host. Must not raise."""
+
+    @abstractmethod
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Those of all bound actors that have subscribed to something."""
+
+    def drain(self) -> None:
+        """Take no more messages from outside, and hand over what waits, for DRAIN_SECONDS at most."""
+        self.take_no_more()
+        end = time.monotonic() + DRAIN_SECONDS
+        for delivery in self.deliveries():
+            delivery.drain(max(0.0, end - time.monotonic()))
 
     def _publish(self, actor: str, message: BrokerMessage) -> None:
         checked_subject(message.subject)
