@@ -32,6 +32,7 @@ DEFAULT_PROVIDERS: Mapping[str, str] = {
     "wascc:sqldb": "host.providers.sqldb.provider:SqliteSqlProvider",
     "wascc:eventstreams": "host.providers.eventstreams:SqliteEventStreamsProvider",
     "wascc:logging": "host.providers.logs:LoggingProvider",
+    "wascc:telnet": "host.providers.telnet:TelnetProvider",
     "wascc:extras": "host.providers.extras:ExtrasProvider",
 }
 """The embedded provider of each capability id that has one, as `module:Class`."""

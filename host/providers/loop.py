@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
+from host.logs import printable, sparing
 from host.providers.base import ProviderError
 
 STOP_SECONDS = 5.0
@@ -64,13 +66,17 @@ class LoopThread:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(STOP_SECONDS)
 
-    @staticmethod
-    def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.set_exception_handler(self._log_one_line)
         try:
             loop.run_forever()
             loop.run_until_complete(_cancel_the_rest())
         finally:
             loop.close()
+
+    def _log_one_line(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What nobody waits for failed, such as the accepting of a connection."""
+        sparing.log(logging.ERROR, "%s: %s", self._name, printable(str(context.get("exception") or context["message"])))
 
 
 async def _cancel_the_rest() -> None:

@@ -17,6 +17,7 @@ from host.codec.keyvalue import AddRequest, AddResponse, GetResponse, KeyRequest
 from host.codec.logging import LEVEL_WARN, WriteLogRequest
 from host.codec.messaging import BrokerMessage, RequestMessage
 from host.codec.sqldb import BatchRequest, BatchResult, ExecuteResult, QueryRequest, QueryResult, Statement
+from host.codec.telnet import SessionStarted, TelnetMessage
 
 ECHO_BODY = b'{"method":"GET","path":"/foo","query_string":"a=1&b=2","headers":{"accept":"*/*"},"body":[]}'
 WASI_DEMO = CapabilityDescriptor(
@@ -112,6 +113,8 @@ GOLDEN: list[tuple[str, Message]] = [
         "81a7726573756c74739184ac6166666563746564526f777301ac6c617374496e73657274496407a7636f6c756d6e7390a4726f777390",
         BatchResult((ExecuteResult(1, 7),)),
     ),
+    ("81a773657373696f6ea3732d31", SessionStarted("s-1")),
+    ("82a773657373696f6ea3732d31a474657874a568c3a96c6f", TelnetMessage("s-1", "hélo")),
 ]
 
 

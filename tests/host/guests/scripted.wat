@@ -11,7 +11,7 @@
 ;;              bytes, low byte first)
 ;;   D(eliverMessage) keeps the payload
 ;;   r(ecall)   answers with the payload that was kept last
-;;   R(eceive…) keeps the payload and answers with nothing
+;;   R(eceive…), S(ession…) keep the payload and answer with nothing
 ;;   g(ot)      answers with all payloads kept so far, each with its length before it (four bytes, low byte first), and
 ;;              forgets them
 ;; Any other operation is a bad dispatch. What portable.wat adds goes where the braces are.
@@ -112,7 +112,7 @@
         (return (i32.const 1))))
     (if (i32.eq (local.get $letter) (i32.const 104)) ;; h
       (then (return (call $host_calls (i32.add (i32.const 4096) (local.get $length))))))
-    (if (i32.eq (local.get $letter) (i32.const 82)) ;; R
+    (if (i32.le_u (i32.sub (local.get $letter) (i32.const 82)) (i32.const 1)) ;; R, S
       (then
         (i32.store (global.get $heap) (local.get $length))
         (memory.copy (i32.add (global.get $heap) (i32.const 4)) (i32.const 4096) (local.get $length))
