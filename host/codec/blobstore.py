@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from host.codec.schema import OMIT_NONE, U64, Message
+from host.codec.schema import OMIT_NONE, Message
+from host.codec.types import U64
 
 CAPABILITY = "wascc:blobstore"
 OP_CREATE_CONTAINER = "CreateContainer"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
-from host.codec.schema import U32, Message
+from host.codec.schema import Message
+from host.codec.types import U32
 
 OP_BIND_ACTOR = "BindActor"
 OP_REMOVE_ACTOR = "RemoveActor"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from host.codec.schema import U64, Message
+from host.codec.schema import Message
+from host.codec.types import U64
 
 CAPABILITY = "wascc:eventstreams"
 OP_WRITE_EVENT = "WriteEvent"

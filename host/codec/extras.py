@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from host.codec.schema import U32, U64, Message
+from host.codec.schema import Message
+from host.codec.types import U32, U64
 
 CAPABILITY = "wascc:extras"
 OP_REQUEST_GUID = "RequestGuid"

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from host.codec.schema import U32, Message
+from host.codec.schema import Message
+from host.codec.types import U32
 
 CAPABILITY_SERVER = "wascc:http_server"
 CAPABILITY_CLIENT = "wascc:http_client"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host.codec.schema import I32, Message
+from host.codec.schema import Message
+from host.codec.types import I32
 
 CAPABILITY = "wascc:keyvalue"
 OP_ADD = "Add"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host.codec.schema import U32, Message
+from host.codec.schema import Message
+from host.codec.types import U32
 
 CAPABILITY = "wascc:logging"
 OP_LOG = "WriteLog"

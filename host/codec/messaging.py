@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from host.codec.schema import I64, Message
+from host.codec.schema import Message
+from host.codec.types import I64
 
 CAPABILITY = "wascc:messaging"
 OP_PUBLISH_MESSAGE = "Publish"

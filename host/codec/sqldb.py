@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Annotated
 
-from host.codec.schema import I64, I64_TYPE, U32, U64, Binary, Boolean, Float, Message, Nil, OneOf, Text
+from host.codec.schema import Message
+from host.codec.types import BOOLEAN, FLOAT, I64, I64_TYPE, NIL, TEXT, U32, U64, Binary, OneOf
 
 CAPABILITY = "wascc:sqldb"
 OP_QUERY = "Query"
@@ -18,11 +19,11 @@ SqlValue = Annotated[
     OneOf(
         "SqlValue",
         (
-            (NoneType, Nil()),
-            (bool, Boolean()),
+            (NoneType, NIL),
+            (bool, BOOLEAN),
             (int, I64_TYPE),
-            (float, Float()),
-            (str, Text()),
+            (float, FLOAT),
+            (str, TEXT),
             (bytes, Binary()),
         ),
     ),

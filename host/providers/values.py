@@ -78,11 +78,6 @@ class IntegerValue(str):
         raise ProviderError(f"{self} must be an integer from {self.low} to {self.high}, not '{printable(text)}'")
 
 
-def integer_value(values: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    """The value as an integer of `low` to `high`, or the default. Raises ProviderError."""
-    return IntegerValue(name, default, low, high).of(values)
-
-
 def checked_file(name: str, path: str) -> Path:
     """The regular file that the value `name` is the path of. Raises ProviderError: reading others might never end."""
     try:

@@ -13,21 +13,20 @@ from hypothesis import strategies as st
 
 import host.codec
 from host.codec import CodecError, Message, decode, decode_empty, encode
-from host.codec.schema import (
+from host.codec.schema import Nested, schema_of
+from host.codec.types import (
+    BOOLEAN,
+    FLOAT,
+    NIL,
+    TEXT,
     Binary,
-    Boolean,
     FieldType,
-    Float,
     Integer,
     ListOf,
-    Nested,
-    Nil,
     OneOf,
     Optional,
-    Text,
     TextMap,
     Variant,
-    schema_of,
 )
 
 EVERY_MESSAGE = [
@@ -36,14 +35,14 @@ EVERY_MESSAGE = [
     for kind in vars(import_module(module.name)).values()
     if isinstance(kind, type) and issubclass(kind, Message) and kind.__module__ == module.name and kind is not Message
 ]
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-SCALARS: dict[type[FieldType], st.SearchStrategy[Any]] = {
-    Text: TEXT,
-    Nil: st.none(),
-    Boolean: st.booleans(),
-    Float: st.floats(allow_nan=False),
-    Binary: st.binary(max_size=300),
-    TextMap: st.dictionaries(TEXT, TEXT, max_size=4),
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+SIMPLE: dict[FieldType, st.SearchStrategy[Any]] = {
+    TEXT: TEXTS,
+    NIL: st.none(),
+    BOOLEAN: st.booleans(),
+    FLOAT: st.floats(allow_nan=False),
+    Binary(): st.binary(max_size=300),
+    TextMap(): st.dictionaries(TEXTS, TEXTS, max_size=4),
 }
 
 
@@ -58,7 +57,7 @@ def values_of(field: FieldType) -> st.SearchStrategy[Any]:
         return st.sampled_from(field.variants)
     if isinstance(field, OneOf):
         return st.one_of([values_of(item) for _, item in field.types])
-    return messages_of(field.message) if isinstance(field, Nested) else SCALARS[type(field)]
+    return messages_of(field.message) if isinstance(field, Nested) else SIMPLE[field]
 
 
 def messages_of(message: type[Message]) -> st.SearchStrategy[Any]:
