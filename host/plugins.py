@@ -29,7 +29,7 @@ DEFAULT_PROVIDERS: Mapping[str, str] = {
     "wascc:keyvalue": "host.providers.keyvalue:SqliteKeyValueProvider",
     "wascc:messaging": "host.providers.messaging:MemoryMessagingProvider",
     "wascc:blobstore": "host.providers.blobstore:FileBlobStoreProvider",
-    "wascc:sqldb": "host.providers.sqldb.provider:SqliteSqlProvider",
+    "wascc:sqldb": "host.providers.sqldb.providers:SqliteSqlProvider",
     "wascc:eventstreams": "host.providers.eventstreams:SqliteEventStreamsProvider",
     "wascc:logging": "host.providers.logs:LoggingProvider",
     "wascc:telnet": "host.providers.telnet:TelnetProvider",
