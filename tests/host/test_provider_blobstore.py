@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from host.codec import encode
 from host.codec.blobstore import Blob, FileChunk
 from host.errors import ActorBusy
-from host.providers import answers
+from host.providers import answers, patience
 from host.providers.base import ProviderError
-from host.providers.blobstore import downloads
 
 __all__ = ["s3"]
 
@@ -362,7 +361,7 @@ def test_a_chunk_waits_for_an_actor_that_is_busy(
     store.download("a")
     assert [chunk.sequence_no for chunk in store.receivers.wait(5)] == [0, 1, 2, 3, 4]
     assert caplog.messages == []
-    monkeypatch.setattr(downloads, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
     refusals = 100
     store.download("a")
     assert eventually(lambda: bool(caplog.messages))

@@ -21,6 +21,7 @@ from host import Host, InvocationFailure, find_provider
 from host.codec import decode, encode
 from host.codec.telnet import CAPABILITY, SessionStarted, TelnetMessage
 from host.errors import ActorBusy, HostShutDown
+from host.providers import patience
 from host.providers.telnet import TelnetProvider
 
 
@@ -338,6 +339,23 @@ def test_an_actor_that_is_busy_is_offered_the_line_again(provider: TelnetProvide
     with connect(provider) as client:
         client.send(b"a\nb\n")
         assert actors.lines(2) == ["a", "b"]
+
+
+def test_an_actor_that_stays_busy_is_not_offered_the_line_for_ever(
+    provider: TelnetProvider, actors: Actors, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
+
+    def take(actor: str, message: TelnetMessage) -> None:
+        if message.text == "a":
+            raise ActorBusy("too much to do")
+
+    actors.on_line = take
+    bind(provider)
+    with connect(provider) as client:
+        client.send(b"a\nb\n")
+        assert actors.lines(1) == ["b"]
+    assert caplog.messages[-1] == "ReceiveText of actor MA failed: waSCC Host Error: too much to do"
 
 
 def test_a_host_that_shuts_down_is_no_failure(

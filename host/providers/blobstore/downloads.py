@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from dataclasses import replace
 
 from host.codec import encode
 from host.codec.blobstore import CAPABILITY, OP_RECEIVE_CHUNK, FileChunk
-from host.errors import was_refused
 from host.logs import sparing
 from host.providers.base import Dispatcher, ProviderError, reason
 from host.providers.blobstore.storage import Layout, Reader, shown
-
-BUSY_SECONDS = 60.0
-"""How long a chunk is offered to an actor that has too much to do."""
+from host.providers.patience import Patience
 
 
 class Downloads:
@@ -83,13 +79,13 @@ class Downloads:
             self._leave()
 
     def _hand_over(self, dispatcher: Dispatcher, chunk: bytes) -> None:
-        give_up_at, pause = time.monotonic() + BUSY_SECONDS, 0.02
+        patience = Patience()
         while not self._ended.is_set():
             try:
                 dispatcher.dispatch(self._actor, OP_RECEIVE_CHUNK, chunk)
                 return
             except Exception as error:
-                if not was_refused(error) or time.monotonic() >= give_up_at:
+                pause = patience.pause_after(error)
+                if pause is None:
                     raise
             self._ended.wait(pause)
-            pause = min(2 * pause, 1.0)

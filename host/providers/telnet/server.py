@@ -10,10 +10,10 @@ from contextlib import suppress
 from functools import partial
 
 from host.codec import Message, encode
-from host.errors import HostShutDown, was_refused
+from host.errors import HostShutDown
 from host.logs import log, printable, sparing
 from host.providers.base import Dispatcher, ProviderError, reason
-from host.providers.busy import pauses
+from host.providers.patience import Patience
 from host.providers.sockets import BACKLOG
 from host.providers.telnet.protocol import written
 from host.providers.telnet.session import CHUNK_BYTES, Session, prepare
@@ -108,12 +108,12 @@ class TelnetServer:
     async def _hand_over(self, operation: str, message: Message) -> None:
         """Have the actor carry out an operation. While it has too much to do, it is offered it again."""
         call = partial(self._dispatcher.dispatch, self._actor, operation)
-        payload, pausing = encode(message), pauses()
+        payload, patience = encode(message), Patience()
         while True:
             error = await self._workers.run(partial(_failure, call), payload)
             if error is None or isinstance(error, HostShutDown):
                 return
-            pause = next(pausing, None) if was_refused(error) else None
+            pause = patience.pause_after(error)
             if pause is None:
                 break
             await asyncio.sleep(pause)
