@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,7 +43,10 @@ class Actor:
             raise AuthorizationFailure("No embedded JWT in actor module", SIGN_COMMAND)
         actor = cls(wasm, token.jwt, token.claims)
         log.info(
-            "Actor claims loaded for %s - %s", printable(actor.public_key), printable(",".join(actor.capabilities))
+            "Actor claims loaded for %s - %s",
+            printable(actor.public_key),
+            printable(",".join(actor.capabilities)),
+            extra={"actor": actor.public_key},
         )
         return actor
 
@@ -80,6 +84,14 @@ class Actor:
     def tags(self) -> tuple[str, ...]:
         """The tags in the token."""
         return self.claims.metadata.tags or ()
+
+
+def called(text: str, actors: Mapping[str, Claims[ActorMetadata]]) -> list[str]:
+    """The public keys of the actors (by key, their claims) that a person may mean by `text`: the one with that key, or
+    those whose key begins so or whose name it is."""
+    if text in actors:
+        return [text]
+    return [key for key, claims in actors.items() if text and (key.startswith(text) or claims.metadata.name == text)]
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:

@@ -107,6 +107,14 @@ def judge_new_binding(binding: Binding, actor: Actor | None, authorizer: Authori
     yield attempted("values", lambda: configuration(binding.actor, actor, binding.values))
 
 
+def _shown(binding: Binding) -> tuple[str, str]:
+    return binding.actor, printable(binding.provider_title)
+
+
+def _facts(binding: Binding) -> dict[str, str]:
+    return {"actor": binding.actor, "provider": binding.provider_title}
+
+
 class Bindings:
     """The bindings of one host. One caller at a time changes a binding; different ones change independently."""
 
@@ -142,7 +150,7 @@ class Bindings:
         CallRefused, HostShutDown. After an error a new binding is not there, an earlier one is as it was.
         """
         with self._core.turns.of(("binding", binding.key), f"The binding of {binding.actor}"):
-            log.info("Attempting to bind actor %s to %s", binding.actor, printable(binding.provider_title))
+            log.info("Attempting to bind actor %s to %s", *_shown(binding), extra=_facts(binding))
             self._being_bound.add(binding.key)
             try:
                 self._tell_provider(binding, OP_BIND_ACTOR, payload)
@@ -163,7 +171,7 @@ class Bindings:
             with self._lock:
                 if self._bound.pop(binding.key, None) is None:
                     return
-            log.info("Unbinding actor %s from %s", binding.actor, printable(binding.provider_title))
+            log.info("Unbinding actor %s from %s", *_shown(binding), extra=_facts(binding))
             self._core.bus.remove(_private_subject(binding))
             self._tell_provider(binding, OP_REMOVE_ACTOR, _removal(binding))
 

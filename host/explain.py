@@ -86,6 +86,7 @@ class Explainer:
         self._authorizer = AllowAll() if authorizer is None else authorizer
         self._policies = Policies(policies)
         self._actors: dict[str, tuple[Actor, ActorEntry]] = {}
+        self._refused: dict[str, str] = {}
         # Loaded by every host, and bound to every actor that claims it.
         self._providers: set[ProviderKey] = {_EXTRAS_KEY}
         self._bindings: set[tuple[str, ProviderKey]] = set()
@@ -187,6 +188,8 @@ class Explainer:
             self._bindings.add(binding.key)
         if allowed:
             self._actors[actor.public_key] = (actor, entry)
+        else:
+            self._refused[actor.public_key] = entry.path
 
     def _judge_provider(self, entry: CapabilityEntry) -> Iterator[Verdict]:
         found: list[CapabilityProvider | Actor] = []
@@ -219,6 +222,8 @@ class Explainer:
         allowed = values is not None
         for verdict in judge_new_binding(binding, found and found[0], self._authorizer):
             allowed = allowed and verdict.error is None
+            if found is None and entry.actor in self._refused and isinstance(verdict.error, HostError):
+                _with(verdict.error, f"see why {self._refused[entry.actor]} is refused")
             yield verdict
         if binding.configures_actor:
             missing = binding.capability_id not in self._actors

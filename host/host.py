@@ -125,7 +125,12 @@ class Host:
         for actor in self._actors.all():
             for verdict in policy.judge(actor.claims, actor.digest):
                 if verdict.error is not None:
-                    log.warning("Actor %s runs on: %s", actor.public_key, printable(verdict.error.message))
+                    log.warning(
+                        "Actor %s runs on: %s",
+                        actor.public_key,
+                        printable(verdict.error.message),
+                        extra={"actor": actor.public_key},
+                    )
 
     def remove_policy(self, policy: Policy) -> None:
         """Ask a policy that was added no more."""

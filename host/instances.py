@@ -266,7 +266,8 @@ class Instances:
             try:
                 instance.close()
             except Exception as error:
-                log.warning("An instance of actor %s: %s", printable(instance.actor.public_key), printable(str(error)))
+                key = instance.actor.public_key
+                log.warning("An instance of actor %s: %s", printable(key), printable(str(error)), extra={"actor": key})
 
 
 def no_such_actor() -> NoSuchActor:

@@ -113,7 +113,7 @@ class Policy:
                 "issuers",
                 claims.issuer in self.issuers,
                 f"issuer {printable(claims.issuer)} of {shown} is not among those that may run here",
-                f"add {printable(claims.issuer)} to policy.issuers, or have one of its keys sign the module",
+                f"add {printable(claims.issuer)} to policy.issuers, or have a key that is there sign the module",
             )
         if self.accounts is not None or self.operators is not None:
             yield self._judge_chain(claims)
@@ -124,7 +124,7 @@ class Policy:
                 "pins.min_revision",
                 revision >= pin.min_revision,
                 f"{shown} has revision {revision}, and at least {pin.min_revision} is pinned",
-                f"load revision {pin.min_revision} or a later one",
+                f"load revision {pin.min_revision} or a later one; wascc claims sign gives a module one with --rev",
             )
         if pin is not None and pin.sha256 is not None:
             yield self._verdict(

@@ -160,7 +160,7 @@ class RunningActor:
                 instance.slowest_call = seconds, f"{printable(operation)} of {title(target)}"
 
     def _console_log(self, guest_id: int, text: str) -> None:
-        log.info("Actor %s: %s", self._entity.public_key, printable(text))
+        log.info("Actor %s: %s", self._entity.public_key, printable(text), extra={"actor": self._entity.public_key})
 
 
 def check_for_others(operation: str) -> None:
@@ -225,12 +225,12 @@ class RunningActors:
             raise
         with self._lock:
             self._running[public_key] = running
-        log.info("Actor %s up and running.", public_key)
+        log.info("Actor %s up and running.", public_key, extra={"actor": public_key})
 
     def stop(self, public_key: str, seconds: float) -> None:
         """Take the actor out: calls under way have so long to finish, new ones find nobody. Raises NoSuchActor."""
         running = self.get(public_key)
-        log.info("Terminating actor %s", public_key)
+        log.info("Terminating actor %s", public_key, extra={"actor": public_key})
         self._core.bus.remove(actor_subject(public_key))
         with self._lock:
             self._running.pop(public_key, None)
@@ -247,7 +247,7 @@ class RunningActors:
         if former is not None and not force:
             check_revision(former, actor)
         running.replace(actor)
-        log.info("Actor %s replaced", actor.public_key)
+        log.info("Actor %s replaced", actor.public_key, extra={"actor": actor.public_key})
 
 
 def check_revision(former: Actor, actor: Actor) -> None:

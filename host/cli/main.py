@@ -73,13 +73,17 @@ def expected_errors() -> tuple[type[BaseException], ...]:
     )  # fmt: skip
 
 
-def one_line(error: BaseException) -> str:
-    """The text of an error; of an operating system's error, the file first."""
+def shown(error: BaseException) -> str:
+    """The text of an error, in one line; of a manifest's, a line for each problem; of an operating system's error, the
+    file first."""
+    from host.manifest import ManifestError
     from host.redaction import secrets
     from interp.errors import escaped
 
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return escaped(f"{error.filename}: {error.strerror}")
+    if isinstance(error, ManifestError):
+        return "\n".join(escaped(secrets.redacted(line)) for line in str(error).splitlines())
     return escaped(secrets.redacted(str(error))) or type(error).__name__
 
 
@@ -127,5 +131,5 @@ def run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except expected_errors() as error:
-        typer.echo(f"error: {one_line(error)}", err=True)
+        typer.echo(f"error: {shown(error)}", err=True)
         sys.exit(1)

@@ -191,7 +191,9 @@ def read_payload(text: str | None, as_msgpack: bool) -> bytes:
 
 
 def call(
-    actor: Annotated[str, typer.Argument(help="A signed module, or with --manifest a public key.", metavar="ACTOR")],
+    actor: Annotated[
+        str, typer.Argument(help="A signed module, or with --manifest an actor's key or name.", metavar="ACTOR")
+    ],
     operation: Annotated[str, typer.Argument(help="The operation, such as HealthRequest.", metavar="OP")],
     payload: Annotated[str | None, typer.Argument(help="Text, @FILE, or - for stdin.", metavar="PAYLOAD")] = None,
     manifest: Annotated[Path | None, typer.Option(help="Run the actor with what this manifest sets up.")] = None,
@@ -228,19 +230,23 @@ def call_once(
     builder: HostBuilder, actor: str, operation: str, request: bytes, manifest: Path | None, expand_env: bool
 ) -> bytes:
     """Start a host, have one of its actors carry out one operation, shut down; the response."""
-    from host.actor import Actor
+    from host.actor import Actor, called
     from host.manifest import Manifest
 
     with builder.build() as host:
         if manifest is not None:
             host.apply_manifest(Manifest.from_file(manifest, expand_env=expand_env))
-        key = actor
-        if actor not in host.actors():
-            loaded = Actor.from_file(actor)
-            key = loaded.public_key
-            if key not in host.actors():
-                host.add_actor(loaded)
-        return host.call_actor(key, operation, request)
+        found = called(actor, host.actors())
+        if len(found) > 1:
+            raise typer.BadParameter(f"{len(found)} actors of the manifest are called {actor}")
+        if found:
+            return host.call_actor(found[0], operation, request)
+        if manifest is not None and not Path(actor).is_file():
+            raise typer.BadParameter(f"no actor of the manifest is called {actor}, and there is no such file")
+        loaded = Actor.from_file(actor)
+        if loaded.public_key not in host.actors():
+            host.add_actor(loaded)
+        return host.call_actor(loaded.public_key, operation, request)
 
 
 def as_data(response: bytes) -> Any:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from host.actor import called
 from host.codec.logging import CAPABILITY as LOGGING
 from host.control.places import is_allowed, listening_socket, socket_name
 from host.control.protocol import MAX_REQUEST_BYTES, REQUEST_SECONDS, Peer, ProtocolError
@@ -133,22 +134,18 @@ class ControlServer:
             values = {**binding.values, LEVEL: str(level)}
             self._host.set_binding(actor, LOGGING, binding.binding_name, values)
         peer.send(done=f"{actor} logs from level {level} on")
-        log.info("Log level of %s set to %s", actor, level)
+        log.info("Log level of %s set to %s", actor, level, extra={"actor": actor})
 
     def _actor(self, request: Mapping[str, Any]) -> str | None:
         """The public key of the actor that a request names: by the key, by how it begins, or by the actor's name."""
         text = request.get("actor")
         if text is None:
             return None
-        actors = self._host.actors()
-        if isinstance(text, str) and text:
-            if text in actors:
-                return text
-            found = [key for key, claims in actors.items() if key.startswith(text) or claims.metadata.name == text]
-            if len(found) == 1:
-                return found[0]
-            if found:
-                raise RequestRefused(f"{len(found)} actors are called {text}")
+        found = called(text, self._host.actors()) if isinstance(text, str) else []
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise RequestRefused(f"{len(found)} actors are called {text}")
         raise RequestRefused(f"no actor of this host is called {text}")
 
 

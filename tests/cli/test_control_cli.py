@@ -123,8 +123,12 @@ def test_logs_with_filters(tmp_path: Path, environment: dict[str, str]) -> None:
         parsed = [json.loads(line) for line in wascc(environment, "logs", "--json").stdout.splitlines()]
         shown = [f"[{each['time']} {each['level']:7}] {each['message']}" for each in parsed]
         assert shown == everything
+        about = [line for line in everything if ACTOR in line and " now runs " not in line]
+        assert any("Attempting to bind actor" in line for line in about)
+        assert any("listens on" in line for line in about)
         for name in ("Counter", ACTOR, ACTOR[:5]):
-            assert wascc(environment, "logs", "--actor", name).returncode == 0
+            of_actor = wascc(environment, "logs", "--actor", name).stdout.splitlines()
+            assert [line for line in of_actor if " now runs " not in line] == about
         assert "no actor of this host is called Mxyz" in wascc(environment, "logs", "--actor", "Mxyz").stderr
         quiet = wascc(environment, "logs", "--level", "error")
         assert (quiet.returncode, quiet.stdout) == (0, "")

@@ -149,6 +149,14 @@ def test_bad_manifests(tmp_path: Path, text: Callable[[Path], str], messages: li
         assert message in error
 
 
+def test_each_problem_of_a_manifest_has_a_line(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text('actors: [1]\ncapabilities: [{path: a, "b\\nerror: forged": c}]\nbindings: []\n')
+    first, second = up(tmp_path).splitlines()
+    assert first.startswith("error: ")
+    assert "actors[0]" in first
+    assert "capabilities[0].b\\nerror: forged" in second
+
+
 def test_a_port_in_use(tmp_path: Path) -> None:
     (tmp_path / "a.wasm").write_bytes(signed())
     with socket.create_server(("127.0.0.1", 0)) as taken:

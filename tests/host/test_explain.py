@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from host import Actor, HostBuilder, HostError, InvocationFailure, Manifest
-from host.cli.main import build_app, one_line
+from host.cli.main import build_app, shown
 from host.errors import NoSuchActor
 from host.explain import Explainer
 from wascap import ActorMetadata, Claims, KeyPair, KeyType, embed, encode, module_hash, sign
@@ -251,6 +251,16 @@ def test_the_command_that_would_fix_it_is_named_and_works(tmp_path: Path) -> Non
     assert metadata.capabilities == ("wascc:logging", "wascc:keyvalue")
 
 
+def test_a_binding_of_an_actor_that_is_refused(tmp_path: Path) -> None:
+    bindings = [{"actor": each.public_key, "capability": "wascc:keyvalue"} for each in (CALLER, OTHER_ACCOUNT)]
+    capabilities = [{"path": "wascc:keyvalue"}]
+    path = manifest_of(tmp_path, MODULES["expired"](("wascc:keyvalue",)), capabilities=capabilities, bindings=bindings)
+    findings = json.loads(run(path, "--json")[1])["findings"]
+    first, second = [finding["fix"] for finding in findings if finding["rule"] == "actor"]
+    assert first.startswith("see why ")
+    assert second == "add it to the manifest's actors"
+
+
 def test_a_call(tmp_path: Path) -> None:
     module = signed(claims_of(capabilities=("wascc:extras",)), ACCOUNT)
     path = manifest_of(tmp_path, module)
@@ -317,7 +327,7 @@ def test_secrets_of_middleware_are_not_shown(tmp_path: Path, monkeypatch: pytest
     assert "hunter2" not in output
     with pytest.raises(HostError) as caught:
         HostBuilder().with_engine(loaded_engine(FAST_ENGINE)).build().apply_manifest(Manifest.from_file(path))
-    assert "hunter2" not in one_line(caught.value)
+    assert "hunter2" not in shown(caught.value)
 
 
 def test_sign_still_refuses_what_these_tests_sign() -> None:

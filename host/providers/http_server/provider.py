@@ -44,7 +44,7 @@ class HttpServerProvider(Provider):
         else:
             listening = listening_socket(settings.host, settings.port)
         self._servers[actor] = server = HttpServer(actor, settings, dispatcher, listening)
-        log.info("HTTP server of %s listens on %s:%d", printable(actor), *server.address)
+        log.info("HTTP server of %s listens on %s:%d", printable(actor), *server.address, extra={"actor": actor})
         if former is not None:
             former.give_way()
 

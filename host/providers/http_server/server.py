@@ -68,7 +68,7 @@ class HttpServer:
         self.retire()
         self._thread.join(self.settings.shutdown_timeout + _STOP_SPARE_SECONDS)
         if self._thread.is_alive():
-            log.error("the HTTP server of %s does not stop", self._actor)
+            log.error("the HTTP server of %s does not stop", self._actor, extra={"actor": self._actor})
 
     def _start(self) -> None:
         self._thread.start()
@@ -82,7 +82,9 @@ class HttpServer:
             asyncio.run(self._serve())
         except BaseException as error:
             self._failure = error
-            log.error("the HTTP server of %s failed: %s", self._actor, printable(str(error)))
+            log.error(
+                "the HTTP server of %s failed: %s", self._actor, printable(str(error)), extra={"actor": self._actor}
+            )
         finally:
             self._socket.close()
             self._workers.close()
@@ -106,17 +108,22 @@ class HttpServer:
                 renewed = await asyncio.to_thread(current.renewed)
             except ProviderError as error:
                 if str(error) != told:
-                    log.error("the HTTP server of %s keeps its certificate: %s", self._actor, error)
+                    log.error(
+                        "the HTTP server of %s keeps its certificate: %s",
+                        self._actor,
+                        error,
+                        extra={"actor": self._actor},
+                    )
                 told = str(error)
                 continue
             if renewed != current:
                 self._config.tls = renewed
-                log.info("HTTP server of %s has a renewed certificate", self._actor)
+                log.info("HTTP server of %s has a renewed certificate", self._actor, extra={"actor": self._actor})
             told = ""
 
     def _log_one_line(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         reason = context.get("exception") or context["message"]
-        log.error("the HTTP server of %s: %s", self._actor, printable(str(reason)))
+        log.error("the HTTP server of %s: %s", self._actor, printable(str(reason)), extra={"actor": self._actor})
 
 
 class _Config(uvicorn.Config):
