@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 
 from host.codec.eventstreams import (
     CAPABILITY,
@@ -15,22 +14,18 @@ from host.codec.eventstreams import (
     StreamResults,
     WriteResponse,
 )
+from host.providers.backends import MemoryProvider, RedisProvider, SqliteProvider
 from host.providers.base import Provider, ProviderError
 from host.providers.eventstreams.memory import MemoryEvents
 from host.providers.eventstreams.sqlite import SqliteEvents
 from host.providers.eventstreams.store import MAX_COUNT, MAX_MILLISECONDS, EventStore, Span
-from host.providers.opened import OpeningProvider
-from host.providers.optional import import_with_extra
-from host.providers.redis_settings import REDIS_VALUES, RedisSettings
-from host.providers.sqlite_files import BUSY_SECONDS, FILE_VALUES, FileSettings, path_value
+from host.providers.redis_settings import REDIS_VALUES
+from host.providers.sqlite_files import FILE_VALUES, FileSettings, path_value
 from host.providers.values import IntegerValue
 
 MAX_EVENTS = IntegerValue("MAX_EVENTS", 0, 0, 10**9)
 MAX_VALUES = 100_000
 """Values of one event: a Redis server would end the connection at five times as many."""
-
-PATH = path_value("wascc-eventstreams.db")
-MEMORY_MAX_BYTES = 2**28
 
 
 class EventStreamsProvider(Provider, ABC):
@@ -73,66 +68,36 @@ def _span(query: StreamQuery) -> Span:
     return Span(min(first, MAX_MILLISECONDS), min(last, MAX_MILLISECONDS), count)
 
 
-class MemoryEventStreamsProvider(EventStreamsProvider):
-    """Streams in memory, shared by all actors that are bound to the provider.
-
-    `max_bytes` bounds what they may hold, about; `clock` tells the seconds since 1970.
-    """
+class MemoryEventStreamsProvider(MemoryProvider[MemoryEvents], EventStreamsProvider):
+    """Streams in memory, shared by all actors that are bound to the provider."""
 
     name = "waSCC Event Streams Provider (in memory)"
     long_description = "Streams of events, in memory: gone when the host stops."
     value_names = frozenset({MAX_EVENTS})
 
-    def __init__(self, max_bytes: int = MEMORY_MAX_BYTES, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
-        self._store = MemoryEvents(max_bytes, clock)
-
-    def store(self, actor: str) -> EventStore:
-        """The one store."""
-        return self._store
-
-    def close(self) -> None:
-        """Forget everything."""
-        self._store.close()
+    def made(self, max_bytes: int, clock: Callable[[], float]) -> MemoryEvents:
+        """No streams yet."""
+        return MemoryEvents(max_bytes, clock)
 
 
-class SqliteEventStreamsProvider(OpeningProvider[EventStore], EventStreamsProvider):
-    """Streams in the file that each binding names; actors that name the same file share them.
-
-    `busy_seconds` is how long a call waits for other processes, `clock` tells the seconds since 1970.
-    """
+class SqliteEventStreamsProvider(SqliteProvider[EventStore], EventStreamsProvider):
+    """Streams in the file that each binding names; actors that name the same file share them."""
 
     name = "waSCC Event Streams Provider (SQLite)"
     long_description = "Streams of events, kept in a SQLite file."
-    value_names = FILE_VALUES | {PATH, MAX_EVENTS}
+    path = path_value("wascc-eventstreams.db")
+    in_memory = "eventstreams_memory"
+    value_names = FILE_VALUES | {path, MAX_EVENTS}
 
-    def __init__(self, busy_seconds: float = BUSY_SECONDS, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
-        self._busy_seconds = busy_seconds
-        self._clock = clock
-
-    def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], EventStore]]:
-        """The file, which actors with the same settings share."""
-        settings = FileSettings.of(values, PATH, "eventstreams_memory")
-        return settings, lambda: SqliteEvents(settings, self._busy_seconds, self._clock)
+    def in_file(self, settings: FileSettings, busy_seconds: float, clock: Callable[[], float]) -> EventStore:
+        """The streams in a file."""
+        return SqliteEvents(settings, busy_seconds, clock)
 
 
-class RedisEventStreamsProvider(OpeningProvider[EventStore], EventStreamsProvider):
-    """Streams on the Redis server that each binding names, with connections of its own for each actor.
-
-    Actors share what is there if they name the same server, database and prefix.
-    """
+class RedisEventStreamsProvider(RedisProvider[EventStore], EventStreamsProvider):
+    """Streams on the Redis server that each binding names, with connections of its own for each actor."""
 
     name = "waSCC Event Streams Provider (Redis)"
     long_description = "Streams of events, kept by a Redis server."
     value_names = REDIS_VALUES | {MAX_EVENTS}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._open: Callable[[RedisSettings], EventStore]
-        self._open = import_with_extra("host.providers.eventstreams.redis_events", "redis").open_store
-
-    def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], EventStore]]:
-        """The actor's own connections to the server."""
-        settings = RedisSettings.of(values)
-        return (actor, settings), lambda: self._open(settings)
+    store_module = "host.providers.eventstreams.redis_events"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable
 
 from host.codec.keyvalue import (
     CAPABILITY,
@@ -37,18 +36,15 @@ from host.codec.keyvalue import (
     SetRequest,
     SetResponse,
 )
+from host.providers.backends import MemoryProvider, RedisProvider, SqliteProvider
 from host.providers.base import Provider, ProviderError
 from host.providers.keyvalue.memory import MemoryStorage
 from host.providers.keyvalue.sqlite import SqliteStorage
 from host.providers.keyvalue.store import Store
 from host.providers.keyvalue.transactional import TransactionalStore
-from host.providers.opened import OpeningProvider
-from host.providers.optional import import_with_extra
-from host.providers.redis_settings import REDIS_VALUES, RedisSettings
-from host.providers.sqlite_files import BUSY_SECONDS, FILE_VALUES, FileSettings, path_value
+from host.providers.redis_settings import REDIS_VALUES
+from host.providers.sqlite_files import FILE_VALUES, FileSettings, path_value
 
-PATH = path_value("wascc-keyvalue.db")
-MEMORY_MAX_BYTES = 2**28
 MAX_KEYS = 100_000
 """Sets of one union or intersection: a Redis server would end the connection at ten times as many."""
 
@@ -133,65 +129,35 @@ def _check_keys(operation: str, request: KeysRequest) -> None:
         raise ProviderError(f"{operation} takes at most {MAX_KEYS} keys")
 
 
-class MemoryKeyValueProvider(KeyValueProvider):
-    """One store in memory, shared by all actors that are bound to the provider.
-
-    `max_bytes` bounds what it may hold, about; `clock` tells the seconds since 1970.
-    """
+class MemoryKeyValueProvider(MemoryProvider[TransactionalStore], KeyValueProvider):
+    """One store in memory, shared by all actors that are bound to the provider."""
 
     name = "waSCC Key-Value Provider (in memory)"
     long_description = "Strings, lists and sets under keys, in memory: gone when the host stops."
 
-    def __init__(self, max_bytes: int = MEMORY_MAX_BYTES, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
-        self._store = TransactionalStore(MemoryStorage(max_bytes, clock))
-
-    def store(self, actor: str) -> Store:
-        """The one store."""
-        return self._store
-
-    def close(self) -> None:
-        """Forget everything."""
-        self._store.close()
+    def made(self, max_bytes: int, clock: Callable[[], float]) -> TransactionalStore:
+        """An empty store."""
+        return TransactionalStore(MemoryStorage(max_bytes, clock))
 
 
-class SqliteKeyValueProvider(OpeningProvider[Store], KeyValueProvider):
-    """A store in the file that each binding names; actors that name the same file share it.
-
-    `busy_seconds` is how long a call waits for other processes, `clock` tells the seconds since 1970.
-    """
+class SqliteKeyValueProvider(SqliteProvider[Store], KeyValueProvider):
+    """A store in the file that each binding names; actors that name the same file share it."""
 
     name = "waSCC Key-Value Provider (SQLite)"
     long_description = "Strings, lists and sets under keys, kept in a SQLite file."
-    value_names = FILE_VALUES | {PATH}
+    path = path_value("wascc-keyvalue.db")
+    in_memory = "keyvalue_memory"
+    value_names = FILE_VALUES | {path}
 
-    def __init__(self, busy_seconds: float = BUSY_SECONDS, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
-        self._busy_seconds = busy_seconds
-        self._clock = clock
-
-    def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], Store]]:
-        """The file, which actors with the same settings share."""
-        settings = FileSettings.of(values, PATH, "keyvalue_memory")
-        return settings, lambda: TransactionalStore(SqliteStorage(settings, self._busy_seconds, self._clock))
+    def in_file(self, settings: FileSettings, busy_seconds: float, clock: Callable[[], float]) -> Store:
+        """The store in a file."""
+        return TransactionalStore(SqliteStorage(settings, busy_seconds, clock))
 
 
-class RedisKeyValueProvider(OpeningProvider[Store], KeyValueProvider):
-    """A store on the Redis server that each binding names, with connections of its own for each actor.
-
-    Actors share what is there if they name the same server, database and prefix.
-    """
+class RedisKeyValueProvider(RedisProvider[Store], KeyValueProvider):
+    """A store on the Redis server that each binding names, with connections of its own for each actor."""
 
     name = "waSCC Key-Value Provider (Redis)"
     long_description = "Strings, lists and sets under keys, kept by a Redis server."
     value_names = REDIS_VALUES
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._open: Callable[[RedisSettings], Store]
-        self._open = import_with_extra("host.providers.keyvalue.redis_store", "redis").open_store
-
-    def opening(self, actor: str, values: Mapping[str, str]) -> tuple[Hashable, Callable[[], Store]]:
-        """The actor's own connections to the server."""
-        settings = RedisSettings.of(values)
-        return (actor, settings), lambda: self._open(settings)
+    store_module = "host.providers.keyvalue.redis_store"
