@@ -88,6 +88,11 @@ class LineStream:
             self.end_line()
         return len(data)
 
+    @property
+    def pending(self) -> bool:
+        """Whether there is something without a line end yet."""
+        return bool(self._rest)
+
     def flush(self) -> None:
         """Nothing: lines are logged when they are complete."""
 

@@ -190,7 +190,8 @@ class Guest:
     def _disarm(self) -> None:
         self._state.end()
         for output in self._outputs:
-            output.end_line()
+            if output.pending:
+                output.end_line()
 
     @property
     def memory_size(self) -> int:

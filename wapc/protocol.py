@@ -86,7 +86,8 @@ class CallState:
         """
         self._require("operation", len(operation), self._limits.max_name_bytes)
         self._require("request payload", len(payload), self._limits.max_payload_bytes)
-        self._clear()
+        if self._request is not None:
+            self._clear()
         self._request = (operation, payload)
         return len(operation), len(payload)
 

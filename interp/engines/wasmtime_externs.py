@@ -162,19 +162,29 @@ class Memory(Extern):
 
     def read(self, addr: int, n: int) -> bytes:
         """n bytes from address addr on.  Raises Trap(MEMORY_OUT_OF_BOUNDS)."""
-        with self.store as context:
-            self._check(context, addr, n)
-            data: bytes = ffi.buffer(lib.wasmtime_memory_data(context, self.handle) + addr, n)[:] if n else b""
+        store, handle = self.store, self.handle
+        context = store.take()
+        try:
+            if addr < 0 or n < 0 or addr + n > lib.wasmtime_memory_data_size(context, handle):
+                raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
+            data: bytes = ffi.buffer(lib.wasmtime_memory_data(context, handle) + addr, n)[:] if n else b""
             return data
+        finally:
+            store.give()
 
     def write(self, addr: int, data: bytes) -> None:
         """Overwrite bytes from address addr on.  Raises Trap(MEMORY_OUT_OF_BOUNDS)."""
         if not isinstance(data, bytes):
             data = bytes(memoryview(data))
-        with self.store as context:
-            self._check(context, addr, len(data))
-            if data:
-                ffi.memmove(lib.wasmtime_memory_data(context, self.handle) + addr, data, len(data))
+        store, handle, n = self.store, self.handle, len(data)
+        context = store.take()
+        try:
+            if addr < 0 or addr + n > lib.wasmtime_memory_data_size(context, handle):
+                raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
+            if n:
+                ffi.memmove(lib.wasmtime_memory_data(context, handle) + addr, data, n)
+        finally:
+            store.give()
 
     def grow(self, n: int) -> int | None:
         """Grow by n pages: the old size, or None."""
@@ -187,10 +197,6 @@ class Memory(Extern):
             lib.wasmtime_error_delete(error)
             return None
         return int(old[0])
-
-    def _check(self, context: Any, addr: int, n: int) -> None:
-        if addr < 0 or n < 0 or addr + n > lib.wasmtime_memory_data_size(context, self.handle):
-            raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
 
 
 class Table(Extern):

@@ -62,9 +62,10 @@ class HostFunction:
         finally:
             THREAD.position = outer
         store.check_deadline()
-        for i, (each, value) in enumerate(zip(self.plan.results, self._results(returned), strict=True)):
-            each.write(store, results[i].of, value)
-            results[i].kind = each.kind
+        if self.plan.results or returned is not None:
+            for i, (each, value) in enumerate(zip(self.plan.results, self._results(returned), strict=True)):
+                each.write(store, results[i].of, value)
+                results[i].kind = each.kind
         return NULL
 
     def _results(self, returned: Any) -> Sequence[Any]:

@@ -79,6 +79,8 @@ class Store:
         self._metered = limits.fuel is not None or limits.deadline_seconds is not None
         self._max_depth = min(MAX_REENTRY, limits.max_call_depth)
         self._lock = threading.RLock()
+        self.give = self._lock.release
+        """Ends what `take` began."""
         self._handles: list[Any] = []
         self._modules: dict[Module, None] = {}
         self._funcs: WeakValueDictionary[int, Func] = WeakValueDictionary()
@@ -113,10 +115,13 @@ class Store:
             self._memory_pages = pages
             self._limit()
 
-    def __enter__(self) -> Any:
+    def take(self) -> Any:
+        """The context, for this thread alone until `give`.  Raises RuntimeError if another thread uses the store."""
         if not self._lock.acquire(False):
             raise RuntimeError(IN_USE)
         return self.context
+
+    __enter__ = take
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()

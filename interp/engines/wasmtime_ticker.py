@@ -6,7 +6,8 @@ Compiled code compares the epoch with the store's deadline at function entries a
 from __future__ import annotations
 
 import math
-from threading import Condition, Thread
+from os import getpid
+from threading import Condition, Lock, Thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -30,9 +31,11 @@ class Ticker:
     """Counts calls with a deadline; its thread runs only while there are some, and a moment longer."""
 
     def __init__(self) -> None:
-        self._changed = Condition()
+        self._lock = Lock()
+        self._changed = Condition(self._lock)
         self._active = 0
         self._thread: Thread | None = None
+        self._process = 0
         self._engines: tuple[Any, ...] = ()
 
     @property
@@ -47,16 +50,19 @@ class Ticker:
 
     def begin(self) -> None:
         """A call with a deadline begins."""
-        with self._changed:
+        with self._lock:
             self._active += 1
-            if not self.running:
+            # The thread says when it ends; a forked process has none, whatever it has been told.
+            if self._thread is None or self._process != getpid():
+                self._process = getpid()
                 self._thread = Thread(target=self._run, name="wasmtime-epoch", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            elif self._active == 1:
+                self._changed.notify()
 
     def end(self) -> None:
         """A call with a deadline ends."""
-        with self._changed:
+        with self._lock:
             self._active -= 1
 
     def _run(self) -> None:
