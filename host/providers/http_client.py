@@ -51,8 +51,8 @@ class Place:
         plain = url.path in ("", "/") and not (url.query or url.fragment or url.userinfo)
         if not (separator and url.scheme in PORTS and url.host and ANYWHERE not in url.host and plain):
             raise ProviderError(
-                f"{ALLOW}: '{printable(text)}' is no place like https://api.example.com, https://*.example.com or "
-                f"http://localhost:8080, nor {ANYWHERE} for any"
+                f"{ALLOW}: '{without_secrets(text)}' is no place like https://api.example.com, https://*.example.com "
+                f"or http://localhost:8080, nor {ANYWHERE} for any"
             )
         return cls(url.scheme, url.host, url.port or PORTS[url.scheme], subdomains)
 
@@ -205,6 +205,10 @@ def shown(url: httpx.URL) -> str:
 
 
 def where(request: Request) -> str:
-    """What a request is called in an error; without its query, which may hold secrets."""
-    path = request.path.partition("?")[0]
-    return f"{printable(request.method)} {printable(re.sub('//[^/]*@', '//', path))}"
+    """What a request is called in an error."""
+    return f"{printable(request.method)} {without_secrets(request.path)}"
+
+
+def without_secrets(url: str) -> str:
+    """What is to be a URL, printable, and without its user, password and query."""
+    return printable(re.sub("//[^/]*@", "//", url.partition("?")[0]))
