@@ -11,9 +11,9 @@ import hashlib
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from redis import exceptions
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
@@ -32,15 +32,18 @@ MAX_REASON_CHARACTERS = 200
 _PAUSE_SECONDS = 0.02
 _OF_SCRIPT = re.compile(r"^.*@user_script: ?\d+: -?|\.? script: \w+, on @user_script:\d+\.?$")
 """What servers put around the error of a command in a script: before it until version 6, after it from 7 on."""
+_EVENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
 _FULL = "'maxmemory'"
 
 _LOADING = "is still loading its data"
+_STRANGE = "answered what is no answer to what it was asked"
 _NO_IDENTITY = "wants a user name or password"
 _UNKNOWN = "; it is not known whether the change was made"
 _TLS_NAMES: Mapping[str, str] = {TLS_CA: "ssl_ca_certs", TLS_CERTIFICATE: "ssl_certfile", TLS_KEY: "ssl_keyfile"}
 
 Argument = str | bytes | int
 Command = Sequence[Argument]
+T = TypeVar("T")
 
 
 class RedisRefusal(ProviderError):
@@ -76,6 +79,55 @@ class _Lost(Exception):
         self.sent = sent
 
 
+class _Nonsense(Exception):
+    """The reply is of another form than that of its command."""
+
+
+def ignored(reply: Any) -> None:
+    """The form of a reply that says nothing but that it is none of an error."""
+
+
+def integer(reply: Any) -> int:
+    """The form of a number."""
+    if not isinstance(reply, int):
+        raise _Nonsense
+    return reply
+
+
+def text(reply: Any) -> bytes:
+    """The form of a text."""
+    if not isinstance(reply, bytes):
+        raise _Nonsense
+    return reply
+
+
+def text_or_nil(reply: Any) -> bytes | None:
+    """The form of a text, or of none."""
+    return None if reply is None else text(reply)
+
+
+def texts(reply: Any) -> list[bytes]:
+    """The form of texts."""
+    return items_of(text, reply)
+
+
+def event(reply: Any) -> tuple[bytes, list[bytes]]:
+    """The form of an entry of a stream: its id, and names and values in turn."""
+    if not isinstance(reply, list) or len(reply) != 2:
+        raise _Nonsense
+    entry_id, pairs = text(reply[0]), texts(reply[1])
+    if not _EVENT_ID.fullmatch(entry_id) or len(pairs) % 2:
+        raise _Nonsense
+    return entry_id, pairs
+
+
+def items_of(form: Callable[[Any], T], reply: Any) -> list[T]:
+    """The items of a reply that is to be a list of items of this form."""
+    if not isinstance(reply, list):
+        raise _Nonsense
+    return [form(item) for item in reply]
+
+
 def connect(settings: RedisSettings) -> RedisClient:
     """A client of a server that has answered. Raises ProviderError."""
     client = RedisClient(settings)
@@ -104,27 +156,31 @@ class RedisClient:
 
     def check(self) -> None:
         """Ask the server whether it is there and lets us in."""
-        self.read("PING")
+        self.read(ignored, "PING")
 
-    def read(self, *command: Argument) -> Any:
-        """The reply to a command that changes nothing."""
-        return self._run([command], repeatable=True)
+    def read(self, form: Callable[[Any], T], *command: Argument) -> T:
+        """The reply, of this form, to a command that changes nothing."""
+        return self._run([command], form, repeatable=True)
 
-    def write(self, *command: Argument) -> Any:
-        """The reply to a command that changes something."""
-        return self._run([command], repeatable=False)
+    def write(self, form: Callable[[Any], T], *command: Argument) -> T:
+        """The reply, of this form, to a command that changes something."""
+        return self._run([command], form, repeatable=False)
 
-    def read_script(self, script: RedisScript, keys: Sequence[str], *arguments: Argument) -> Any:
-        """The reply of a script that changes nothing."""
-        return self._run(self._forms(script, keys, arguments), repeatable=True)
+    def read_script(
+        self, form: Callable[[Any], T], script: RedisScript, keys: Sequence[str], *arguments: Argument
+    ) -> T:
+        """The reply, of this form, of a script that changes nothing."""
+        return self._run(self._commands(script, keys, arguments), form, repeatable=True)
 
-    def write_script(self, script: RedisScript, keys: Sequence[str], *arguments: Argument) -> Any:
-        """The reply of a script that changes something."""
-        return self._run(self._forms(script, keys, arguments), repeatable=False)
+    def write_script(
+        self, form: Callable[[Any], T], script: RedisScript, keys: Sequence[str], *arguments: Argument
+    ) -> T:
+        """The reply, of this form, of a script that changes something."""
+        return self._run(self._commands(script, keys, arguments), form, repeatable=False)
 
     def wrong_kind(self, keys: Sequence[str], wanted: str) -> ProviderError | None:
         """The error of an operation on the first of an actor's keys that holds something else than is wanted."""
-        for key, kind in zip(keys, self.read_script(_KINDS, keys), strict=True):
+        for key, kind in zip(keys, self.read_script(texts, _KINDS, keys), strict=False):
             found = printable(kind.decode(errors="replace"))
             if found not in {"none", wanted}:
                 return wrong_kind(key, _NOUNS.get(found, found), wanted)
@@ -136,30 +192,33 @@ class RedisClient:
             self._closed = True
         self._let_go()
 
-    def _forms(self, script: RedisScript, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Command]:
+    def _commands(self, script: RedisScript, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Command]:
         rest = (len(keys), *map(self.key, keys), *arguments)
         return [("EVALSHA", script.digest, *rest), ("EVAL", script.text, *rest)]
 
-    def _run(self, forms: Sequence[Command], repeatable: bool) -> Any:
-        """The reply to the first form of a command that the server knows."""
+    def _run(self, commands: Sequence[Command], form: Callable[[Any], T], repeatable: bool) -> T:
+        """The reply to the first of these commands, which mean the same, that the server knows."""
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             try:
                 with self._connection() as connection:
-                    return self._exchange(connection, forms)
+                    return form(self._exchange(connection, commands))
+            except _Nonsense as error:
+                what = f"{self._settings.place} {_STRANGE}{'' if repeatable else _UNKNOWN}"
+                raise ProviderError(what) from error
             except _Lost as lost:
                 in_doubt = lost.sent and not repeatable
                 if in_doubt or time.monotonic() >= deadline:
                     raise ProviderError(f"{self._settings.place} {lost}{_UNKNOWN if in_doubt else ''}") from lost
             time.sleep(_PAUSE_SECONDS)
 
-    def _exchange(self, connection: Any, forms: Sequence[Command]) -> Any:
+    def _exchange(self, connection: Any, commands: Sequence[Command]) -> Any:
         try:
-            connection.send_command(*forms[0])
+            connection.send_command(*commands[0])
             return connection.read_response()
         except exceptions.NoScriptError as error:
-            if len(forms) > 1:
-                return self._exchange(connection, forms[1:])
+            if len(commands) > 1:
+                return self._exchange(connection, commands[1:])
             raise RedisRefusal(self._settings.place, str(error)) from error
         except exceptions.BusyLoadingError as error:
             raise _Lost(_LOADING, sent=False) from error
@@ -169,6 +228,8 @@ class RedisClient:
             raise RedisRefusal(self._settings.place, str(error)) from error
         except exceptions.TimeoutError as error:
             raise _Lost(f"did not answer within {self._settings.timeout} s", sent=True) from error
+        except RecursionError as error:
+            raise _Nonsense from error
         except (exceptions.RedisError, OSError, ValueError) as error:
             raise _Lost(f"did not answer: {_why(error)}", sent=True) from error
 

@@ -88,7 +88,7 @@ def place(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
     few = {"MAX_BLOB_BYTES": "1000000", "MAX_BYTES": "10000000", "MAX_ENTRIES": "100"}
     limits = {"TIMEOUT": "1", "MAX_ROWS": "100", "MAX_RESULT_BYTES": "100000"}
     match name:
-        case "http_server":
+        case "http_server" | "telnet":
             yield Place({"PORT": "0"})
         case "http_client":
             url = request.getfixturevalue("web")

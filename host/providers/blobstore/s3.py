@@ -8,7 +8,7 @@ import shutil
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from tempfile import mkdtemp
 from typing import Any
 
@@ -108,7 +108,10 @@ class S3Storage:
         what = f"{shown(container, blob_id)} cannot be read"
         with self._asking(what, **dict.fromkeys(("404", "NoSuchKey", "NoSuchBucket"))):
             found = self._client.head_object(Bucket=bucket, Key=blob_id)
-            return S3Reader(self, bucket, blob_id, found["ContentLength"], found["ETag"], what)
+            size, tag = found["ContentLength"], found["ETag"]
+            if size < 0:
+                raise ValueError("a negative size")
+            return S3Reader(self, bucket, blob_id, size, tag, what)
         return None
 
     def remove(self, container: str, blob_id: str) -> None:
@@ -136,7 +139,12 @@ class S3Storage:
         changed = ChangedError(f"{what}: it has changed meanwhile")
         with self._asking(what, PreconditionFailed=changed, NoSuchKey=changed, NoSuchBucket=changed):
             wanted = f"bytes={offset}-{offset + length - 1}"
-            data: bytes = self._client.get_object(Bucket=bucket, Key=key, Range=wanted, IfMatch=tag)["Body"].read()
+            found = self._client.get_object(Bucket=bucket, Key=key, Range=wanted, IfMatch=tag)
+            with closing(found["Body"]) as body:
+                if offset and not found["ContentRange"].startswith(f"bytes {offset}-"):
+                    raise ValueError("another range")
+                # No more than was asked for: the storage may send the whole object, or anything.
+                data: bytes = body.read(length)
         return data
 
     def _bucket(self, container: str) -> str:
@@ -166,6 +174,8 @@ class S3Storage:
                 raise known from None
         except (BotoCoreError, ResponseParserError) as error:
             raise ProviderError(f"{what}: {type(error).__name__}") from None
+        except (ValueError, TypeError, LookupError, RecursionError):
+            raise ProviderError(f"{what}: the storage answers as S3 does not") from None
 
 
 class S3Reader:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
 from host.providers.answers import answer_limit, answer_too_large
 from host.providers.eventstreams.store import EVENT_BYTES, MAX_MILLISECONDS, Span, StoredEvent
 from host.providers.keys import text_of
-from host.providers.redis_client import Argument, RedisClient, RedisRefusal, RedisScript, connect
+from host.providers.redis_client import Argument, RedisClient, RedisRefusal, RedisScript, connect, event, items_of, text
 from host.providers.redis_settings import RedisSettings
 
 T = TypeVar("T")
@@ -50,15 +51,14 @@ class RedisEvents:
     def write(self, stream: str, values: Mapping[str, str], keep: int) -> str:
         limit: tuple[Argument, ...] = ("MAXLEN", keep) if keep else ()
         command = ("XADD", self._client.key(stream), *limit, "*", *chain.from_iterable(values.items()))
-        return self._on(stream, lambda: text_of(self._client.write(*command), stream))
+        return self._on(stream, lambda: text_of(self._client.write(text, *command), stream))
 
     def query(self, stream: str, span: Span) -> list[StoredEvent]:
         last = "+" if span.last >= MAX_MILLISECONDS else span.last
         arguments = (answer_limit(), EVENT_BYTES + len(stream), span.count, span.first, last)
 
         def read() -> list[tuple[bytes, list[bytes]]]:
-            found: list[tuple[bytes, list[bytes]]] = self._client.read_script(_QUERY, [stream], *arguments)
-            return found
+            return self._client.read_script(partial(items_of, event), _QUERY, [stream], *arguments)
 
         return [_event(stream, event_id, texts) for event_id, texts in self._on(stream, read)]
 
@@ -78,5 +78,5 @@ class RedisEvents:
 
 
 def _event(stream: str, event_id: bytes, texts: list[bytes]) -> StoredEvent:
-    decoded = [text_of(text, stream) for text in texts]
+    decoded = [text_of(each, stream) for each in texts]
     return StoredEvent(event_id.decode(), dict(zip(decoded[::2], decoded[1::2], strict=True)))

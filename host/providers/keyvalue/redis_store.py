@@ -12,7 +12,17 @@ from typing import TypeVar
 from host.providers.answers import answer_limit, answer_too_large
 from host.providers.keys import text_of
 from host.providers.keyvalue.store import I32_MAX, I32_MIN, not_an_integer, out_of_range
-from host.providers.redis_client import Argument, RedisClient, RedisRefusal, RedisScript, connect
+from host.providers.redis_client import (
+    Argument,
+    RedisClient,
+    RedisRefusal,
+    RedisScript,
+    connect,
+    ignored,
+    integer,
+    text_or_nil,
+    texts,
+)
 from host.providers.redis_settings import RedisSettings
 
 T = TypeVar("T")
@@ -120,29 +130,28 @@ class RedisStore:
         self._client = client
 
     def add(self, key: str, amount: int) -> int:
-        return int(self._on("string", [key], lambda: self._client.write_script(_ADD, [key], amount)))
+        return self._on("string", [key], lambda: self._client.write_script(integer, _ADD, [key], amount))
 
     def get(self, key: str) -> str | None:
-        found = self._on("string", [key], lambda: self._client.read_script(_GET, [key], answer_limit()))
+        found = self._on("string", [key], lambda: self._client.read_script(text_or_nil, _GET, [key], answer_limit()))
         return None if found is None else text_of(found, key)
 
     def set(self, key: str, value: str, lifetime: int) -> None:
         expiry: tuple[Argument, ...] = ("EX", lifetime) if lifetime else ()
-        self._client.write("SET", self._client.key(key), value, *expiry)
+        self._client.write(ignored, "SET", self._client.key(key), value, *expiry)
 
     def remove(self, key: str) -> None:
-        self._client.write("DEL", self._client.key(key))
+        self._client.write(ignored, "DEL", self._client.key(key))
 
     def exists(self, key: str) -> bool:
-        return int(self._client.read("EXISTS", self._client.key(key))) > 0
+        return self._client.read(integer, "EXISTS", self._client.key(key)) > 0
 
     def push(self, key: str, item: str) -> int:
         return self._change("list", "LPUSH", key, item)
 
     def items(self, key: str, start: int, stop: int) -> list[str]:
         def read() -> list[bytes]:
-            found: list[bytes] = self._client.read_script(_ITEMS, [key], answer_limit(), start, stop)
-            return found
+            return self._client.read_script(texts, _ITEMS, [key], answer_limit(), start, stop)
 
         return [text_of(item, key) for item in self._on("list", [key], read)]
 
@@ -165,14 +174,13 @@ class RedisStore:
         self._client.close()
 
     def _change(self, wanted: str, command: str, key: str, *arguments: Argument) -> int:
-        return int(self._on(wanted, [key], lambda: self._client.write(command, self._client.key(key), *arguments)))
+        return self._on(wanted, [key], lambda: self._client.write(integer, command, self._client.key(key), *arguments))
 
     def _members(self, script: RedisScript, keys: Sequence[str]) -> list[str]:
         distinct = list(dict.fromkeys(keys))
 
         def read() -> list[bytes]:
-            found: list[bytes] = self._client.read_script(script, distinct, answer_limit())
-            return found
+            return self._client.read_script(texts, script, distinct, answer_limit())
 
         return [text_of(member, *distinct) for member in self._on("set", distinct, read)]
 
