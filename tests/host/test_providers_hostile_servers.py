@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hostile_support import Findings, Guests, bind, made, requests_of
+from hostile_support import Findings, Guests, bind, made, requests_of, resident_bytes
 
 from host.providers.base import ProviderError
 
@@ -190,3 +191,96 @@ def test_an_s3_storage_that_sends_other_bytes(serve: Serve, monkeypatch: pytest.
     with pytest.raises(ProviderError, match="cannot be read: the storage answers as S3 does not"):
         reader.read(2**32, 10)
     provider.stop()
+
+
+def nats_info(**fields: Any) -> bytes:
+    known = {"server_id": "x", "version": "2.10.0", "proto": 1, "max_payload": 2**20, "headers": True}
+    return b"INFO " + json.dumps(known | fields).encode() + b"\r\n"
+
+
+NATS_GREETINGS = (
+    b"",
+    b"INFO []\r\n",
+    b"INFO 5\r\n",
+    b"INFO " + b"[" * 100_000 + b"\r\n",
+    b"HTTP/1.1\r\n",
+    b"\xff\xfe\r\n",
+    b"a" * 2**21,
+    b"-ERR '\x1b[31m'\r\n",
+    nats_info(max_payload="x"),
+    nats_info(max_payload=-1),
+    nats_info(nonce=5),
+    nats_info(connect_urls=["nats://evil:1", "\x1b"]),
+    nats_info(version="x.y.z", headers=5, client_id="\x1b[31m"),
+)
+NATS_LINES = (
+    b"MSG a 1 5\r\nhello\r\n",
+    b"MSG a 1 99999999999999\r\nhello",
+    b"MSG " + b"a" * 2**21,
+    b"MSG \xff\x1b 1 5\r\nhello\r\n",
+    b"MSG a 99 5\r\nhello\r\n",
+    b"HMSG a 1 5 3\r\nhello\r\n",
+    b"HMSG a 1 12 17\r\nNATS/1.0\r\n\r\nhello\r\n",
+    b"HMSG a 1 20 20\r\nNATS/1.0 \xff\xff\r\nx\r\n\r\n\r\n",
+    b"-ERR '\x1b[31m'\r\n",
+    b"-ERR 'Permissions Violation for Publish to \"a\"'\r\n",
+    b"PONG\r\n" * 100,
+    b"PING\r\n" * 1000,
+    b"INFO []\r\n",
+    b"INFO {\r\n",
+    b"INFO \xff\r\n",
+    bytes(100),
+)
+
+
+def test_a_nats_server_that_sends_anything(serve: Serve) -> None:
+    greeting, line = b"", b""
+
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(greeting)
+        while data := connection.recv(65536):
+            if b"PING" in data:
+                connection.sendall(b"PONG\r\n")
+            if b"PUB" in data:
+                connection.sendall(line)
+
+    provider = made("messaging_nats", Guests())
+    values = {"URL": f"nats://127.0.0.1:{serve(handle)}", "TIMEOUT": "1", "SUBSCRIPTION": "a"}
+    before = resident_bytes()
+    with Findings(seconds=5) as findings:
+        for greeting, line in [(each, b"") for each in NATS_GREETINGS] + [(nats_info(), each) for each in NATS_LINES]:
+            what = f"{greeting[:40]!r} {line[:40]!r}"
+            findings.call(f"bind {what}", lambda: bind(provider, "M", values))
+            publish, request = msgpack.packb(["a", "", b"x"]), msgpack.packb(["a", b"x", 200])
+            findings.call(f"publish {what}", lambda: provider.handle_call("M", "Publish", publish))  # noqa: B023
+            findings.call(f"request {what}", lambda: provider.handle_call("M", "Request", request))  # noqa: B023
+        findings.call("stop", provider.stop)
+    assert not findings.found
+    assert resident_bytes() - before < 2**27
+
+
+@pytest.mark.parametrize("start", [b"MSG a 1 17179869184\r\n", b"MSG a"])
+def test_a_nats_message_without_an_end(serve: Serve, start: bytes) -> None:
+    """What is claimed to be 16 GiB, or has no end of its line, is not waited for."""
+    sent, ended = 0, threading.Event()
+
+    def handle(connection: socket.socket) -> None:
+        nonlocal sent
+        connection.sendall(nats_info())
+        while b"PING" not in connection.recv(65536):
+            pass
+        try:
+            connection.sendall(b"PONG\r\n" + start)
+            while sent < 2**28:
+                connection.sendall(b"a" * 2**16)
+                sent += 2**16
+        finally:
+            ended.set()
+
+    provider = made("messaging_nats", Guests())
+    # Whether the server was there for a moment is a matter of chance.
+    with contextlib.suppress(ProviderError):
+        bind(provider, "M", {"URL": f"nats://127.0.0.1:{serve(handle)}", "TIMEOUT": "2", "SUBSCRIPTION": "a"})
+    assert ended.wait(20)
+    provider.stop()
+    assert sent < 2**26

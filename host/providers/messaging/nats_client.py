@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from nats.aio.client import Client as NatsClient
-from nats.errors import Error, UnexpectedEOF
+from nats.errors import Error, ProtocolError, UnexpectedEOF
+from nats.protocol.parser import Parser
 
+from host.codec import MAX_PAYLOAD_BYTES
 from host.codec.messaging import CAPABILITY
 from host.logs import printable, sparing
 from host.providers.base import reason
@@ -19,11 +21,30 @@ from host.providers.messaging.nats_settings import ServerSettings
 PING_SECONDS, MAX_UNANSWERED_PINGS = 10, 2
 """A server that has not answered that many pings is given up."""
 
+_MAX_LINE_BYTES = 2**20
+"""The longest line of the protocol, which nats-py itself would wait for the end of for ever."""
+
 _T = TypeVar("_T")
 
 
 class ConnectionLost(Exception):
     """The connection ended before the server had answered."""
+
+
+class _Parser(Parser):
+    """nats-py's parser, for which nothing that a server sends is too long or too strange."""
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Take in what the server sent. Raises ProtocolError, after which the connection is given up."""
+        try:
+            await super().parse(data)
+        except (ProtocolError, OSError):
+            raise
+        except Exception as error:
+            # nats-py would log where in its code that was.
+            raise ProtocolError(f"the server sent what cannot be read: {reason(error)}") from error
+        if self.needed > MAX_PAYLOAD_BYTES or len(self.buf) - self.needed > _MAX_LINE_BYTES:
+            raise ProtocolError("the server sent a message or a line that is too long")
 
 
 class Client(NatsClient):
@@ -34,6 +55,7 @@ class Client(NatsClient):
 
     def __init__(self, server: ServerSettings, name: str) -> None:
         super().__init__()
+        self._ps = _Parser(self)
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failure: Exception | None = None
         """What went wrong last."""
@@ -67,6 +89,8 @@ class Client(NatsClient):
             signature_cb=credentials.sign if credentials.key else None,
             user_jwt_cb=None if jwt is None else jwt.encode,
         )
+        if not isinstance(self.max_payload, int):
+            raise Error("the server does not say how large messages may be")
 
     def abort(self) -> None:
         """Give the connection up without waiting for anything."""
