@@ -14,10 +14,9 @@ from host.providers.base import Provider
 from host.providers.opened import OpeningProvider, R
 from host.providers.optional import import_with_extra
 from host.providers.redis_settings import RedisSettings
+from host.providers.room import DEFAULT_MAX_BYTES
 from host.providers.sqlite_files import BUSY_SECONDS, FileSettings
 from host.providers.values import TextValue
-
-MEMORY_MAX_BYTES = 2**28
 
 
 class MemoryProvider(Provider, ABC, Generic[R]):
@@ -26,7 +25,7 @@ class MemoryProvider(Provider, ABC, Generic[R]):
     `max_bytes` bounds what it may hold, about; `clock` tells the seconds since 1970.
     """
 
-    def __init__(self, max_bytes: int = MEMORY_MAX_BYTES, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self._store = self.made(max_bytes, clock)
 

@@ -7,8 +7,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from host.providers.base import ProviderError
 from host.providers.eventstreams.store import BEGINNING, EventId, Span, StoredEvent, bounded
+from host.providers.room import Room, text_bytes
 
 _OVERHEAD_BYTES = 500
 """About what a stream or an event costs beside its text."""
@@ -30,22 +30,19 @@ class MemoryEvents:
     """Streams in lists that hold about `max_bytes` altogether; `clock` tells the seconds since 1970."""
 
     def __init__(self, max_bytes: int, clock: Callable[[], float]) -> None:
-        self._max_bytes = max_bytes
         self._clock = clock
         self._lock = threading.Lock()
         self._streams: dict[str, _Stream] = {}
-        self._used = 0
+        self._room = Room("the store of event streams", max_bytes)
 
     def write(self, stream: str, values: Mapping[str, str], keep: int) -> str:
         with self._lock:
             found = self._streams.get(stream)
             kept = _Stream() if found is None else found
             removed = max(len(kept.ids) - kept.start - keep + 1, 0) if keep else 0
-            cost = _cost(values) + (_text_cost(stream) + _OVERHEAD_BYTES if found is None else 0)
+            cost = _cost(values) + (text_bytes(stream) + _OVERHEAD_BYTES if found is None else 0)
             cost -= sum(map(_cost, kept.values[kept.start : kept.start + removed]))
-            if cost > 0 and self._used + cost > self._max_bytes:
-                raise ProviderError(f"the store of event streams is full ({self._max_bytes} bytes)")
-            self._used += cost
+            self._room.take(cost)
             self._streams[stream] = kept
             _remove(kept, removed)
             kept.last = kept.last.next(self._clock())
@@ -66,7 +63,7 @@ class MemoryEvents:
     def close(self) -> None:
         with self._lock:
             self._streams.clear()
-            self._used = 0
+            self._room.clear()
 
 
 def _remove(stream: _Stream, count: int) -> None:
@@ -79,9 +76,4 @@ def _remove(stream: _Stream, count: int) -> None:
 
 
 def _cost(values: Mapping[str, str]) -> int:
-    return _OVERHEAD_BYTES + sum(_VALUE_BYTES + _text_cost(name) + _text_cost(text) for name, text in values.items())
-
-
-def _text_cost(text: str) -> int:
-    # Equal texts must cost the same, so that what one added the other takes away: getsizeof does not promise that.
-    return len(text) * (1 if text.isascii() else 4)
+    return _OVERHEAD_BYTES + sum(_VALUE_BYTES + text_bytes(name) + text_bytes(text) for name, text in values.items())

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from host.providers.base import ProviderError
 from host.providers.keyvalue.storage import Kind
+from host.providers.room import Room, text_bytes
 
 _OVERHEAD_BYTES = 200
 """About what a key, an item or a member costs beside its text."""
@@ -35,8 +35,7 @@ class _Entry:
 
 
 def _cost(text: str) -> int:
-    # Equal texts must cost the same, so that what one added the other takes away: getsizeof does not promise that.
-    return _OVERHEAD_BYTES + len(text) * (1 if text.isascii() else 4)
+    return _OVERHEAD_BYTES + text_bytes(text)
 
 
 class MemoryStorage:
@@ -46,12 +45,11 @@ class MemoryStorage:
     """
 
     def __init__(self, max_bytes: int, clock: Callable[[], float]) -> None:
-        self._max_bytes = max_bytes
         self._clock = clock
         self._lock = threading.Lock()
         self._entries: dict[str, _Entry] = {}
         self._expiries: list[tuple[float, str]] = []
-        self._used = 0
+        self._room = Room("the key-value store", max_bytes)
         self._now = 0.0
 
     @contextmanager
@@ -69,7 +67,7 @@ class MemoryStorage:
         with self._lock:
             self._entries.clear()
             self._expiries.clear()
-            self._used = 0
+            self._room.clear()
 
     def kind(self, key: str) -> Kind | None:
         entry = self._entries.get(key)
@@ -78,7 +76,7 @@ class MemoryStorage:
     def remove(self, key: str) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
-            self._used -= _cost(key) + entry.cost()
+            self._room.take(-_cost(key) - entry.cost())
 
     def string(self, key: str) -> str:
         return self._entries[key].text
@@ -113,7 +111,7 @@ class MemoryStorage:
         kept = [item for item in entry.items if item != value]
         removed = len(entry.items) - len(kept)
         entry.items = kept
-        self._used -= removed * _cost(value)
+        self._room.take(-removed * _cost(value))
         return removed
 
     def add_member(self, key: str, value: str) -> bool:
@@ -128,7 +126,7 @@ class MemoryStorage:
         if value not in members:
             return False
         members.remove(value)
-        self._used -= _cost(value)
+        self._room.take(-_cost(value))
         return True
 
     def members(self, key: str) -> Iterator[str]:
@@ -137,23 +135,18 @@ class MemoryStorage:
     def _put_string(self, key: str, value: str, expires_at: float | None) -> None:
         before = self._entries.get(key)
         entry = _Entry(Kind.STRING, value, expires_at)
-        self._take_room(entry.cost() + (_cost(key) if before is None else -before.cost()))
+        self._room.take(entry.cost() + (_cost(key) if before is None else -before.cost()))
         self._entries[key] = entry
 
     def _grow(self, key: str, kind: Kind, value: str) -> _Entry:
         entry = self._entries.get(key)
         if entry is None:
             entry = _Entry(kind)
-            self._take_room(_cost(key) + _OVERHEAD_BYTES + _cost(value))
+            self._room.take(_cost(key) + _OVERHEAD_BYTES + _cost(value))
             self._entries[key] = entry
         else:
-            self._take_room(_cost(value))
+            self._room.take(_cost(value))
         return entry
-
-    def _take_room(self, amount: int) -> None:
-        if amount > 0 and self._used + amount > self._max_bytes:
-            raise ProviderError(f"the key-value store is full ({self._max_bytes} bytes)")
-        self._used += amount
 
     def _forget_expired(self) -> None:
         while self._expiries and self._expiries[0][0] <= self._now:
