@@ -13,6 +13,7 @@ from host_support import Identities, call_script
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from provider_support import refused
 from redis_support import client_of, url_of
 from servers import ServerProcess
 
@@ -79,13 +80,6 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
 @pytest.fixture
 def provider(backend: Backend) -> EventStreamsProvider:
     return backend.provider
-
-
-def refused(action: Callable[[], object]) -> str:
-    with pytest.raises(ProviderError) as caught:
-        action()
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_described(provider: EventStreamsProvider) -> None:

@@ -4,7 +4,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ import keyvalue_support
 import pytest
 from eventstreams_support import bound, id_of, query, write
 from host_support import eventually
+from provider_support import refused
 from redis_support import CUT_BEFORE_REPLY, PASS, Proxy, url_of
 from servers import HOST, redis_server
 
@@ -46,12 +46,6 @@ def writing_process(path: Path, times: int) -> "subprocess.Popen[str]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-
-
-def refused(action: Callable[[], object]) -> str:
-    with pytest.raises(ProviderError) as caught:
-        action()
-    return str(caught.value)
 
 
 def test_events_outlive_the_provider_and_ids_go_on(tmp_path: Path) -> None:

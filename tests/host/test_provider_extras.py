@@ -4,6 +4,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from provider_support import bind
 
 from host.codec import decode, encode
 from host.codec.core import CapabilityConfiguration
@@ -18,10 +19,6 @@ def provider() -> ExtrasProvider:
     for actor in ("MA", "MB"):
         bind(provider, actor)
     return provider
-
-
-def bind(provider: ExtrasProvider, actor: str) -> None:
-    assert provider.handle_call("system", "BindActor", encode(CapabilityConfiguration(actor))) == b""
 
 
 def ask(provider: ExtrasProvider, operation: str, low: int = 0, high: int = 0, actor: str = "MA") -> GeneratorResult:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from provider_support import bind
 
 from host.codec import decode, encode
 from host.codec.core import CapabilityConfiguration
@@ -103,10 +104,6 @@ def provider() -> Iterator[HttpClientProvider]:
     made = HttpClientProvider()
     yield made
     made.stop()
-
-
-def bind(provider: HttpClientProvider, actor: str = "MA", /, **values: str) -> None:
-    provider.handle_call("system", "BindActor", encode(CapabilityConfiguration(actor, values)))
 
 
 def ask(provider: HttpClientProvider, method: str, path: str, actor: str = "MA", **more: Any) -> Response:

@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -15,6 +14,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from host_support import eventually
+from provider_support import bind, remove
+from servers import free_port
 
 from host.codec import decode, encode
 from host.codec.core import CapabilityConfiguration
@@ -88,26 +90,15 @@ def background() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def bind(provider: HttpServerProvider, actor: str = "MA", **values: str) -> str:
+def serve(provider: HttpServerProvider, actor: str = "MA", **values: str) -> str:
     """Bind at any free port unless told; the URL."""
-    configuration = CapabilityConfiguration(actor, {"PORT": "0", **values})
-    assert provider.handle_call("system", "BindActor", encode(configuration)) == b""
+    bind(provider, actor, **{"PORT": "0", **values})
     return url_of(provider.address(actor))
 
 
 def url_of(address: tuple[str, int]) -> str:
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
     return f"http://{host}:{address[1]}"
-
-
-def remove(provider: HttpServerProvider, actor: str = "MA") -> None:
-    assert provider.handle_call("system", "RemoveActor", encode(CapabilityConfiguration(actor))) == b""
-
-
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def get(url: str) -> httpx.Response:
@@ -119,7 +110,7 @@ def connect(provider: HttpServerProvider, actor: str = "MA") -> socket.socket:
 
 
 def test_one_server_for_each_actor(provider: HttpServerProvider) -> None:
-    first, second = bind(provider, "MA"), bind(provider, "MB")
+    first, second = serve(provider, "MA"), serve(provider, "MB")
     assert get(f"{first}/x").text == "MA /x"
     assert get(f"{second}/x").text == "MB /x"
     remove(provider, "MA")
@@ -141,11 +132,11 @@ def test_defaults_listen_on_this_machine_only(provider: HttpServerProvider) -> N
 
 
 def test_other_interfaces(provider: HttpServerProvider) -> None:
-    bind(provider, HOST="0.0.0.0")  # noqa: S104
+    serve(provider, HOST="0.0.0.0")  # noqa: S104
     _, port = provider.address("MA")
     assert get(f"http://127.0.0.1:{port}/").status_code == 200
     if socket.has_ipv6:
-        assert get(bind(provider, "MB", HOST="::1")).text == "MB /"
+        assert get(serve(provider, "MB", HOST="::1")).text == "MB /"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +167,7 @@ def test_other_interfaces(provider: HttpServerProvider) -> None:
 def test_refused_at_binding(provider: HttpServerProvider, values: dict[str, str], reason: str) -> None:
     before = threading.active_count()
     with pytest.raises(ProviderError, match=reason) as caught:
-        bind(provider, **values)
+        serve(provider, **values)
     assert "\n" not in str(caught.value)
     assert threading.active_count() == before
     with pytest.raises(ProviderError, match="has no HTTP server"):
@@ -189,22 +180,22 @@ def test_a_port_in_use(provider: HttpServerProvider) -> None:
         other.listen()
         port = str(other.getsockname()[1])
         with pytest.raises(ProviderError, match=f"^cannot listen on 127.0.0.1:{port}: Address already in use$"):
-            bind(provider, PORT=port)
-    url = bind(provider, PORT=port)
+            serve(provider, PORT=port)
+    url = serve(provider, PORT=port)
     with pytest.raises(ProviderError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
-        bind(provider, "MB", PORT=port)
+        serve(provider, "MB", PORT=port)
     assert get(url).text == "MA /"
 
 
 def test_a_provider_without_a_dispatcher_starts_nothing() -> None:
     with pytest.raises(ProviderError, match="not been given a dispatcher"):
-        bind(HttpServerProvider())
+        serve(HttpServerProvider())
 
 
 def test_the_same_port_again_at_once(provider: HttpServerProvider) -> None:
-    port = free_port()
+    port = str(free_port())
     for _ in range(3):
-        url = bind(provider, PORT=port)
+        url = serve(provider, PORT=port)
         # A connection that the server closes first keeps the port in TIME_WAIT.
         with httpx.Client(verify=NO_TLS) as client:
             assert client.get(url).text == "MA /"
@@ -212,10 +203,10 @@ def test_the_same_port_again_at_once(provider: HttpServerProvider) -> None:
 
 
 def test_binding_again_with_the_same_values_changes_nothing(provider: HttpServerProvider) -> None:
-    with httpx.Client(base_url=bind(provider), verify=NO_TLS) as client:
+    with httpx.Client(base_url=serve(provider), verify=NO_TLS) as client:
         client.get("/")
         threads = set(threading.enumerate())
-        bind(provider)
+        serve(provider)
         assert set(threading.enumerate()) == threads
         assert client.get("/").status_code == 200
 
@@ -223,12 +214,12 @@ def test_binding_again_with_the_same_values_changes_nothing(provider: HttpServer
 def test_binding_again_at_the_same_address(
     provider: HttpServerProvider, actors: Actors, background: ThreadPoolExecutor
 ) -> None:
-    url = bind(provider, MAX_BODY_BYTES="10")
+    url = serve(provider, MAX_BODY_BYTES="10")
     assert httpx.post(url, content=b"x" * 11).status_code == 413
     actors.gate.clear()
     running = background.submit(get, f"{url}/before")
     assert actors.entered.acquire(timeout=10)
-    rebinding = background.submit(bind, provider, MAX_BODY_BYTES="20")
+    rebinding = background.submit(serve, provider, MAX_BODY_BYTES="20")
     # The new server takes connections while the old one still finishes its request.
     later = background.submit(httpx.post, f"{url}/after", content=b"x" * 11, timeout=20)
     actors.gate.set()
@@ -240,40 +231,32 @@ def test_binding_again_at_the_same_address(
 
 
 def test_binding_again_at_another_address(provider: HttpServerProvider) -> None:
-    first_port, second_port = free_port(), free_port()
-    first = bind(provider, PORT=first_port)
-    second = bind(provider, PORT=second_port)
+    first_port, second_port = str(free_port()), str(free_port())
+    first = serve(provider, PORT=first_port)
+    second = serve(provider, PORT=second_port)
     assert get(second).text == "MA /"
     with pytest.raises(httpx.ConnectError):
         get(first)
-    bind(provider, "MB", PORT=first_port)
+    serve(provider, "MB", PORT=first_port)
     with pytest.raises(ProviderError, match="Address already in use"):
-        bind(provider, PORT=first_port)
+        serve(provider, PORT=first_port)
     assert get(second).text == "MA /", "the former server stays where the new one cannot start"
 
 
 def test_running_requests_are_finished(
     provider: HttpServerProvider, actors: Actors, background: ThreadPoolExecutor
 ) -> None:
-    url = bind(provider)
+    url = serve(provider)
     actors.gate.clear()
     running = [background.submit(get, f"{url}/{number}") for number in range(3)]
     for _ in running:
         assert actors.entered.acquire(timeout=10)
     removal = background.submit(remove, provider)
-    wait_until(lambda: refuses(url))
+    assert eventually(lambda: refuses(url))
     assert not removal.done()
     actors.gate.set()
     assert [request.result(20).text for request in running] == ["MA /0", "MA /1", "MA /2"]
     removal.result(20)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if true():
-            return
-        time.sleep(0.02)
-    raise TimeoutError
 
 
 def refuses(url: str) -> bool:
@@ -287,7 +270,7 @@ def refuses(url: str) -> bool:
 def test_the_shutdown_timeout(
     provider: HttpServerProvider, actors: Actors, background: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = bind(provider, SHUTDOWN_TIMEOUT="0")
+    url = serve(provider, SHUTDOWN_TIMEOUT="0")
     actors.gate.clear()
     stuck = background.submit(get, url)
     assert actors.entered.acquire(timeout=10)
@@ -305,7 +288,7 @@ def test_stop_releases_everything(actors: Actors) -> None:
     before = set(threading.enumerate())
     provider = HttpServerProvider()
     provider.configure_dispatch(actors)
-    urls = [bind(provider, actor) for actor in ("MA", "MB")]
+    urls = [serve(provider, actor) for actor in ("MA", "MB")]
     for url in urls:
         get(url)
     provider.stop()
@@ -313,12 +296,12 @@ def test_stop_releases_everything(actors: Actors) -> None:
     for url in urls:
         with pytest.raises(httpx.ConnectError):
             get(url)
-    wait_until(lambda: set(threading.enumerate()) <= before)
+    assert eventually(lambda: set(threading.enumerate()) <= before)
 
 
 def test_signals_are_left_alone(provider: HttpServerProvider) -> None:
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    get(bind(provider))
+    get(serve(provider))
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
@@ -336,7 +319,7 @@ def test_an_actor_that_never_returns_does_not_keep_the_process() -> None:
 
 
 def test_many_clients(provider: HttpServerProvider, background: ThreadPoolExecutor) -> None:
-    url = bind(provider)
+    url = serve(provider)
 
     def talk(number: int) -> list[str]:
         with httpx.Client(base_url=url, timeout=20, verify=NO_TLS) as client:
@@ -349,13 +332,13 @@ def test_many_clients(provider: HttpServerProvider, background: ThreadPoolExecut
 def test_requests_wait_for_a_worker_and_more_are_refused(
     provider: HttpServerProvider, actors: Actors, background: ThreadPoolExecutor
 ) -> None:
-    url = bind(provider, WORKERS="2", MAX_WAITING="3")
+    url = serve(provider, WORKERS="2", MAX_WAITING="3")
     actors.gate.clear()
     waiting: list[Future[httpx.Response]] = []
     refused = []
     for number in range(12):
         waiting.append(background.submit(get, f"{url}/{number}"))
-    wait_until(lambda: sum(each.done() for each in waiting) == 7)
+    assert eventually(lambda: sum(each.done() for each in waiting) == 7)
     refused = [each.result() for each in waiting if each.done()]
     assert {(each.status_code, each.text, each.headers["retry-after"]) for each in refused} == {
         (503, "Service Unavailable", "1")
@@ -369,14 +352,14 @@ def test_requests_wait_for_a_worker_and_more_are_refused(
 
 
 def test_connections_over_the_limit_are_closed(provider: HttpServerProvider) -> None:
-    url = bind(provider, MAX_CONNECTIONS="2")
+    url = serve(provider, MAX_CONNECTIONS="2")
     with connect(provider) as first, connect(provider), connect(provider) as third:
         with pytest.raises((ConnectionError, EOFError)):  # noqa: PT012
             if third.recv(10) == b"":
                 raise EOFError
         first.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert first.recv(1000).startswith(b"HTTP/1.1 200 OK")
-    wait_until(lambda: answers(url))
+    assert eventually(lambda: answers(url))
 
 
 def answers(url: str) -> bool:
@@ -389,7 +372,7 @@ def answers(url: str) -> bool:
 def test_clients_that_do_not_finish_their_request(
     provider: HttpServerProvider, caplog: pytest.LogCaptureFixture, background: ThreadPoolExecutor
 ) -> None:
-    bind(provider, REQUEST_TIMEOUT="1", MAX_BODY_BYTES="10")
+    serve(provider, REQUEST_TIMEOUT="1", MAX_BODY_BYTES="10")
     post = b"POST / HTTP/1.1\r\nHost: x\r\n"
     cases = {
         b"": b"",
@@ -413,7 +396,7 @@ def test_clients_that_do_not_finish_their_request(
 
 
 def test_a_refused_body_that_never_ends(provider: HttpServerProvider) -> None:
-    bind(provider, REQUEST_TIMEOUT="1", MAX_BODY_BYTES="10")
+    serve(provider, REQUEST_TIMEOUT="1", MAX_BODY_BYTES="10")
     with connect(provider) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
@@ -425,11 +408,11 @@ def test_a_refused_body_that_never_ends(provider: HttpServerProvider) -> None:
                 return True
             return False
 
-        wait_until(cut_off)
+        assert eventually(cut_off)
 
 
 def test_nonsense_after_the_answer(provider: HttpServerProvider, caplog: pytest.LogCaptureFixture) -> None:
-    url = bind(provider, MAX_BODY_BYTES="1")
+    url = serve(provider, MAX_BODY_BYTES="1")
     with connect(provider) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
         answer = b""
@@ -446,7 +429,7 @@ def test_nonsense_after_the_answer(provider: HttpServerProvider, caplog: pytest.
 def test_stopping_cuts_off_clients_that_do_not_take_their_response(
     provider: HttpServerProvider, actors: Actors
 ) -> None:
-    bind(provider, SHUTDOWN_TIMEOUT="0")
+    serve(provider, SHUTDOWN_TIMEOUT="0")
     size = 30_000_000
     actors.answer = lambda request: ok(bytes(size))
     with connect(provider) as lazy:
@@ -461,18 +444,18 @@ def test_stopping_cuts_off_clients_that_do_not_take_their_response(
 
 
 def test_clients_that_do_not_take_their_response(provider: HttpServerProvider, actors: Actors) -> None:
-    url = bind(provider, REQUEST_TIMEOUT="1", MAX_CONNECTIONS="1")
+    url = serve(provider, REQUEST_TIMEOUT="1", MAX_CONNECTIONS="1")
     actors.answer = lambda request: ok(bytes(30_000_000))
     with connect(provider) as lazy:
         lazy.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert actors.entered.acquire(timeout=10)
         actors.answer = None
         # There is room for one connection: it is free once the server has given up on the lazy client.
-        wait_until(lambda: answers(url))
+        assert eventually(lambda: answers(url))
 
 
 def test_clients_that_go_away(provider: HttpServerProvider, actors: Actors, caplog: pytest.LogCaptureFixture) -> None:
-    url = bind(provider)
+    url = serve(provider)
     actors.gate.clear()
     with connect(provider) as while_it_runs:
         while_it_runs.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from host_support import eventually
+from provider_support import bind
+from servers import free_port
 
 from host import CallRefused, InvocationFailure
 from host.codec import decode, encode
@@ -84,9 +87,8 @@ def provider(actors: Actors) -> Iterator[HttpServerProvider]:
     provider.stop()
 
 
-def bind(provider: HttpServerProvider, values: dict[str, str], **others: str) -> str:
-    configuration = CapabilityConfiguration("MA", {"PORT": "0", **values, **others})
-    provider.handle_call("system", "BindActor", encode(configuration))
+def serve(provider: HttpServerProvider, values: dict[str, str], **others: str) -> str:
+    bind(provider, "MA", **{"PORT": "0", **values, **others})
     return f"https://localhost:{provider.address('MA')[1]}"
 
 
@@ -110,13 +112,6 @@ def everything(connection: socket.socket) -> bytes:
     return received
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 15
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def serial(provider: HttpServerProvider, context: ssl.SSLContext) -> str:
     with connected(provider, context) as connection:
         certificate = connection.getpeercert()
@@ -125,7 +120,7 @@ def serial(provider: HttpServerProvider, context: ssl.SSLContext) -> str:
 
 
 def test_requests_and_bodies(provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext) -> None:
-    with httpx.Client(base_url=bind(provider, files.issue()), verify=trusting, timeout=20) as client:
+    with httpx.Client(base_url=serve(provider, files.issue()), verify=trusting, timeout=20) as client:
         assert client.get("/x").text == "/x"
         body = bytes(range(256)) * 20_000
         assert client.post("/", content=body).content == b"/" + body
@@ -135,18 +130,18 @@ def test_requests_and_bodies(provider: HttpServerProvider, files: Files, trustin
 def test_certificate_and_key_in_one_file(provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext) -> None:
     issued = files.authority.issue_cert(HOST)
     path = files.write("both.pem", issued.private_key_and_cert_chain_pem.bytes())
-    assert httpx.get(bind(provider, {"TLS_CERTIFICATE": path}), verify=trusting).status_code == 200
+    assert httpx.get(serve(provider, {"TLS_CERTIFICATE": path}), verify=trusting).status_code == 200
 
 
 def test_nobody_else_trusts_the_certificate(provider: HttpServerProvider, files: Files) -> None:
-    url = bind(provider, files.issue())
+    url = serve(provider, files.issue())
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         httpx.get(url, verify=ssl.create_default_context())
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 def test_versions(provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext, version: str) -> None:
-    bind(provider, files.issue())
+    serve(provider, files.issue())
     trusting.minimum_version = trusting.maximum_version = ssl.TLSVersion[version]
     with connected(provider, trusting) as connection:
         connection.sendall(GET)
@@ -156,7 +151,7 @@ def test_versions(provider: HttpServerProvider, files: Files, trusting: ssl.SSLC
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_old_versions_are_refused(provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext) -> None:
-    bind(provider, files.issue())
+    serve(provider, files.issue())
     trusting.set_ciphers("ALL:@SECLEVEL=0")
     trusting.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     trusting.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -173,12 +168,12 @@ def test_an_encrypted_key(provider: HttpServerProvider, files: Files, trusting: 
     values = files.issue()
     values["TLS_KEY"] = files.write("secret.key", encrypted(values["TLS_KEY"], b"geheim"))
     with pytest.raises(ProviderError, match=r"TLS_KEY: the key in .*secret.key is encrypted, and there is no"):
-        bind(provider, values)
+        serve(provider, values)
     with pytest.raises(ProviderError, match=r"TLS_KEY: TLS_KEY_PASSWORD does not open the key in") as caught:
-        bind(provider, values, TLS_KEY_PASSWORD="wrong-one")
+        serve(provider, values, TLS_KEY_PASSWORD="wrong-one")
     assert "wrong-one" not in str(caught.value)
     assert caught.value.__cause__ is None
-    assert httpx.get(bind(provider, values, TLS_KEY_PASSWORD="geheim"), verify=trusting).status_code == 200
+    assert httpx.get(serve(provider, values, TLS_KEY_PASSWORD="geheim"), verify=trusting).status_code == 200
 
 
 CASES: dict[str, tuple[Callable[[Files], dict[str, str]], str]] = {
@@ -216,7 +211,7 @@ def test_refused_at_binding(provider: HttpServerProvider, files: Files, name: st
     values, reason = CASES[name]
     before = threading.active_count()
     with pytest.raises(ProviderError, match=reason) as caught:
-        bind(provider, values(files))
+        serve(provider, values(files))
     assert "\n" not in str(caught.value)
     assert threading.active_count() <= before
 
@@ -225,7 +220,7 @@ def test_clients_need_a_certificate_where_an_authority_is_named(
     provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext
 ) -> None:
     clients = trustme.CA()
-    url = bind(provider, files.issue() | {"TLS_CLIENT_CA": files.write("ca", clients.cert_pem.bytes())})
+    url = serve(provider, files.issue() | {"TLS_CLIENT_CA": files.write("ca", clients.cert_pem.bytes())})
     with pytest.raises(httpx.TransportError):
         httpx.get(url, verify=trusting)
     trustme.CA().issue_cert("stranger@example.com").configure_cert(trusting)
@@ -239,10 +234,8 @@ def test_a_renewed_certificate_is_taken_by_binding_again(
     provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext
 ) -> None:
     values = files.issue()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    url = bind(provider, values, PORT=port)
+    port = str(free_port())
+    url = serve(provider, values, PORT=port)
     first = serial(provider, trusting)
     failures: list[Exception] = []
     done = threading.Event()
@@ -257,15 +250,15 @@ def test_a_renewed_certificate_is_taken_by_binding_again(
     talking = threading.Thread(target=talk)
     talking.start()
     try:
-        bind(provider, values, PORT=port)
+        serve(provider, values, PORT=port)
         assert serial(provider, trusting) == first
         files.issue()
-        bind(provider, values, PORT=port)
+        serve(provider, values, PORT=port)
         second = serial(provider, trusting)
         assert second != first
         files.write("server.key", b"half a k")
         with pytest.raises(ProviderError, match="TLS_KEY"):
-            bind(provider, values, PORT=port)
+            serve(provider, values, PORT=port)
         assert serial(provider, trusting) == second
     finally:
         done.set()
@@ -281,26 +274,26 @@ def test_a_renewed_certificate_is_found_while_the_server_runs(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(server, "RENEWAL_SECONDS", 0.05)
-    url = bind(provider, files.issue())
+    url = serve(provider, files.issue())
     first = serial(provider, trusting)
     with httpx.Client(base_url=url, verify=trusting) as client:
         assert client.get("/").status_code == 200
         good = (files.folder / "server.key").read_bytes()
         files.write("server.key", b"half a k")
-        wait_until(lambda: any("keeps its certificate: TLS_KEY: " in message for message in caplog.messages))
+        assert eventually(lambda: any("keeps its certificate: TLS_KEY: " in message for message in caplog.messages))
         time.sleep(0.3)
         assert serial(provider, trusting) == first
         assert len([message for message in caplog.messages if "keeps its" in message]) == 1, "it is said once"
         files.write("server.key", good)
         files.issue()
-        wait_until(lambda: serial(provider, trusting) != first)
+        assert eventually(lambda: serial(provider, trusting) != first)
         assert client.get("/").status_code == 200, "open connections stay"
 
 
 def test_plain_http_gets_no_answer(
     provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = bind(provider, files.issue(), REQUEST_TIMEOUT="1")
+    url = serve(provider, files.issue(), REQUEST_TIMEOUT="1")
     for sent in (GET, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"\0" * 100_000):
         with socket.create_connection(provider.address("MA"), timeout=10) as connection:
             with suppress(ConnectionError):
@@ -313,7 +306,7 @@ def test_plain_http_gets_no_answer(
 def test_handshakes_have_a_bound_and_an_end(
     provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext
 ) -> None:
-    url = bind(provider, files.issue(), REQUEST_TIMEOUT="1", MAX_CONNECTIONS="2")
+    url = serve(provider, files.issue(), REQUEST_TIMEOUT="1", MAX_CONNECTIONS="2")
     address = provider.address("MA")
     with (
         socket.create_connection(address, timeout=10) as first,
@@ -330,7 +323,7 @@ def test_handshakes_have_a_bound_and_an_end(
 
 
 def test_stopping_does_not_wait_for_handshakes(provider: HttpServerProvider, files: Files) -> None:
-    bind(provider, files.issue())
+    serve(provider, files.issue())
     with socket.create_connection(provider.address("MA"), timeout=10) as connection:
         time.sleep(0.2)
         begin = time.monotonic()
@@ -351,7 +344,7 @@ def test_stopping_does_not_wait_for_handshakes(provider: HttpServerProvider, fil
 def test_slow_and_oversized_requests(
     provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext, sent: bytes, status: bytes
 ) -> None:
-    bind(provider, files.issue(), REQUEST_TIMEOUT="1")
+    serve(provider, files.issue(), REQUEST_TIMEOUT="1")
     begin = time.monotonic()
     with connected(provider, trusting) as connection:
         connection.sendall(sent)
@@ -362,7 +355,7 @@ def test_slow_and_oversized_requests(
 
 
 def test_pipelined_requests(provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext) -> None:
-    bind(provider, files.issue())
+    serve(provider, files.issue())
     sent = b"".join(b"PUT /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n>\n" % number for number in range(5))
     with connected(provider, trusting) as connection:
         connection.sendall(sent + GET)
@@ -373,13 +366,13 @@ def test_pipelined_requests(provider: HttpServerProvider, files: Files, trusting
 def test_clients_that_do_not_take_their_response(
     provider: HttpServerProvider, actors: Actors, files: Files, trusting: ssl.SSLContext
 ) -> None:
-    url = bind(provider, files.issue(), REQUEST_TIMEOUT="1", MAX_CONNECTIONS="1")
+    url = serve(provider, files.issue(), REQUEST_TIMEOUT="1", MAX_CONNECTIONS="1")
     actors.answer = lambda request: ok(bytes(30_000_000))
     with connected(provider, trusting) as lazy:
         lazy.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert lazy.recv(15) == b"HTTP/1.1 200 OK"
         actors.answer = lambda request: ok()
-        wait_until(lambda: answers(url, trusting))
+        assert eventually(lambda: answers(url, trusting))
 
 
 def answers(url: str, context: ssl.SSLContext) -> bool:
@@ -390,17 +383,17 @@ def answers(url: str, context: ssl.SSLContext) -> bool:
 
 
 def test_clients_that_do_not_end_tls(provider: HttpServerProvider, files: Files, trusting: ssl.SSLContext) -> None:
-    url = bind(provider, files.issue(), REQUEST_TIMEOUT="1", MAX_CONNECTIONS="1")
+    url = serve(provider, files.issue(), REQUEST_TIMEOUT="1", MAX_CONNECTIONS="1")
     with connected(provider, trusting) as rude:
         rude.sendall(GET)
         assert rude.recv(15) == b"HTTP/1.1 200 OK"
-        wait_until(lambda: answers(url, trusting))
+        assert eventually(lambda: answers(url, trusting))
 
 
 def test_a_slow_client_gets_all_of_the_last_response(
     provider: HttpServerProvider, actors: Actors, files: Files, trusting: ssl.SSLContext
 ) -> None:
-    bind(provider, files.issue(), REQUEST_TIMEOUT="1")
+    serve(provider, files.issue(), REQUEST_TIMEOUT="1")
     size = 20_000_000
     actors.answer = lambda request: ok(bytes(size))
     with connected(provider, trusting) as slow:
@@ -439,7 +432,7 @@ def test_several_cookies_go_all_the_way(
 
         actors.answer = forward
         response = httpx.get(
-            bind(provider, files.issue()), verify=trusting, headers=[("Cookie", "x=1"), ("cookie", "y=2")]
+            serve(provider, files.issue()), verify=trusting, headers=[("Cookie", "x=1"), ("cookie", "y=2")]
         )
     finally:
         inner.stop()
@@ -452,7 +445,7 @@ def test_several_cookies_go_all_the_way(
 def test_an_actor_that_is_too_busy(
     provider: HttpServerProvider, actors: Actors, files: Files, trusting: ssl.SSLContext
 ) -> None:
-    url = bind(provider, files.issue())
+    url = serve(provider, files.issue())
 
     def busy(request: Request) -> Response:
         raise InvocationFailure("failed to invoke actor: busy") from CallRefused("busy")

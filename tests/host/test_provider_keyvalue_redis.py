@@ -15,6 +15,7 @@ import pytest
 import trustme
 from host_support import Identities, call_script, eventually, in_thread
 from keyvalue_support import ask_of, bound
+from provider_support import refused
 from redis_support import CUT_BEFORE_REPLY, PASS, SWALLOW_REPLIES, Proxy, client_of, url_of
 from servers import HOST, ServerProcess, free_port, redis_server
 
@@ -69,14 +70,6 @@ def proxy(redis: ServerProcess) -> Iterator[Proxy]:
 def add(provider: KeyValueProvider, key: str = "total", amount: int = 1) -> int:
     value: int = ask_of(provider, "Add", AddRequest(key, amount)).value
     return value
-
-
-def refused(action: Callable[[], object]) -> str:
-    with pytest.raises(ProviderError) as caught:
-        action()
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
 
 
 def test_keys_are_those_of_the_actor(redis: ServerProcess, redis_client: Any, open_store: Open) -> None:

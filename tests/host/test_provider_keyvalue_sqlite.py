@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from provider_support import bind, remove
 
 from host.codec import decode, encode
-from host.codec.core import CapabilityConfiguration
 from host.codec.keyvalue import AddRequest, AddResponse, GetResponse, ItemRequest, KeyRequest, ListResponse, SetRequest
 from host.providers.base import ProviderError
 from host.providers.keyvalue import SqliteKeyValueProvider
@@ -58,14 +58,6 @@ def open_store(path: Path) -> Iterator[Open]:
     yield bound
     for provider in opened:
         provider.stop()
-
-
-def bind(provider: SqliteKeyValueProvider, actor: str, **values: str) -> None:
-    provider.handle_call("system", "BindActor", encode(CapabilityConfiguration(actor, values)))
-
-
-def remove(provider: SqliteKeyValueProvider, actor: str) -> None:
-    provider.handle_call("system", "RemoveActor", encode(CapabilityConfiguration(actor)))
 
 
 def add(provider: SqliteKeyValueProvider, amount: int = 1, actor: str = "M") -> int:

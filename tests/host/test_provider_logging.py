@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from host_support import Identities, call_script
+from provider_support import bind
 
 from host import Host
 from host.codec import encode
@@ -20,10 +21,6 @@ def provider() -> LoggingProvider:
     provider = LoggingProvider()
     provider.handle_call("system", "BindActor", encode(CapabilityConfiguration("MA")))
     return provider
-
-
-def bind(provider: LoggingProvider, actor: str = "MA", **values: str) -> None:
-    provider.handle_call("system", "BindActor", encode(CapabilityConfiguration(actor, values)))
 
 
 def write(provider: LoggingProvider, level: int, body: str) -> None:

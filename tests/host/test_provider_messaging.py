@@ -11,7 +11,8 @@ import pytest
 from host_support import eventually
 from hypothesis import given
 from hypothesis import strategies as st
-from messaging_support import Actors, bind, publish, remove, request
+from messaging_support import Actors, publish, request
+from provider_support import bind, remove
 from servers import ServerProcess, nats_server
 
 from host.codec.messaging import BrokerMessage

@@ -13,7 +13,8 @@ from pathlib import Path
 import nats
 import pytest
 from host_support import eventually, in_thread
-from messaging_support import Actors, bind, nats_url, publish, refused, remove, request, seconds
+from messaging_support import Actors, nats_url, publish, refused_binding, request, seconds
+from provider_support import bind, remove
 from servers import ServerProcess, free_port, nats_server
 
 from host.providers.base import ProviderError
@@ -76,10 +77,10 @@ def test_publishing_waits_for_a_server_that_comes_back(
 
 def test_no_server_is_there(nats_provider: NatsMessagingProvider) -> None:
     port = free_port()
-    assert refused(nats_provider, URL=f"nats://127.0.0.1:{port}") == (
+    assert refused_binding(nats_provider, URL=f"nats://127.0.0.1:{port}") == (
         f"cannot connect to NATS at 127.0.0.1:{port}: Connection refused"
     )
-    text = refused(nats_provider, URL="nats://user:hunter2@nowhere.invalid")
+    text = refused_binding(nats_provider, URL="nats://user:hunter2@nowhere.invalid")
     assert text.startswith("cannot connect to NATS at nowhere.invalid:4222: ")
     assert len(text) < 150
 
@@ -104,7 +105,7 @@ def test_a_server_that_is_none(nats_provider: NatsMessagingProvider, greeting: b
 
         in_thread(accept)
         there = f"127.0.0.1:{listener.getsockname()[1]}"
-        assert seconds(lambda: refused(nats_provider, URL=there, TIMEOUT="1")) < 3
+        assert seconds(lambda: refused_binding(nats_provider, URL=there, TIMEOUT="1")) < 3
         listener.shutdown(socket.SHUT_RDWR)
     for connection in connections:
         connection.close()
@@ -122,7 +123,7 @@ def test_a_server_that_hangs(nats_provider: NatsMessagingProvider, actors: Actor
         with pytest.raises(ProviderError, match="no reply from a within 300 ms"):
             request(nats_provider, "M2", "a", timeout=300)
         assert seconds(lambda: remove(nats_provider, "M2")) < 3
-        assert seconds(lambda: refused(nats_provider, "M3", URL=nats_url(server), TIMEOUT="1")) < 3
+        assert seconds(lambda: refused_binding(nats_provider, "M3", URL=nats_url(server), TIMEOUT="1")) < 3
     finally:
         process.send_signal(signal.SIGCONT)
     assert eventually(lambda: _can_publish(nats_provider, "a"))

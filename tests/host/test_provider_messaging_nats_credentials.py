@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import trustme
 from host_support import eventually, in_thread
-from messaging_support import Actors, bind, nats_url, publish, refused, remove, request, seconds
+from messaging_support import Actors, nats_url, publish, refused_binding, request, seconds
 from nats_tokens import Tokens
+from provider_support import bind, remove
 from servers import ServerProcess
 
 from host.providers.base import ProviderError
@@ -33,7 +34,7 @@ def test_what_the_server_does_not_allow(
 ) -> None:
     server = serve_nats(PERMISSIONS % KeyPair.generate(KeyType.USER).public_key)
     there = nats_url(server, f"limited:{PASSWORD}@")
-    text = refused(nats_provider, URL=there, SUBSCRIPTION="a,secret.b")
+    text = refused_binding(nats_provider, URL=there, SUBSCRIPTION="a,secret.b")
     assert 'refuses: permissions violation for subscription to "secret.b"' in text
     bind(nats_provider, "M1", URL=there, SUBSCRIPTION="a,Secret.b")
     for call in (publish, request):
@@ -56,14 +57,15 @@ def test_credentials_that_are_wrong(
         {"URL": nats_url(server)},
         {"URL": nats_url(server), "CLIENT_SEED": other},
     ):
-        text = refused(nats_provider, **values)
+        text = refused_binding(nats_provider, **values)
         assert text == f"cannot connect to NATS at 127.0.0.1:{server.port}: Authorization Violation"
     bad = key.seed[:-1] + ("A" if key.seed[-1] != "A" else "B")
     for seed in (bad, "hunter2", ""):
-        text = refused(nats_provider, URL=nats_url(server), CLIENT_SEED=seed)
+        text = refused_binding(nats_provider, URL=nats_url(server), CLIENT_SEED=seed)
         assert text.startswith("CLIENT_SEED is no seed: ")
         assert len(seed) < 50 or seed not in text
-    assert refused(nats_provider, URL=nats_url(server), CLIENT_JWT="hunter2").startswith("CLIENT_JWT needs CLIENT_SEED")
+    text = refused_binding(nats_provider, URL=nats_url(server), CLIENT_JWT="hunter2")
+    assert text.startswith("CLIENT_JWT needs CLIENT_SEED")
     bind(nats_provider, "M1", URL=nats_url(server), CLIENT_SEED=f" {key.seed}\n")
     publish(nats_provider, "M1", "Secret.b")
 
@@ -75,10 +77,11 @@ def test_a_jwt_with_its_seed(
     server = serve_nats(tokens.configuration())
     user = KeyPair.generate(KeyType.USER)
     jwt = tokens.user(user)
-    assert refused(nats_provider, URL=nats_url(server)).endswith("Authorization Violation")
-    assert refused(nats_provider, URL=nats_url(server), CLIENT_SEED=user.seed).endswith("Authorization Violation")
+    assert refused_binding(nats_provider, URL=nats_url(server)).endswith("Authorization Violation")
+    text = refused_binding(nats_provider, URL=nats_url(server), CLIENT_SEED=user.seed)
+    assert text.endswith("Authorization Violation")
     other = KeyPair.generate(KeyType.USER)
-    text = refused(nats_provider, URL=nats_url(server), CLIENT_JWT=jwt, CLIENT_SEED=other.seed)
+    text = refused_binding(nats_provider, URL=nats_url(server), CLIENT_JWT=jwt, CLIENT_SEED=other.seed)
     assert text.endswith("Authorization Violation")
     assert jwt not in text
     bind(nats_provider, "M1", URL=nats_url(server), CLIENT_JWT=jwt, CLIENT_SEED=user.seed, SUBSCRIPTION="a")
@@ -121,11 +124,11 @@ def test_tls(
     server = serve_nats(f"tls {{ {files}, verify: true }}")
     authority, certificate, key = (str(tmp_path / name) for name in ("ca.pem", "client.pem", "client.key"))
     there = nats_url(server, scheme="tls")
-    text = refused(nats_provider, URL=there, TLS_CERTIFICATE=certificate, TLS_KEY=key)
+    text = refused_binding(nats_provider, URL=there, TLS_CERTIFICATE=certificate, TLS_KEY=key)
     assert "certificate verify failed" in text
-    assert refused(nats_provider, URL=there, TLS_CA=authority).startswith("cannot connect")
+    assert refused_binding(nats_provider, URL=there, TLS_CA=authority).startswith("cannot connect")
     name = nats_url(server, scheme="tls").replace("127.0.0.1", "localhost")
-    text = refused(nats_provider, URL=name, TLS_CA=authority, TLS_CERTIFICATE=certificate, TLS_KEY=key)
+    text = refused_binding(nats_provider, URL=name, TLS_CA=authority, TLS_CERTIFICATE=certificate, TLS_KEY=key)
     assert "Hostname mismatch" in text
     bind(nats_provider, "M1", URL=there, TLS_CA=authority, TLS_CERTIFICATE=certificate, TLS_KEY=key, SUBSCRIPTION="a")
     publish(nats_provider, "M1", "a", b"text")
@@ -145,7 +148,7 @@ def test_nothing_is_sent_to_a_server_that_does_not_speak_tls(nats_provider: Nats
 
         thread, _ = in_thread(pretend)
         there = f"tls://user:hunter2@127.0.0.1:{listener.getsockname()[1]}"
-        assert refused(nats_provider, URL=there, TIMEOUT="2").endswith("the server does not speak TLS")
+        assert refused_binding(nats_provider, URL=there, TIMEOUT="2").endswith("the server does not speak TLS")
         thread.join(10)
     assert received == [b""]
 
@@ -172,4 +175,4 @@ def test_nothing_is_sent_to_a_server_that_does_not_speak_tls(nats_provider: Nats
     ],
 )
 def test_values_that_cannot_be(nats_provider: NatsMessagingProvider, values: dict[str, str], text: str) -> None:
-    assert refused(nats_provider, **values) == text
+    assert refused_binding(nats_provider, **values) == text

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import provider_support
 import pytest
 from servers import ServerProcess, s3_server
 
 from host.codec import decode, encode
 from host.codec.blobstore import Blob, BlobList, Container, FileChunk, StreamRequest, UploadInfo
-from host.codec.core import CapabilityConfiguration
-from host.providers.base import ProviderError
 from host.providers.blobstore import FileBlobStoreProvider, S3BlobStoreProvider
 from host.providers.blobstore.providers import BlobStoreProvider
 
@@ -55,11 +54,10 @@ class Store:
         self.bind("MA")
 
     def bind(self, actor: str, **values: str) -> None:
-        configuration = CapabilityConfiguration(actor, self.values | values)
-        assert self.provider.handle_call("system", "BindActor", encode(configuration)) == b""
+        provider_support.bind(self.provider, actor, **(self.values | values))
 
     def unbind(self, actor: str) -> None:
-        self.provider.handle_call("system", "RemoveActor", encode(CapabilityConfiguration(actor)))
+        provider_support.remove(self.provider, actor)
 
     def restarted(self) -> Store:
         """The store of a host that is started again."""
@@ -130,13 +128,8 @@ class Store:
 
 
 def refused(call: Callable[[], object]) -> str:
-    """The one line that an operation is refused with."""
-    with pytest.raises(ProviderError) as caught:
-        call()
-    text = str(caught.value)
-    assert text.isprintable()
-    assert SECRET not in text
-    return text
+    """The one line that an operation is refused with, without the secret of the S3 storage."""
+    return provider_support.refused(call, SECRET)
 
 
 def file_store(root: Path, **values: str) -> Store:

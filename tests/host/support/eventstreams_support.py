@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from provider_support import bind
+
 from host.codec import decode, encode
-from host.codec.core import CapabilityConfiguration
 from host.codec.eventstreams import Event, StreamQuery, StreamResults, TimeRange, WriteResponse
 from host.providers.eventstreams.providers import EventStreamsProvider
 
@@ -13,7 +14,7 @@ ACTOR = "MACTOR"
 
 
 def bound(provider: EventStreamsProvider, **values: str) -> EventStreamsProvider:
-    provider.handle_call("system", "BindActor", encode(CapabilityConfiguration(ACTOR, values)))
+    bind(provider, ACTOR, **values)
     return provider
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from provider_support import bind
+
 from host.codec import Message, decode, encode
-from host.codec.core import CapabilityConfiguration
 from host.codec.keyvalue import (
     AddResponse,
     DelResponse,
@@ -48,7 +49,7 @@ class Clock:
 
 
 def bound(provider: KeyValueProvider, **values: str) -> KeyValueProvider:
-    provider.handle_call("system", "BindActor", encode(CapabilityConfiguration(ACTOR, values)))
+    bind(provider, ACTOR, **values)
     return provider
 
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+from provider_support import bind, refused
 from servers import ServerProcess
 
 from host.codec import decode, encode
-from host.codec.core import CapabilityConfiguration
 from host.codec.messaging import BrokerMessage, RequestMessage
 from host.providers.base import ProviderError
 from host.providers.messaging.provider import MessagingProvider
@@ -42,14 +42,6 @@ class Actors:
         return [(actor, message.subject, message.body) for actor, message in self.got]
 
 
-def bind(provider: MessagingProvider, actor: str, /, **values: str) -> None:
-    provider.handle_call("system", "BindActor", encode(CapabilityConfiguration(actor, values)))
-
-
-def remove(provider: MessagingProvider, actor: str) -> None:
-    provider.handle_call("system", "RemoveActor", encode(CapabilityConfiguration(actor)))
-
-
 def publish(provider: MessagingProvider, actor: str, subject: str, body: bytes = b"", reply_to: str = "") -> None:
     assert provider.handle_call(actor, "Publish", encode(BrokerMessage(subject, reply_to, body))) == b""
 
@@ -62,13 +54,9 @@ def nats_url(server: ServerProcess, user: str = "", scheme: str = "nats") -> str
     return f"{scheme}://{user}127.0.0.1:{server.port}"
 
 
-def refused(provider: MessagingProvider, actor: str = "M1", **values: str) -> str:
+def refused_binding(provider: MessagingProvider, actor: str = "M1", **values: str) -> str:
     """Why a binding is refused; the text is one line and shows no secret."""
-    with pytest.raises(ProviderError) as caught:
-        bind(provider, actor, **values)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert "hunter2" not in repr(caught.value.__cause__) + text
+    text = refused(lambda: bind(provider, actor, **values), "hunter2")
     with pytest.raises(ProviderError, match=f"{actor} is not bound"):
         publish(provider, actor, "a")
     return text

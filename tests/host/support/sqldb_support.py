@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from provider_support import bind, remove
+
 from host.codec import decode, encode
-from host.codec.core import CapabilityConfiguration
 from host.codec.sqldb import (
     BatchRequest,
     BatchResult,
@@ -34,12 +35,11 @@ class SqlClient:
 
     def bind(self, **values: str) -> SqlClient:
         """Bind it (again), with further values."""
-        configuration = CapabilityConfiguration(self.actor, self.values | values)
-        self.provider.handle_call("system", "BindActor", encode(configuration))
+        bind(self.provider, self.actor, **(self.values | values))
         return self
 
     def remove(self) -> None:
-        self.provider.handle_call("system", "RemoveActor", encode(CapabilityConfiguration(self.actor)))
+        remove(self.provider, self.actor)
 
     def query(self, sql: str, *parameters: SqlValue, max_rows: int = 0) -> QueryResult:
         request = QueryRequest(sql, parameters, max_rows)

@@ -6,10 +6,10 @@ import socket
 import threading
 from collections.abc import Callable
 
+import provider_support
 import pytest
 
 from host.codec import decode, encode
-from host.codec.core import CapabilityConfiguration
 from host.codec.telnet import SessionStarted, TelnetMessage
 from host.providers.base import ProviderError
 from host.providers.telnet import TelnetProvider
@@ -98,8 +98,7 @@ class Client:
 
 def bind(provider: TelnetProvider, actor: str = ACTOR, **values: str) -> None:
     """Bind at any free port unless told."""
-    configuration = CapabilityConfiguration(actor, {"PORT": "0", **values})
-    assert provider.handle_call("system", "BindActor", encode(configuration)) == b""
+    provider_support.bind(provider, actor, **{"PORT": "0", **values})
 
 
 def connect(provider: TelnetProvider, actor: str = ACTOR, **options: int) -> Client:
@@ -107,7 +106,7 @@ def connect(provider: TelnetProvider, actor: str = ACTOR, **options: int) -> Cli
 
 
 def remove(provider: TelnetProvider, actor: str = ACTOR) -> None:
-    assert provider.handle_call("system", "RemoveActor", encode(CapabilityConfiguration(actor))) == b""
+    provider_support.remove(provider, actor)
 
 
 def send_text(provider: TelnetProvider, session: str, text: str, actor: str = ACTOR) -> None:
