@@ -331,7 +331,7 @@ def test_the_url_is_a_secret(
         assert secret not in str(caught.value) + repr(caught.value.__context__) + caplog.text, wrong
     assert worker_processes() == []
     client = new_client()
-    assert url not in repr(client.provider.settings({"URL": url}))
+    assert url not in repr(client.provider.opening("MA", {"URL": url})[0])
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
