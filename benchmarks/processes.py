@@ -51,6 +51,12 @@ def uninterrupted() -> Iterator[None]:
             signal.raise_signal(received[0])
 
 
+def host_command(manifest: Path, engine: str) -> list[str]:
+    """The command of a host that runs this manifest on this engine."""
+    program = "from host.cli import main; main()"
+    return [sys.executable, "-c", program, "up", str(manifest), "--engine", engine, "--log-level", "warning"]
+
+
 class Process:
     """A process with pipes on stdin and stdout, of which stderr is kept. `environment` is added to ours; what is None
     in it is taken away. Used as a context manager it is stopped."""

@@ -17,9 +17,9 @@ from benchmarks.actor import PATH, body, counter_wasm
 from benchmarks.errors import BenchmarkError, check_output
 from benchmarks.load_generator import HOST, Outcome, Task
 from benchmarks.operation.plain_counter import VARIABLE as PLAIN_STORE
-from benchmarks.operation.stores import MEMORY, SQLITE, Store, store_called
-from benchmarks.processes import Generator, Server, uninterrupted
+from benchmarks.processes import Generator, Server, host_command, uninterrupted
 from benchmarks.results import HttpCase, HttpResult, Window
+from benchmarks.stores import MEMORY, SQLITE, Store, store_called
 from benchmarks.timing import MIN_ROUNDS, Effort, Progress, interleaved
 from benchmarks.trivial_server import BODY
 from host import Actor
@@ -163,8 +163,7 @@ def _start_host(engine: str, wasm: bytes, store: Store, folder: Path, running: E
     def command(port: int) -> list[str]:
         manifest = folder / "manifest.json"
         manifest.write_text(json.dumps(_manifest(module, actor, store, port)))
-        program = "from host.cli import main; main()"
-        return [sys.executable, "-c", program, "up", str(manifest), "--engine", engine, "--log-level", "warning"]
+        return host_command(manifest, engine)
 
     return Target(name, engine, store.name, running.enter_context(Server(command, folder)))
 

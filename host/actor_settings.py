@@ -71,4 +71,4 @@ def _check(name: str, value: float, least: float, greatest: float, whole: bool) 
     kinds = (int,) if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= greatest:
         kind = "a whole number" if whole else "a number"
-        raise MiscHostError(f"{name} must be {kind} from {least:g} to {greatest:g}, not {value!r}")
+        raise MiscHostError(f"{name} must be {kind} from {least} to {greatest}, not {value!r}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from host.actor import Actor
+from host.actor import Actor, is_module
 from host.authorization import judge_token
 from host.errors import CapabilityProviderError, HostError
 from host.logs import printable
@@ -18,7 +18,6 @@ from host.verdicts import Verdict, attempted, require
 from wascap import PORTABLE_TARGET, NoSuchTarget, ProviderArchive, WascapError
 
 SIGN_ANEW = "make the archive anew with wascc par create"
-_WASM_MAGIC = b"\0asm"
 
 
 def provider_in(data: bytes, policies: Policies) -> Actor:
@@ -27,7 +26,7 @@ def provider_in(data: bytes, policies: Policies) -> Actor:
     The module has a token of its own, which the host judges when it starts the provider. Raises WascapFailure,
     CapabilityProviderError (it is no archive, or nothing in it runs here), AuthorizationFailure (token, policy).
     """
-    if data.startswith(_WASM_MAGIC):
+    if is_module(data):
         return Actor.from_bytes(data)
     found: list[Actor] = []
     require(judge_archive(data, policies, found))

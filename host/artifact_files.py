@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,10 +20,19 @@ FILE_SUFFIXES = ARTIFACT_SUFFIXES | {".py"}
 
 def existing_file(path: str, folder: Path | None) -> Path | None:
     """The file of this name, in `folder` or else in the current one; None if there is none."""
+    return _existing(path, folder, Path.is_file)
+
+
+def existing_folder(path: str, folder: Path | None) -> Path | None:
+    """The folder of this name, in `folder` or else in the current one; None if there is none."""
+    return _existing(path, folder, Path.is_dir)
+
+
+def _existing(path: str, folder: Path | None, is_wanted: Callable[[Path], bool]) -> Path | None:
     for base in (folder, Path()):
         # A name with a NUL, or a very long one, is none of a file.
         with suppress(OSError, ValueError):
-            if base is not None and (base / path).is_file():
+            if base is not None and is_wanted(base / path):
                 return base / path
     return None
 

@@ -142,13 +142,6 @@ def judge_token(validation: TokenValidation, key_problems: Sequence[object], wha
         yield Verdict(rule, AuthorizationFailure(text, fix) if text else None)
 
 
-def check_bindable(
-    claims: Claims[ActorMetadata], authorizer: Authorizer, target: CapabilityEntity, operation: str
-) -> None:
-    """Check that an actor may be bound to a capability. Raises AuthorizationFailure."""
-    require(judge_binding(claims, authorizer, target, operation))
-
-
 def judge_binding(
     claims: Claims[ActorMetadata], authorizer: Authorizer, target: CapabilityEntity, operation: str
 ) -> Iterator[Verdict]:

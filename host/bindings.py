@@ -56,9 +56,9 @@ class Binding:
         return is_actor_key(self.capability_id) and self.actor in (self.capability_id, SYSTEM_ACTOR)
 
     @property
-    def provider_title(self) -> str:
-        """`<binding>,<capability id>`, as log lines and errors name the provider."""
-        return f"{self.binding_name},{self.capability_id}"
+    def provider(self) -> CapabilityEntity:
+        """The provider as the target of calls."""
+        return CapabilityEntity(self.capability_id, self.binding_name)
 
 
 def configuration(public_key: str, actor: Actor | None, values: Mapping[str, str]) -> bytes:
@@ -102,17 +102,16 @@ def judge_new_binding(binding: Binding, actor: Actor | None, authorizer: Authori
         return
     yield Verdict("actor")
     if actor is not None and not binding.configures_actor:
-        target = CapabilityEntity(*binding.provider_key)
-        yield from judge_binding(actor.claims, authorizer, target, OP_BIND_ACTOR)
+        yield from judge_binding(actor.claims, authorizer, binding.provider, OP_BIND_ACTOR)
     yield attempted("values", lambda: configuration(binding.actor, actor, binding.values))
 
 
 def _shown(binding: Binding) -> tuple[str, str]:
-    return binding.actor, printable(binding.provider_title)
+    return binding.actor, printable(binding.provider.title)
 
 
 def _facts(binding: Binding) -> dict[str, str]:
-    return {"actor": binding.actor, "provider": binding.provider_title}
+    return {"actor": binding.actor, "provider": binding.provider.title}
 
 
 class Bindings:
@@ -157,7 +156,7 @@ class Bindings:
                 self._record(binding, loaded, still_possible)
             except HostError as error:
                 raise CapabilityProviderError(
-                    f"Failed to configure {binding.provider_title} - {reason(error)}"
+                    f"Failed to configure {binding.provider.title} - {reason(error)}"
                 ) from error
             finally:
                 self._being_bound.discard(binding.key)
@@ -185,8 +184,7 @@ class Bindings:
                     log.warning("Failed to remove binding: %s", printable(reason(error)))
 
     def _tell_provider(self, binding: Binding, operation: str, payload: bytes) -> None:
-        target = CapabilityEntity(*binding.provider_key)
-        self._core.call(provider_subject(*binding.provider_key), SYSTEM, target, operation, payload)
+        self._core.call(provider_subject(*binding.provider_key), SYSTEM, binding.provider, operation, payload)
 
     def _record(self, binding: Binding, loaded: LoadedProvider | None, still_possible: Callable[[], bool]) -> None:
         """Serve the private subject and note the binding, or tell the provider that nothing comes of it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from host.entities import ActorEntity, Entity
+from host.entities import Entity
 from host.logs import printable
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Hop:
 
     @property
     def title(self) -> str:
-        """`<operation> of actor <key>` or `<operation> of <binding>,<capability id>`."""
-        return f"{printable(self.operation)} of {title(self.target)}"
+        """`<operation> of <title of the target>`."""
+        return title(self.operation, self.target)
 
     @property
     def seconds(self) -> float:
@@ -89,8 +89,6 @@ def active_chains() -> tuple[Way, ...]:
     return tuple(sorted((Way(some) for some in hops if some), key=lambda way: way.hops[0].since))
 
 
-def title(target: Entity) -> str:
-    """How a text names an entity: `actor <key>`, or `<binding>,<capability id>`."""
-    if isinstance(target, ActorEntity):
-        return f"actor {printable(target.public_key)}"
-    return f"{printable(target.binding)},{printable(target.capability_id)}"
+def title(operation: str, target: Entity) -> str:
+    """How a text names an operation of an entity, whose names may come from a guest."""
+    return f"{printable(operation)} of {printable(target.title)}"

@@ -25,6 +25,11 @@ class ActorEntity:
         """`wasmbus://<public key>`"""
         return f"wasmbus://{self.public_key}"
 
+    @property
+    def title(self) -> str:
+        """`actor <public key>`, as log lines and errors name it."""
+        return f"actor {self.public_key}"
+
 
 @dataclass(frozen=True, slots=True)
 class CapabilityEntity:
@@ -38,6 +43,11 @@ class CapabilityEntity:
         """`wasmbus://<capability id as a path>/<binding>`, lower-cased, blanks as underscores."""
         path = self.capability_id.replace(":", "/").replace(" ", "_").lower()
         return f"wasmbus://{path}/{self.binding.replace(' ', '_').lower()}"
+
+    @property
+    def title(self) -> str:
+        """`<binding>,<capability id>`, as log lines and errors name it."""
+        return f"{self.binding},{self.capability_id}"
 
 
 Entity = ActorEntity | CapabilityEntity

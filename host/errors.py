@@ -69,7 +69,7 @@ class CapabilityProviderError(HostError):
 
 
 class PluginError(HostError):
-    """No provider of that name or path could be found, or the code there is no provider."""
+    """No provider or middleware of that name or path could be found, or the code there is none."""
 
     prefix = "Plugin error: "
 

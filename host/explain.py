@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from host.actor import MODULE_FILE, Actor
-from host.artifact_files import is_artifact, load_actor
+from host.artifact_files import existing_file, is_artifact, load_actor
 from host.authorization import AllowAll, Authorizer, judge_call, judge_loading
 from host.bindings import Binding, check_binding_name, judge_new_binding
 from host.bus import no_subscribers
@@ -151,8 +151,7 @@ class Explainer:
 
     def _shown_path(self, path: str) -> str:
         """The path of an actor's file as a command here names it."""
-        beside = (self._manifest.folder or Path()) / path
-        return str(beside) if beside.is_file() else path
+        return str(existing_file(path, self._manifest.folder) or path)
 
     def _resolved(self, index: int, entry: BindingEntry) -> dict[str, str] | None:
         values: dict[str, str] = {}
@@ -232,7 +231,7 @@ class Explainer:
         else:
             missing = binding.provider_key not in self._providers
             subject = provider_subject(*binding.provider_key)
-            title, fix = binding.provider_title, "add a provider of this capability id and binding name to capabilities"
+            title, fix = binding.provider.title, "add a provider of this capability id and binding name to capabilities"
         if missing:
             text = f"Failed to configure {title} - {no_subscribers(subject).message}"
             yield Verdict("provider", CapabilityProviderError(text, fix))
@@ -247,20 +246,18 @@ class Explainer:
         yield from judge_call(caller.claims, self._authorizer, binding, namespace, operation)
         target = target_entity(namespace, binding)
         if isinstance(target, ActorEntity):
-            there, subject = target.public_key in self._actors, actor_subject(target.public_key)
+            rule, there, subject = "actor", target.public_key in self._actors, actor_subject(target.public_key)
             fix = "add the actor to the manifest's actors"
             check: Callable[[str], None] = check_for_others
         else:
-            there = (caller.public_key, (target.capability_id, target.binding)) in self._bindings
+            rule, there = "bound", (caller.public_key, (target.capability_id, target.binding)) in self._bindings
             subject = bound_subject(target.capability_id, target.binding, caller.public_key)
             fix = (
                 f"add to bindings: {{actor: {caller.public_key}, capability: {target.capability_id}, "
                 f"binding: {target.binding}}}"
             )
             check = check_for_actors
-        yield Verdict(
-            "bound" if check is check_for_actors else "actor", None if there else _with(no_subscribers(subject), fix)
-        )
+        yield Verdict(rule, None if there else _with(no_subscribers(subject), fix))
         yield attempted("operation", lambda: check(operation))
         if isinstance(target, ActorEntity) and target.public_key == caller.public_key and entry.instances == 1:
             label = f"Actor {caller.public_key}"

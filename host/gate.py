@@ -49,6 +49,7 @@ class Gate:
 
     @property
     def closed(self) -> bool:
+        """Whether it lets nobody new in."""
         return self._closed
 
     def check(self) -> None:

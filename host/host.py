@@ -29,7 +29,7 @@ from host.chains import Way, active_chains
 from host.codec.core import CapabilityDescriptor
 from host.codec.extras import CAPABILITY as EXTRAS
 from host.core import SYSTEM, HostCore
-from host.entities import DEFAULT_BINDING, ActorEntity
+from host.entities import DEFAULT_BINDING, ActorEntity, CapabilityEntity
 from host.errors import CapabilityProviderError, HostError, MiscHostError
 from host.loaded_providers import LoadedProvider, LoadedProviders, ProviderKey
 from host.logs import log, printable
@@ -274,7 +274,8 @@ class Host:
             found = self._bindings.find(actor, (capability_id, binding))
             try:
                 if found is None:
-                    raise MiscHostError(f"actor {actor} is not bound to {binding},{capability_id}")
+                    provider = CapabilityEntity(capability_id, binding)
+                    raise MiscHostError(f"actor {actor} is not bound to {provider.title}")
                 self._bindings.unbind(found)
             except HostError as error:
                 raise MiscHostError(f"Failed to remove binding: {reason(error)}") from error
@@ -386,8 +387,7 @@ class Host:
         return self._core.turns.of(("actor", public_key), f"Changing actor {public_key}")
 
     def _changing_provider(self, key: ProviderKey) -> AbstractContextManager[None]:
-        capability_id, binding = key
-        return self._core.turns.of(("provider", key), f"Changing capability provider {binding},{capability_id}")
+        return self._core.turns.of(("provider", key), f"Changing capability provider {CapabilityEntity(*key).title}")
 
     def _remove_everything(self, seconds: float) -> None:
         for actor in self._actors.all():

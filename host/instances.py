@@ -8,6 +8,7 @@ actor that cannot work does not take the whole machine.
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -198,8 +199,8 @@ class Instances:
         if not is_sound:
             reason = "it was ended" if failure is None else str(failure) or type(failure).__name__
             self._note_failure(reason, in_first_call=instance.calls == 1)
-            name = printable(instance.actor.public_key)
-            sparing.log(30, "Instance %d of actor %s is replaced: %s", instance.number, name, printable(reason))
+            facts = (instance.number, *map(printable, (instance.actor.public_key, reason)))
+            sparing.log(logging.WARNING, "Instance %d of actor %s is replaced: %s", *facts)
 
     def close(self) -> None:
         """Take no more calls; instances that are busy end with their calls."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -22,7 +21,7 @@ from host.entities import ActorEntity, CapabilityEntity, is_capability_id
 from host.errors import AuthorizationFailure, CapabilityProviderError, HostCallFailure, HostError, MiscHostError
 from host.gate import Gate
 from host.invocation import Invocation
-from host.logs import log, printable, sparing
+from host.logs import log, places, printable, sparing
 from host.providers.base import BAD_DISPATCH, CapabilityProvider, ProviderError
 from host.redaction import secrets
 from host.subjects import actor_subject, bound_subject, provider_subject
@@ -61,7 +60,7 @@ class LoadedProvider:
     @property
     def title(self) -> str:
         """`<binding>,<capability id>`, as log lines and errors name it."""
-        return f"{self.entity.binding},{self.entity.capability_id}"
+        return self.entity.title
 
     @property
     def subject(self) -> str:
@@ -179,8 +178,8 @@ class ActorDispatcher:
         CapabilityProviderError (the provider has been removed), HostShutDown, NoSubscribers."""
         with self._core.gate, self._gate:
             if not self._may_dispatch(actor):
-                name = f"{self._origin.binding},{self._origin.capability_id}"
-                raise AuthorizationFailure(f"Provider {name} attempted to call {operation} on {actor}, not bound to it")
+                text = f"Provider {self._origin.title} attempted to call {operation} on {actor}, not bound to it"
+                raise AuthorizationFailure(text)
             message = bytes(memoryview(payload))
             return self._core.call(actor_subject(actor), self._origin, ActorEntity(actor), operation, message)
 
@@ -265,9 +264,5 @@ def _summary(title: str, error: Exception) -> str:
 
 def _log_failure(title: str, operation: str, error: BaseException) -> None:
     """Say what failed and where in the code; the error's text may hold a secret and is left out."""
-    where = "; ".join(
-        f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
-    )
-    sparing.log(
-        logging.ERROR, "%s failed at %s with %s at %s", *map(printable, (title, operation, type(error).__name__, where))
-    )
+    facts = (title, operation, type(error).__name__, places(error))
+    sparing.log(logging.ERROR, "%s failed at %s with %s at %s", *map(printable, facts))

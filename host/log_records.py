@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from queue import Empty, Full, Queue
 from typing import Any
 
 from host.codec.core import SYSTEM_ACTOR
 from host.entities import ActorEntity, CapabilityEntity
 from host.invocation import Invocation
-from host.logs import printable
+from host.logs import printable, utc
 from host.redaction import secrets
 
 LOGGERS = ("wascc", "wapc")
@@ -81,7 +80,7 @@ class Line:
         known |= {name: printable(value) for name in FACTS if isinstance(value := getattr(record, name, None), str)}
         kind = record.exc_info[0] if record.exc_info else None
         return cls(
-            datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            utc(record.created, "milliseconds"),
             record.levelname,
             record.name,
             printable(secrets.redacted(record.getMessage())),
@@ -107,8 +106,8 @@ def _facts(invocation: Invocation) -> dict[str, str | None]:
     }
     for entity in (invocation.origin, invocation.target):
         match entity:
-            case CapabilityEntity(capability_id, binding):
-                facts["provider"] = printable(f"{binding},{capability_id}")
+            case CapabilityEntity():
+                facts["provider"] = printable(entity.title)
             case ActorEntity(public_key) if public_key != SYSTEM_ACTOR:
                 facts["actor"] = printable(public_key)
     return facts

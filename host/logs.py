@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 log = logging.getLogger("wascc.host")
 
@@ -22,6 +24,18 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def places(error: BaseException) -> str:
+    """Where in the code an error was raised, the outermost place first: for a log line in place of the error's text,
+    which may hold a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return "; ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+
+
+def utc(seconds: float, timespec: str = "seconds") -> str:
+    """A time (seconds since 1970) as RFC 3339 has it, to the second or as `datetime.isoformat` names it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 class Sparing:

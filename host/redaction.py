@@ -50,16 +50,23 @@ class Redactor:
             while len(self._forms) >= MAX_SECRETS:
                 del self._forms[next(iter(self._forms))]
             self._forms[secret] = tuple(forms(secret))
-            longest_first = sorted({form for known in self._forms.values() for form in known}, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(_alternative, longest_first)))
+            # Made when it is needed: many secrets come one after another, and it takes long to make.
+            self._pattern = None
 
     def redacted(self, text: str) -> str:
         """The text with REPLACEMENT for every secret in it."""
-        return text if self._pattern is None else self._pattern.sub(REPLACEMENT, text)
+        if not self._forms:
+            return text
+        pattern = self._pattern
+        if pattern is None:
+            with self._lock:
+                longest_first = sorted({form for each in self._forms.values() for form in each}, key=len, reverse=True)
+                pattern = self._pattern = re.compile("|".join(map(_alternative, longest_first)))
+        return pattern.sub(REPLACEMENT, text)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """For a logger: the record's message and trace without secrets."""
-        if self._pattern is not None:
+        if self._forms:
             message = record.getMessage()
             redacted = self.redacted(message)
             if redacted != message:

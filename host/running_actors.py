@@ -157,7 +157,7 @@ class RunningActor:
         finally:
             seconds = time.monotonic() - begin
             if seconds > instance.slowest_call[0]:
-                instance.slowest_call = seconds, f"{printable(operation)} of {title(target)}"
+                instance.slowest_call = seconds, title(operation, target)
 
     def _console_log(self, guest_id: int, text: str) -> None:
         log.info("Actor %s: %s", self._entity.public_key, printable(text), extra={"actor": self._entity.public_key})

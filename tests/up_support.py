@@ -1,8 +1,8 @@
 """`wascc up` as a process, for tests of what people do with it."""
 
 import json
+import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+import pytest
+
+from tests_support import (
+    Done,
+    free_port,  # noqa: F401 (tests take it from here)
+)
+from tests_support import wascc as run
 
 WASCC = Path(sys.executable).parent / "wascc"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Running:
@@ -69,8 +70,14 @@ def up(folder: Path, environment: dict[str, str], port: int, *options: str) -> I
         process.wait()
 
 
-def wascc(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([WASCC, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False)
+def wascc(environment: dict[str, str], *arguments: str) -> Done:
+    """Run another command of `wascc`, with this environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - environment.keys():
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return run(*arguments)
 
 
 def hosts(environment: dict[str, str], count: int = 1) -> list[dict[str, Any]]:

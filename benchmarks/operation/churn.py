@@ -19,8 +19,8 @@ import httpx
 from benchmarks.errors import BenchmarkError
 from benchmarks.operation.churn_load import HOST, HUNG, Outcome, Task
 from benchmarks.operation.guests import churn_actor
-from benchmarks.operation.stores import REDIS, RedisStore, Store
 from benchmarks.processes import Process, uninterrupted
+from benchmarks.stores import REDIS, RedisStore, Store
 from benchmarks.timing import Progress
 from wascap import KeyPair, KeyType
 

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli import check_target, failures, names, progress_bar, stoppable
+from benchmarks.stores import STORES
 
-PARTS = ("serving", "calls", "start", "trouble", "tampering")
+PARTS = ("serving", "calls", "changes", "start", "trouble", "tampering")
 PartName = Enum("PartName", {name: name for name in PARTS})  # type: ignore[misc]
 ENGINES = ("compiled", "wasmtime")
-STORES = ("memory", "SQLite", "Redis")
 WIDTH = 120
 """Of tables that no terminal shows."""
 QUICK = 0.1
@@ -34,9 +34,9 @@ def operation(
     output: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write every sample to a file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, with every sample.")] = False,
 ) -> None:
-    """Measure how a host does in operation: requests over HTTP on each store, calls beside Extism, the start of many
-    actors, what survives live updates, traps and a restart of Redis, and tampering with what is signed. Exit code 1 if
-    something is not as asked."""
+    """Measure how a host does in operation: requests over HTTP on each store, calls beside Extism, changes of each
+    store, the start of many actors, what survives live updates, traps and a restart of Redis, and tampering with what
+    is signed. Exit code 1 if something is not as asked."""
     from pydantic import TypeAdapter
     from rich.console import Console
 

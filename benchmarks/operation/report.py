@@ -12,6 +12,7 @@ from benchmarks.cells import cell
 from benchmarks.estimates import Estimate, estimate
 from benchmarks.fingerprint import Fingerprint
 from benchmarks.operation.calls import EXTISM, LIMIT
+from benchmarks.operation.changes import ChangeResult
 from benchmarks.operation.churn import ChurnResult
 from benchmarks.operation.starting import LIMIT_SECONDS, StartResult
 from benchmarks.results import Comparison, HttpResult
@@ -41,6 +42,7 @@ class OperationReport:
     fingerprint: Fingerprint
     serving: HttpResult | None
     echo: Comparison | None
+    changes: tuple[ChangeResult, ...]
     starts: tuple[StartResult, ...]
     trouble: tuple[ChurnResult, ...]
     tampering: tuple[TamperingResult, ...] = ()
@@ -76,7 +78,7 @@ def echo_ratios(echo: Comparison) -> Iterator[tuple[str, Estimate]]:
 
 def show(report: OperationReport, console: Console) -> None:
     """Print the tables."""
-    makers = (_serving, _echo, _starts, _trouble, _tampering)
+    makers = (_serving, _echo, _changes, _starts, _trouble, _tampering)
     tables = [table for make in makers if (table := make(report)) is not None]
     for table in tables:
         console.print(table)
@@ -104,6 +106,17 @@ def _echo(report: OperationReport) -> Table | None:
         asked = f"≤ {LIMIT:g}" if series.subject.endswith("wasmtime") else ""
         shown = cell(times, Unit.FACTOR) if times is not None else ""
         table.add_row(series.subject, cell(series.estimate, Unit.SECONDS), shown, asked)
+    return table
+
+
+def _changes(report: OperationReport) -> Table | None:
+    if not report.changes:
+        return None
+    calls = len(report.changes[0].seconds)
+    table = _table(f"Changes of a store, {calls:,} one after another", "store", "operation", "p50", "p99")
+    for each in report.changes:
+        latencies = (f"{each.latency(part) * 1000:.3f} ms" for part in (0.5, TAIL))
+        table.add_row(each.store, each.operation, *latencies)
     return table
 
 

@@ -9,17 +9,20 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.fingerprint import take_fingerprint
 from benchmarks.operation.calls import measure_echo
+from benchmarks.operation.changes import ChangeResult, measure_changes
 from benchmarks.operation.churn import ChurnResult, Trouble, measure_churn
 from benchmarks.operation.report import OperationReport, TamperingResult
 from benchmarks.operation.starting import measure_start
-from benchmarks.operation.stores import store_called
 from benchmarks.serving import measure_http
+from benchmarks.stores import store_called
 from benchmarks.timing import Effort, Progress
 from conformance.tampering.campaign import Kind, Outcome
 from conformance.tampering.campaign import run as tamper
 
 ROUNDS = 15
 STARTS = 5
+CHANGES_PER_SECOND = 20
+"""Calls of each operation on each store for a second of the plan: changes that wait for the disk take a millisecond."""
 TAMPERING_SEED = 0
 
 Told = Callable[[float, str], None]
@@ -48,6 +51,7 @@ def run(plan: Plan, told: Told = lambda *_: None) -> OperationReport:
         return lambda fraction: told(fraction, name)
 
     serving = echo = None
+    changes: tuple[ChangeResult, ...] = ()
     if "serving" in plan.parts:
         connections = (plan.trouble.connections,)
         serving = measure_http(
@@ -55,6 +59,9 @@ def run(plan: Plan, told: Told = lambda *_: None) -> OperationReport:
         )
     if "calls" in plan.parts:
         echo = measure_echo(plan.engines, effort, progress("calls"))
+    if "changes" in plan.parts:
+        calls = max(1, round(plan.seconds * CHANGES_PER_SECOND))
+        changes = measure_changes(plan.stores, calls, progress("changes"))
     starts = [
         measure_start(engine, plan.actors, STARTS, progress(f"start, {engine}"))
         for engine in plan.engines
@@ -67,7 +74,7 @@ def run(plan: Plan, told: Told = lambda *_: None) -> OperationReport:
         if "trouble" in plan.parts
     ]
     tampering = _tampering(plan.cases, progress("tampering")) if "tampering" in plan.parts else ()
-    return OperationReport(machine, serving, echo, tuple(starts), tuple(trouble), tampering)
+    return OperationReport(machine, serving, echo, changes, tuple(starts), tuple(trouble), tampering)
 
 
 def _tampering(cases: int, progress: Progress) -> tuple[TamperingResult, ...]:

@@ -6,7 +6,6 @@ The time is from its start to the first answer of the actor that is bound last.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +17,14 @@ import httpx
 from benchmarks.actor import PATH, counter_wasm
 from benchmarks.errors import BenchmarkError
 from benchmarks.load_generator import HOST
-from benchmarks.operation.stores import MEMORY, store_called
-from benchmarks.processes import Server
+from benchmarks.processes import Server, host_command
+from benchmarks.stores import MEMORY, store_called
 from benchmarks.timing import Progress
 from host import Actor
 from host.codec.http import CAPABILITY_SERVER
 from host.codec.keyvalue import CAPABILITY as KEY_VALUE
 from wascap import Claims, KeyPair, KeyType, sign
 
-COLD, WARM = "cold", "warm"
 LIMIT_SECONDS = 3.0
 """So soon a host has to serve, with a warm cache of code."""
 
@@ -84,8 +82,7 @@ def _start(engine: str, modules: Mapping[str, Path], folder: Path) -> float:
         }
         path = folder / "manifest.json"
         path.write_text(json.dumps(manifest))
-        program = "from host.cli import main; main()"
-        return [sys.executable, "-c", program, "up", str(path), "--engine", engine, "--log-level", "warning"]
+        return host_command(path, engine)
 
     begin = perf_counter()
     with Server(command, folder, {"XDG_CACHE_HOME": str(folder), "WASCC_CACHE": "on"}) as server:

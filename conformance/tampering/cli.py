@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Table
 
-from conformance.tampering.campaign import Outcome, Report, judge, make_case
+from conformance.tampering.campaign import Outcome, Report, run
 
 DEFAULT_CASES = 10_000
 DEFAULT_FOLDER = Path("build/tampering")
@@ -28,10 +28,10 @@ def tampering(
     findings: Annotated[Path, typer.Option(metavar="FOLDER", help="Where what must not be is saved.")] = DEFAULT_FOLDER,
 ) -> None:
     """Tamper with tokens, modules and archives; exit code 0 if none was accepted that means something else."""
-    report = Report()
     console = Console(stderr=True)
-    for index in track(range(cases), "cases", console=console, disable=not console.is_terminal, transient=True):
-        report.add(judge(make_case(seed, index)))
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("cases", total=cases)
+        report = run(seed, cases, lambda done: bar.update(task, completed=done))
     if as_json:
         typer.echo(json.dumps(as_data(report, seed), indent=2))
     else:

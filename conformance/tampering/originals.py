@@ -21,12 +21,12 @@ from wascap import (
     InvocationMetadata,
     KeyPair,
     KeyType,
-    Metadata,
     OperatorMetadata,
     ProviderArchive,
     encode,
     sign,
 )
+from wascap.claims import MetadataT
 
 ISSUED_AT = 1_600_000_000
 EXPIRED = ISSUED_AT + 1
@@ -88,7 +88,7 @@ def _unsigned() -> Iterator[bytes]:
         yield join([*sections, *custom[:index]])
 
 
-def _claims(subject: str, issuer: KeyPair, metadata: Metadata, number: int) -> Claims[Metadata]:
+def _claims(subject: str, issuer: KeyPair, metadata: MetadataT, number: int) -> Claims[MetadataT]:
     return Claims(
         id=f"ORIGINAL{number:014}", issued_at=ISSUED_AT, issuer=issuer.public_key, subject=subject, metadata=metadata
     )
@@ -98,10 +98,7 @@ def _actor_claims(index: int) -> Claims[ActorMetadata]:
     capabilities = (("wascc:logging",), ("wascc:keyvalue", "wascc:http_server"), ())[index % 3]
     metadata = ActorMetadata(name=f"Actor {index}", capabilities=capabilities, tags=("t",), revision=index, version="1")
     subject = key(f"actor {index}", KeyType.MODULE).public_key
-    return Claims(
-        id=f"ORIGINAL{index:014}", issued_at=ISSUED_AT, issuer=trusted_account().public_key, subject=subject,
-        metadata=metadata,
-    )  # fmt: skip
+    return _claims(subject, trusted_account(), metadata, index)
 
 
 def _tokens() -> Iterator[str]:

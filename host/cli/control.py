@@ -47,7 +47,7 @@ def ps(
 def logs(
     host: HostOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines, until Ctrl-C.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=2000, help="How many of the last lines.")] = 100,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
     actor: ActorOption = None,
     level: Annotated[ActorLevel | None, typer.Option(help="Only lines at least this important.")] = None,
     set_level: Annotated[

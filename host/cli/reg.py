@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from host.cli.up import LatestOption
 from wascap.cli.shared import JsonOption, read_module, write_whole
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ SUFFIXES = {"actor": ".wasm", "provider archive": ".par"}
 ReferenceArgument = Annotated[
     str, typer.Argument(help="HOST[:PORT]/REPOSITORY:TAG, or …@sha256:DIGEST.", metavar="REFERENCE")
 ]
-LatestOption = Annotated[bool, typer.Option("--allow-latest", help="Take the tag latest, whatever that is today.")]
 InsecureOption = Annotated[
     bool, typer.Option("--insecure", help="Without encryption, which otherwise is for this machine's registries alone.")
 ]

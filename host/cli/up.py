@@ -204,12 +204,17 @@ def call(
     max_memory_pages: PagesOption = None,
     as_msgpack: Annotated[bool, typer.Option("--msgpack", help="PAYLOAD is JSON; send it as msgpack.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The response is msgpack; print it as JSON.")] = False,
+    allow_latest: LatestOption = False,
+    insecure_registries: InsecureOption = False,
     log_level: Annotated[LogLevel, typer.Option(help="What to log on stderr.")] = LogLevel["warning"],
 ) -> None:
     """Load an actor, call one of its operations, and print the response."""
+    from host.registry.options import RegistryOptions
+
     start_logging(log_level.value)
     request = read_payload(payload, as_msgpack)
     builder = builder_of(engine.value, deadline, fuel, max_memory_pages)
+    builder.with_registry(RegistryOptions(insecure_registries, allow_latest))
     response = interruptible(lambda: call_once(builder, actor, operation, request, manifest, expand_env))
     if as_json:
         typer.echo(json.dumps(as_data(response), default=show_bytes))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from host.host import Host
+from host.logs import utc
 from host.providers.base import distribution_version
 from host.running_actors import ActorState
 
@@ -35,7 +35,7 @@ def status(host: Host, about: About) -> dict[str, Any]:
         "pid": os.getpid(),
         "version": distribution_version(),
         "manifest": None if about.manifest is None else str(about.manifest),
-        "started": datetime.fromtimestamp(about.started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "started": utc(about.started),
         "uptime_seconds": round(time.monotonic() - about.started_monotonic, 3),
         "labels": dict(host.labels),
         "actors": [_actor(state) for state in host.actor_states()],

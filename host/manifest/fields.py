@@ -33,7 +33,6 @@ _WHOLE = re.compile(r"[-+]?[0-9]+")
 MAX_SECRET_BYTES = 64 * 1024
 """Longest file or environment variable that a value may come from."""
 
-
 UNACCEPTABLE = "unacceptable"
 """The kind of the errors that `unacceptable` makes."""
 
@@ -67,8 +66,6 @@ def _plain(value: object) -> object:
 
 UNQUOTED = BeforeValidator(_plain)
 """For a field that holds a number or a truth value. It comes last: `Annotated[int, Field(ge=1), UNQUOTED]`."""
-Whole = Annotated[int, UNQUOTED]
-Number = Annotated[float, UNQUOTED]
 Truth = Annotated[bool, UNQUOTED]
 Texts = Annotated[dict[str, str], BeforeValidator(_none_is_empty)]
 """A field that holds texts by name; null is as good as none."""
@@ -148,14 +145,18 @@ def _content(reference: FromFile, folder: Path | None) -> str | _Missing:
         with path.open("rb") as file:
             content = file.read(MAX_SECRET_BYTES + 1)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "its name is impossible"
-        return _Missing(f"{where}, which cannot be read: {why}", "")
+        return _Missing(f"{where}, which cannot be read: {why_unreadable(error)}", "")
     if len(content) > MAX_SECRET_BYTES:
         return _Missing(f"{where}, which is longer than {MAX_SECRET_BYTES} bytes", "")
     try:
         return _without_line_end(content.decode())
     except UnicodeDecodeError:
         return _Missing(f"{where}, which is not UTF-8 text", "")
+
+
+def why_unreadable(error: OSError | ValueError) -> str:
+    """What a file cannot be read for, without its name."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else "its name is impossible"
 
 
 def _is_text(text: str) -> bool:

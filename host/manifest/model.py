@@ -250,9 +250,9 @@ _TEXTS = {
     "list_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "less_than": "must be less than {lt:g}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
     "string_too_short": "must not be empty",
 }
 """What is wrong, by the validation library's name for it."""
@@ -266,10 +266,16 @@ def _problem(document: Document, detail: ErrorDetails) -> Problem:
     if path not in document.lines and detail["type"] != "missing":
         # What is written without a mapping around it is the path of an actor.
         path = path[:-1]
-    text = _TEXTS.get(detail["type"], "").format(**detail.get("ctx", {})) or _said(detail)
+    bounds = {name: _without_fraction(bound) for name, bound in detail.get("ctx", {}).items()}
+    text = _TEXTS.get(detail["type"], "").format(**bounds) or _said(detail)
     if isinstance(detail["input"], NotText) and detail["type"] == "string_type":
         text = f"{text}, not a {detail['input'].kind}; put it in quotes if it is meant as text"
     return Problem(path, document.line_of(path), text)
+
+
+def _without_fraction(bound: object) -> object:
+    """A whole number as people write it, also where the library has made a float of it."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 def _said(detail: ErrorDetails) -> str:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from host.errors import ManifestValueError
 from host.logs import printable
-from host.manifest.fields import UNQUOTED, Entry, Truth, unacceptable
+from host.manifest.fields import UNQUOTED, Entry, Truth, unacceptable, why_unreadable
 from host.policy import Pin, Policy, PolicyTokenError, is_sha256
 from wascap import KeyPair, KeyType, WascapError
 from wascap.errors import MAX_TOKEN_BYTES
@@ -115,6 +115,6 @@ def _token(text: str, folder: Path | None) -> str:
         with path.open("rb") as file:
             content = file.read(MAX_TOKEN_BYTES + 2)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "its name is impossible"
-        raise ManifestValueError(f"policy.tokens: {printable(str(path))} cannot be read: {why}") from error
+        text = f"policy.tokens: {printable(str(path))} cannot be read: {why_unreadable(error)}"
+        raise ManifestValueError(text) from error
     return content.decode("ascii", errors="replace").strip()

@@ -28,7 +28,7 @@ def json_schema_text() -> str:
 
 
 def reference() -> str:
-    """The fields of manifests in Markdown: one table for each section, in the order in which they are met."""
+    """The fields of manifests in Markdown: one table for each kind of section, in the order in which they are met."""
     return "\n".join(_Reference(json_schema()).lines()).strip() + "\n"
 
 
@@ -47,18 +47,29 @@ class _Reference:
         self._definitions: Schema = schema.get("$defs", {})
 
     def lines(self) -> Iterator[str]:
-        yield from self._section("The manifest", self._root, "")
+        yield from self._section("The manifest", "", self._root)
+        paths = self._paths()
+        all_paths = [path for each in paths.values() for path in each]
+        for reference, held_at in paths.items():
+            schema = self._definition(reference)
+            heading = ", ".join(f"`{path}`" for path in held_at)
+            if all_paths.count(held_at[0]) > 1:
+                heading += f" with `{'`, `'.join(schema['required'])}`"
+            yield from self._section(heading, schema.get("description", ""), schema)
+
+    def _paths(self) -> dict[str, list[str]]:
+        """Where there are sections of each kind, in the order in which they are met."""
+        found: dict[str, list[str]] = {}
         waiting = list(self._inner(self._root, ""))
         while waiting:
-            path, schema = waiting.pop(0)
-            yield from self._section(f"`{path}`", schema, path)
-            waiting += self._inner(schema, path)
+            path, reference = waiting.pop(0)
+            found.setdefault(reference, []).append(path)
+            waiting += self._inner(self._definition(reference), path)
+        return found
 
-    def _section(self, heading: str, schema: Schema, path: str) -> Iterator[str]:
-        yield f"### {heading}"
-        yield ""
-        description = schema.get("description", "")
-        if path and description:
+    def _section(self, heading: str, description: str, schema: Schema) -> Iterator[str]:
+        yield from (f"### {heading}", "")
+        if description:
             yield from (_one_line(description), "")
         yield "| field | type | default | meaning |"
         yield "|---|---|---|---|"
@@ -68,14 +79,14 @@ class _Reference:
             yield f"| `{name}` | {self._type(field)} | {default} | {_one_line(field.get('description', ''))} |"
         yield ""
 
-    def _inner(self, schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
-        """The sections inside, each with its path."""
+    def _inner(self, schema: Schema, path: str) -> Iterator[tuple[str, str]]:
+        """The sections inside: the path of each, and the reference to what it is."""
         for name, field in schema["properties"].items():
             yield from self._sections_of(field, f"{path}.{name}" if path else name)
 
-    def _sections_of(self, field: Schema, path: str) -> Iterator[tuple[str, Schema]]:
+    def _sections_of(self, field: Schema, path: str) -> Iterator[tuple[str, str]]:
         if "$ref" in field:
-            yield path, self._resolved(field)
+            yield path, field["$ref"]
         for alternative in field.get("anyOf", ()):
             yield from self._sections_of(alternative, path)
         if "items" in field:
@@ -83,8 +94,8 @@ class _Reference:
         if isinstance(field.get("additionalProperties"), Mapping):
             yield from self._sections_of(field["additionalProperties"], f"{path}.<name>")
 
-    def _resolved(self, field: Schema) -> Schema:
-        schema: Schema = self._definitions[field["$ref"].removeprefix(_DEFINITIONS)]
+    def _definition(self, reference: str) -> Schema:
+        schema: Schema = self._definitions[reference.removeprefix(_DEFINITIONS)]
         return schema
 
     def _type(self, field: Schema) -> str:
@@ -92,7 +103,7 @@ class _Reference:
             kinds = [self._type(each) for each in field["anyOf"] if each.get("type") != "null"]
             return " or ".join(dict.fromkeys(kinds))
         if "$ref" in field:
-            resolved = self._resolved(field)
+            resolved = self._definition(field["$ref"])
             return _choices(resolved["enum"]) if "enum" in resolved else "mapping (below)"
         if "enum" in field or "const" in field:
             return _choices(field.get("enum", [field.get("const")]))

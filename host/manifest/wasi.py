@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from host.artifact_files import existing_folder
 from host.errors import ManifestValueError
 from host.logs import printable
 from host.manifest.fields import Entry, Truth, Values, resolved
@@ -39,12 +40,11 @@ class WasiEntry(Entry):
         try:
             return WasiParams(self.args, resolved(self.env, folder), preopens)
         except ValueError as error:
-            raise ManifestValueError(f"wasi: {error}", "") from error
+            raise ManifestValueError(f"wasi: {error}") from error
 
 
 def _existing(path: str, folder: Path | None) -> Path:
-    for base in (folder, Path()):
-        # A name with a NUL is none of a folder.
-        if base is not None and "\0" not in path and (base / path).is_dir():
-            return base / path
-    raise ManifestValueError(f"wasi: no such folder: {printable(path)}", "")
+    found = existing_folder(path, folder)
+    if found is None:
+        raise ManifestValueError(f"wasi: no such folder: {printable(path)}")
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from collections.abc import MutableMapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from host.asgi import Application, Receive, Scope, Send
 from host.errors import HostError, HostShutDown, MiddlewareError
 from host.invocation import Invocation, InvocationResponse
-from host.logs import log, printable, sparing
+from host.logs import log, places, printable, sparing
 from host.middleware.base import Middleware, Next
 
 if TYPE_CHECKING:
@@ -241,9 +240,8 @@ def _failure(middleware: Middleware, method: str, error: Exception) -> Middlewar
     name = name_of(middleware)
     if isinstance(error, HostError):
         return MiddlewareError(f"{name}: {error.message}")
-    where = "; ".join(f"{each.filename}:{each.lineno}" for each in traceback.extract_tb(error.__traceback__))
     failed = f"{name} failed with {type(error).__name__}"
-    sparing.log(logging.ERROR, "Middleware failure: %s in %s at %s", failed, method, printable(where))
+    sparing.log(logging.ERROR, "Middleware failure: %s in %s at %s", failed, method, printable(places(error)))
     return MiddlewareError(failed)
 
 

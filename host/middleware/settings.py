@@ -1,68 +1,118 @@
-"""Reading the configuration values of middleware, which are texts, with an error that names the value."""
+"""Configuration values of middleware, which are texts: what each may be is said once, with its name and its default, as
+for those of providers (`host.providers.values`)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Self
 from urllib.parse import urlsplit
 
 from host.errors import MiddlewareError
 from host.logs import printable
 from host.providers.base import ProviderError
-from host.providers.values import ChoiceValue
 
 ON, OFF = "on", "off"
 
 
-def check_names(middleware: str, values: Mapping[str, str], known: Collection[str]) -> None:
-    """Raises MiddlewareError for a value that the middleware does not know: a mistyped one would not do its work."""
+@contextmanager
+def reading(middleware: str, values: Mapping[str, str], known: Collection[str]) -> Iterator[None]:
+    """Within it these values are read. Raises MiddlewareError: whatever is wrong with one, and that the middleware does
+    not know one, as a mistyped one would not do its work."""
     for name in values:
         if name not in known:
             raise MiddlewareError(f"{middleware} has no value {printable(name)}; there are {', '.join(sorted(known))}")
-
-
-def number_value(values: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
-    """The value as a decimal number of `low` to `high`, or the default. Raises MiddlewareError."""
-    text = values.get(name)
-    if text is None:
-        return default
-    if len(text) <= 20 and text.isascii() and text.replace(".", "", 1).isdecimal() and low <= float(text) <= high:
-        return float(text)
-    raise MiddlewareError(f"{name} must be a number from {low:g} to {high:g}, not '{printable(text)}'")
-
-
-def choice_value(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    """The value, one of `choices`, the first of which is the default. Raises MiddlewareError."""
     try:
-        return ChoiceValue(name, *choices).of(values)
+        yield
     except ProviderError as error:
         raise MiddlewareError(str(error)) from error
 
 
-def address_value(values: Mapping[str, str], name: str, default: str) -> tuple[str, int] | None:
-    """The value as host and port, None for `off`. Raises MiddlewareError."""
-    text = values.get(name, default)
-    if text == OFF:
-        return None
-    host, separator, port = text.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    # An IPv6 address has colons of its own, and brackets around it.
-    is_host = bool(bare) and bare.isprintable() and (":" in bare) == (host == f"[{bare}]")
-    if separator and is_host and port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 65535:
-        return bare, int(port)
-    raise MiddlewareError(f"{name} must be like 127.0.0.1:9898, or {OFF}, not '{printable(text)}'")
+class NumberValue(str):
+    """The name of a value that is a decimal number, from `low` to `high`."""
+
+    __slots__ = ("default", "high", "low")
+    default: float
+    low: float
+    high: float
+
+    def __new__(cls, name: str, default: float, low: float, high: float) -> Self:
+        made = super().__new__(cls, name)
+        made.default, made.low, made.high = default, low, high
+        return made
+
+    def of(self, values: Mapping[str, str]) -> float:
+        """The number among these values, or the default. Raises MiddlewareError."""
+        text = values.get(self)
+        if text is None:
+            return self.default
+        is_number = len(text) <= 20 and text.isascii() and text.replace(".", "", 1).isdecimal()
+        if is_number and self.low <= float(text) <= self.high:
+            return float(text)
+        raise MiddlewareError(f"{self} must be a number from {self.low:g} to {self.high:g}, not '{printable(text)}'")
 
 
-def url_value(values: Mapping[str, str], name: str, default: str | None) -> str | None:
-    """The value as an address of http or https, without a password in it. Raises MiddlewareError, which does not show
-    the value."""
-    text = values.get(name, default)
-    if text is None:
-        return None
-    try:
-        parts = urlsplit(text)
-        is_plain = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        is_plain = False
-    if not is_plain or parts.username is not None or parts.fragment or not text.isprintable() or " " in text:
-        raise MiddlewareError(f"{name} must be an address like http://host:1234/path, without a user name or password")
-    return text
+class _TextValue(str):
+    """The name of a value, and what it is if it is not given."""
+
+    __slots__ = ("default",)
+    default: str
+
+    def __new__(cls, name: str, default: str = "") -> Self:
+        made = super().__new__(cls, name)
+        made.default = default
+        return made
+
+
+class PrintableValue(_TextValue):
+    """The name of a value that is a text of printable signs, at least one."""
+
+    __slots__ = ()
+
+    def of(self, values: Mapping[str, str]) -> str:
+        """The text among these values, or the default. Raises MiddlewareError."""
+        text = values.get(self, self.default)
+        if not text or not text.isprintable():
+            raise MiddlewareError(f"{self} must be a printable text")
+        return text
+
+
+class AddressValue(_TextValue):
+    """The name of a value that is a host and a port, or `off`."""
+
+    __slots__ = ()
+
+    def of(self, values: Mapping[str, str]) -> tuple[str, int] | None:
+        """Host and port among these values, or the default; None for `off`. Raises MiddlewareError."""
+        text = values.get(self, self.default)
+        if text == OFF:
+            return None
+        host, separator, port = text.rpartition(":")
+        bare = host.removeprefix("[").removesuffix("]")
+        # An IPv6 address has colons of its own, and brackets around it.
+        is_host = bool(bare) and bare.isprintable() and (":" in bare) == (host == f"[{bare}]")
+        if separator and is_host and port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 65535:
+            return bare, int(port)
+        raise MiddlewareError(f"{self} must be like 127.0.0.1:9898, or {OFF}, not '{printable(text)}'")
+
+
+class UrlValue(_TextValue):
+    """The name of a value that is an address of http or https, without a password in it; a default of "" is none."""
+
+    __slots__ = ()
+
+    def of(self, values: Mapping[str, str]) -> str:
+        """The address among these values, or the default. Raises MiddlewareError, which does not show the value."""
+        text = values.get(self)
+        if text is None:
+            return self.default
+        try:
+            parts = urlsplit(text)
+            is_plain = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            is_plain = False
+        if not is_plain or parts.username is not None or parts.fragment or not text.isprintable() or " " in text:
+            raise MiddlewareError(
+                f"{self} must be an address like http://host:1234/path, without a user name or password"
+            )
+        return text

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from host.actor import MAX_MODULE_BYTES, Actor
+from host.actor import MAX_MODULE_BYTES, Actor, is_module
 from host.errors import HostError, RegistryError
 from host.logs import printable
 from host.registry.connection import decoded
@@ -38,7 +38,6 @@ PROVIDER_ARCHIVE = Kind(
     "application/vnd.wascc.provider.archive.layer.v1+par",
     "application/vnd.wascc.provider.archive.config",
 )
-_WASM_MAGIC = b"\0asm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def kind_of(data: bytes) -> Kind:
     Raises RegistryError for anything else, and for one that is not what was signed.
     """
     read: Callable[[bytes], object]
-    kind, read = (ACTOR, Actor.from_bytes) if data.startswith(_WASM_MAGIC) else (PROVIDER_ARCHIVE, _read_archive)
+    kind, read = (ACTOR, Actor.from_bytes) if is_module(data) else (PROVIDER_ARCHIVE, _read_archive)
     try:
         read(data)
     except (HostError, WascapError) as error:

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.operation import churn
+from benchmarks.operation import changes, churn
 from benchmarks.operation.calls import EXTISM, measure_echo
+from benchmarks.operation.changes import measure_changes
 from benchmarks.operation.churn import Trouble, measure_churn
 from benchmarks.operation.churn_load import HUNG, LOST, Outcome
 from benchmarks.operation.plain_counter import adder
 from benchmarks.operation.starting import measure_start
-from benchmarks.operation.stores import MEMORY, REDIS, SQLITE, Store, store_called
 from benchmarks.serving import PLAIN, TRIVIAL, measure_http
+from benchmarks.stores import MEMORY, REDIS, SQLITE, Store, store_called
 from benchmarks.timing import Effort
+from host.codec.keyvalue import AddRequest
 
 SMALL = Trouble(requests=400, connections=16, updates=3, trap_seconds=0.2)
 
@@ -69,6 +71,21 @@ def test_calls_beside_extism() -> None:
     echo = measure_echo(("wasmtime", "compiled"), Effort(3, 0.3))
     assert [series.subject for series in echo.series] == ["WapcHost, wasmtime", "WapcHost, compiled", EXTISM]
     assert echo.time_ratio("WapcHost, wasmtime", EXTISM) is not None
+
+
+def test_changes_of_each_store() -> None:
+    results = measure_changes((MEMORY, SQLITE, REDIS), 20)
+    titles = ["memory", "SQLite, full", "SQLite, normal", "Redis, always", "Redis, everysec"]
+    assert [(each.store, each.operation) for each in results] == [
+        (title, operation) for title in titles for operation in ("Add", "WriteEvent")
+    ]
+    assert all(len(each.seconds) == 20 and 0 < each.latency(0.5) <= each.latency(0.99) for each in results)
+
+
+def test_a_store_that_fails_is_an_error_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "CHANGES", [("keyvalue", "Append", AddRequest("counter", 1))])
+    with pytest.raises(BenchmarkError, match=r"^keyvalue_memory: .*bad dispatch"):
+        measure_changes((MEMORY,), 1)
 
 
 def test_the_start_of_many_actors() -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from interp import ENGINES
+from tests_support import free_port
 
 COUNTER = Path(__file__).parents[2] / "examples" / "counter"
 ACTOR = "MDBA6ZDM6ASG6LLFZRX32MKO7IAUVGRKZZ77FOSUYAXIJUGLH3N5DNCH"
@@ -32,13 +32,6 @@ bindings:
     capability: "wascc:http_server"
     values: {{PORT: "${{PORT}}"}}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import msgpack
 import pytest
 from up_support import WASCC, Running, free_port, hosts, up, wascc
 
-from tests_support import parse
+from tests_support import eventually, is_listening, parse
 from wascap import ActorMetadata, Claims, KeyPair, KeyType, sign
 
 ACCOUNT = KeyPair.generate(KeyType.ACCOUNT)
@@ -92,18 +92,7 @@ def refused(host: Running) -> list[str]:
 
 
 def free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    return not is_listening(port)
 
 
 @pytest.mark.parametrize("how", ["at once", "in place", "in pieces"])
@@ -138,7 +127,7 @@ def test_a_new_module_serves_without_a_lost_request(host: Running, folder: Path,
                     slowly.write(new[begin : begin + 1500])
                     time.sleep(0.1)
         host.wait_for(f"Actor {ACTOR} now runs sha256:{digest(new)}")
-        eventually(lambda: host.get().text[:2] == "v2")
+        assert eventually(lambda: host.get().text[:2] == "v2")
     finally:
         done.set()
         for thread in talking:
@@ -148,39 +137,34 @@ def test_a_new_module_serves_without_a_lost_request(host: Running, folder: Path,
     assert refused(host) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
-        ("a.wasm", b"no module", "actors[0] (a.wasm): "),
-        ("a.wasm", b"", "actors[0] (a.wasm): "),
-        ("a.wasm", module("v2")[:-20], "actors[0] (a.wasm): "),
-        ("a.wasm", module("v0", revision=0), "revision"),
-        ("a.wasm", module("v2", key=OTHER), f"actor {ACTOR} is bound, and not among the actors"),
-        (
-            "a.wasm",
-            module("v2", capabilities=()),
-            f"{ACTOR} is bound to {SERVER}, which the claims of its module do not",
-        ),
-        ("manifest.yaml", "actors: [", "manifest.yaml, line "),
-        ("manifest.yaml", "actors: []\nsecret: 4711", "secret is not a field that manifests have"),
-        ("manifest.yaml", manifest(1).replace('"1"', '"low"'), "PORT must be an integer"),
-        ("manifest.yaml", manifest(1).replace("a.wasm", "b.wasm"), "I/O error: actors[0] (b.wasm): no such file"),
-        ("manifest.yaml", manifest(1).replace('path: "', 'path: "./none.py", binding_name: "'), "none.py"),
-        ("manifest.yaml", manifest(1).replace("a.wasm", "a.wasm, a.wasm"), f"actor {ACTOR} is listed twice"),
-    ],
-    ids=map(str, range(12)),  # the texts hold keys, which are others in each process
-)
-def test_what_cannot_be_taken_is_refused_in_one_line(
-    host: Running, folder: Path, name: str, content: bytes | str, reason: str
-) -> None:
-    before = (folder / name).read_bytes()
-    put(folder / name, content)
-    eventually(lambda: len(refused(host)) == 1)
-    assert reason in refused(host)[0]
+NOT_TO_BE_TAKEN: list[tuple[str, bytes | str, str]] = [
+    ("a.wasm", b"no module", "actors[0] (a.wasm): "),
+    ("a.wasm", b"", "actors[0] (a.wasm): "),
+    ("a.wasm", module("v2")[:-20], "actors[0] (a.wasm): "),
+    ("a.wasm", module("v0", revision=0), "revision"),
+    ("a.wasm", module("v2", key=OTHER), f"actor {ACTOR} is bound, and not among the actors"),
+    ("a.wasm", module("v2", capabilities=()), f"{ACTOR} is bound to {SERVER}, which the claims of its module do not"),
+    ("manifest.yaml", "actors: [", "manifest.yaml, line "),
+    ("manifest.yaml", "actors: []\nsecret: 4711", "secret is not a field that manifests have"),
+    ("manifest.yaml", manifest(1).replace('"1"', '"low"'), "PORT must be an integer"),
+    ("manifest.yaml", manifest(1).replace("a.wasm", "b.wasm"), "I/O error: actors[0] (b.wasm): no such file"),
+    ("manifest.yaml", manifest(1).replace('path: "', 'path: "./none.py", binding_name: "'), "none.py"),
+    ("manifest.yaml", manifest(1).replace("a.wasm", "a.wasm, a.wasm"), f"actor {ACTOR} is listed twice"),
+]
+
+
+def test_what_cannot_be_taken_is_refused_in_one_line(host: Running, folder: Path) -> None:
+    for count, (name, content, reason) in enumerate(NOT_TO_BE_TAKEN, 1):
+        before = (folder / name).read_bytes()
+        put(folder / name, content)
+        assert eventually(lambda count=count: len(refused(host)) == count)
+        assert reason in refused(host)[-1]
+        assert host.get().text == "v1"
+        put(folder / name, before)
+    put(folder / "a.wasm", b"no module")
+    assert eventually(lambda: len(refused(host)) == len(NOT_TO_BE_TAKEN) + 1)
     time.sleep(1.5)
-    assert len(refused(host)) == 1, "it is said once"
-    assert host.get().text == "v1"
-    put(folder / name, before)
+    assert len(refused(host)) == len(NOT_TO_BE_TAKEN) + 1, "it is said once"
     new = module("v2", revision=2)
     put(folder / "a.wasm", new)
     host.wait_for(f"now runs sha256:{digest(new)}")
@@ -205,20 +189,20 @@ def test_changes_of_the_manifest_are_applied_as_a_difference(
     (folder / "b.wasm").write_bytes(module("other", OTHER))
     before = hosts(environment)[0]["actors"][0]["calls"]
     put(folder / "manifest.yaml", manifest(host.port, ("b.wasm", OTHER, second)))
-    eventually(lambda: not free(second))
+    assert eventually(lambda: not free(second))
     assert (host.get().text, get(second)) == ("v1", "other")
     assert hosts(environment)[0]["actors"][0]["calls"] == before + 1, "the first actor went on as it was"
     put(folder / "manifest.yaml", manifest(host.port, ("b.wasm", OTHER, third)))
-    eventually(lambda: free(second) and not free(third))
+    assert eventually(lambda: free(second) and not free(third))
     assert (host.get().text, get(third)) == ("v1", "other")
     put(folder / "manifest.yaml", manifest(host.port))
-    eventually(lambda: free(third))
+    assert eventually(lambda: free(third))
     assert host.get().text == "v1"
     (status,) = hosts(environment)
     assert [actor["key"] for actor in status["actors"]] == [ACTOR]
     put(folder / "manifest.yaml", manifest(host.port).replace("a.wasm", "{path: a.wasm, instances: 3}"))
-    eventually(lambda: [actor["instances"]["most"] for actor in hosts(environment)[0]["actors"]] == [3])
-    eventually(lambda: not free(host.port))
+    assert eventually(lambda: [actor["instances"]["most"] for actor in hosts(environment)[0]["actors"]] == [3])
+    assert eventually(lambda: not free(host.port))
     assert host.get().text == "v1"
     assert refused(host) == []
 
@@ -231,7 +215,7 @@ def test_a_change_that_fails_half_way_is_taken_back(host: Running, folder: Path,
         port = taken.getsockname()[1]
         put(folder / "a.wasm", new)
         put(folder / "manifest.yaml", manifest(second, ("b.wasm", OTHER, port)))
-        eventually(lambda: len(refused(host)) == 1)
+        assert eventually(lambda: len(refused(host)) == 1)
         assert "Address already in use" in refused(host)[0]
         assert host.get().text == "v1"
         assert free(second)
@@ -239,17 +223,17 @@ def test_a_change_that_fails_half_way_is_taken_back(host: Running, folder: Path,
         assert [actor["key"] for actor in status["actors"]] == [ACTOR]
         assert len(status["bindings"]) == 1
     (folder / "manifest.yaml").write_text(manifest(host.port, ("b.wasm", OTHER, port)))
-    eventually(lambda: not free(port))
+    assert eventually(lambda: not free(port))
     assert (host.get().text, get(port)) == ("v2", "other")
 
 
 def test_a_module_that_is_not_there_yet(host: Running, folder: Path) -> None:
     second = free_port()
     put(folder / "manifest.yaml", manifest(host.port, ("later/b.wasm", OTHER, second)))
-    eventually(lambda: len(refused(host)) == 1)
+    assert eventually(lambda: len(refused(host)) == 1)
     (folder / "later").mkdir()
     put(folder / "later" / "b.wasm", module("other", OTHER))
-    eventually(lambda: not free(second))
+    assert eventually(lambda: not free(second))
     assert get(second) == "other"
 
 
@@ -260,9 +244,9 @@ def test_a_module_behind_a_link(host: Running, folder: Path, tmp_path: Path) -> 
         (elsewhere / name).write_bytes(module(f"v{revision}", revision=revision))
     (folder / "link").symlink_to(elsewhere / "two")
     (folder / "link").rename(folder / "a.wasm")
-    eventually(lambda: host.get().text == "v2")
+    assert eventually(lambda: host.get().text == "v2")
     (elsewhere / "two").write_bytes((elsewhere / "three").read_bytes())
-    eventually(lambda: host.get().text == "v3")
+    assert eventually(lambda: host.get().text == "v3")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -5,9 +5,10 @@ import logging
 import pytest
 from host_support import Identities
 
-from host.authorization import AllowAll, authorized_target, check_bindable, check_loadable
+from host.authorization import AllowAll, authorized_target, check_loadable, judge_binding
 from host.entities import ActorEntity, CapabilityEntity, Entity
 from host.errors import AuthorizationFailure
+from host.verdicts import require
 from wascap import ActorMetadata, Claims, KeyPair, KeyType
 
 ACCOUNT = KeyPair.generate(KeyType.ACCOUNT)
@@ -87,17 +88,18 @@ def test_only_true_allows(answer: object) -> None:
     expected = f"Actor {ACTOR} attempted to call Add on wascc:keyvalue,default - Authorizer denied access"
     assert caught.value.message == expected
     with pytest.raises(AuthorizationFailure, match="Unauthorized binding"):
-        check_bindable(claims, authorizer, STORE, "BindActor")
+        require(judge_binding(claims, authorizer, STORE, "BindActor"))
     with pytest.raises(AuthorizationFailure, match="Authorization hook denied access to module"):
         check_loadable(Identities().actor(), authorizer)
 
 
 def test_binding_needs_the_claim_and_the_authorizer() -> None:
     authorizer = Answering(True)
-    check_bindable(claims_of("wascc:keyvalue"), authorizer, STORE, "BindActor")
+    require(judge_binding(claims_of("wascc:keyvalue"), authorizer, STORE, "BindActor"))
     assert authorizer.asked == [(ACTOR, STORE, "BindActor")]
+    unclaimed = CapabilityEntity("wascc:messaging", "x")
     with pytest.raises(AuthorizationFailure) as caught:
-        check_bindable(claims_of("wascc:keyvalue"), authorizer, CapabilityEntity("wascc:messaging", "x"), "BindActor")
+        require(judge_binding(claims_of("wascc:keyvalue"), authorizer, unclaimed, "BindActor"))
     assert caught.value.message == (
         f"Unauthorized binding: actor {ACTOR} is not authorized to use capability wascc:messaging."
     )

@@ -29,6 +29,11 @@ def test_the_published_reference_is_that_of_the_program() -> None:
         with_reference("a page without marks")
 
 
+def test_every_section_has_one_table() -> None:
+    headings = [line for line in reference().splitlines() if line.startswith("#")]
+    assert len(set(headings)) == len(headings) == 1 + len(json_schema()["$defs"])
+
+
 def test_every_field_says_what_it_means() -> None:
     schema = json_schema()
     for name, section in [("manifest", schema), *schema["$defs"].items()]:

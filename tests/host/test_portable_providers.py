@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from host_support import Identities, ScriptedProvider, call_script, in_thread, script
+from host_support import Identities, ScriptedProvider, call_script, eventually, in_thread, script
 from portable_support import CAPABILITY, DESCRIPTOR, portable
 
 from host import (
@@ -293,6 +293,11 @@ def test_one_call_at_a_time(make_host: MakeHost, identities: Identities) -> None
     assert sorted(answers) == list(range(1, 201))
 
 
+def spins(host: Host) -> bool:
+    """Whether the provider has been asked to spin, and has not answered."""
+    return any("spin of" in str(way) for way in host.calls_under_way())
+
+
 def test_stopping_while_it_works(make_host: MakeHost, identities: Identities) -> None:
     limits = Limits(deadline_seconds=4)
     host = make_host("wasmtime", lambda builder: builder.with_limits(limits).with_shutdown_timeout(0.2))
@@ -300,7 +305,7 @@ def test_stopping_while_it_works(make_host: MakeHost, identities: Identities) ->
     host.add_capability(portable(identities))
     host.set_binding(user, CAPABILITY)
     thread, outcome = in_thread(lambda: ask(host, user, "spin"))
-    time.sleep(0.3)
+    assert eventually(lambda: spins(host))
     start = time.monotonic()
     host.remove_capability(CAPABILITY)
     assert time.monotonic() - start < 3
@@ -318,7 +323,7 @@ def test_removing_an_actor_while_it_works(make_host: MakeHost, identities: Ident
     for each in (first, second):
         host.set_binding(each, CAPABILITY)
     thread, outcome = in_thread(lambda: ask(host, first, "spin"))
-    time.sleep(0.3)
+    assert eventually(lambda: spins(host))
     start = time.monotonic()
     host.remove_binding(second, CAPABILITY)
     assert time.monotonic() - start < 2

@@ -6,25 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from host.errors import MiddlewareError
-from host.middleware.settings import OFF, ON, address_value, check_names, choice_value, number_value, url_value
+from host.middleware.settings import OFF, ON, AddressValue, NumberValue, PrintableValue, UrlValue, reading
+from host.providers.values import ChoiceValue, IntegerValue
 
 NAME = "prometheus"
-DEFAULT_ADDRESS = "127.0.0.1:9898"
-DEFAULT_JOB = "wascc"
 
-VALUE_NAMES = frozenset(
-    {
-        "metrics_server_addr",
-        "pushgateway_addr",
-        "push_interval",
-        "push_basic_auth_username",
-        "push_basic_auth_password",
-        "job",
-        "moving_average_window_size",
-        "reference_names",
-        "max_operations",
-    }
-)
+ADDRESS = AddressValue("metrics_server_addr", "127.0.0.1:9898")
+GATEWAY = UrlValue("pushgateway_addr")
+INTERVAL = NumberValue("push_interval", 15, 0.1, 86_400)
+USERNAME, PASSWORD = "push_basic_auth_username", "push_basic_auth_password"
+JOB = PrintableValue("job", "wascc")
+WINDOW = IntegerValue("moving_average_window_size", 100, 1, 1_000_000)
+REFERENCE_NAMES = ChoiceValue("reference_names", ON, OFF)
+MAX_OPERATIONS = IntegerValue("max_operations", 64, 0, 10_000)
+VALUES = frozenset({ADDRESS, GATEWAY, INTERVAL, USERNAME, PASSWORD, JOB, WINDOW, REFERENCE_NAMES, MAX_OPERATIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +46,19 @@ class Settings:
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Settings:
         """The settings that these values say. Raises MiddlewareError."""
-        check_names(NAME, values, VALUE_NAMES)
-        return cls(
-            address=address_value(values, "metrics_server_addr", DEFAULT_ADDRESS),
-            push=_push(values),
-            window=int(number_value(values, "moving_average_window_size", 100, 1, 1_000_000)),
-            reference_names=choice_value(values, "reference_names", (ON, OFF)) == ON,
-            max_operations=int(number_value(values, "max_operations", 64, 0, 10_000)),
-        )
+        with reading(NAME, values, VALUES):
+            return cls(
+                address=ADDRESS.of(values),
+                push=_push(values),
+                window=WINDOW.of(values),
+                reference_names=REFERENCE_NAMES.of(values) == ON,
+                max_operations=MAX_OPERATIONS.of(values),
+            )
 
 
 def _push(values: Mapping[str, str]) -> Push | None:
-    address = url_value(values, "pushgateway_addr", None)
-    interval = number_value(values, "push_interval", 15, 0.1, 86400)
-    job = values.get("job", DEFAULT_JOB)
-    username, password = values.get("push_basic_auth_username"), values.get("push_basic_auth_password")
-    if not job or not job.isprintable():
-        raise MiddlewareError("job must be a printable text")
+    address, job, interval = GATEWAY.of(values), JOB.of(values), INTERVAL.of(values)
+    username, password = values.get(USERNAME), values.get(PASSWORD)
     if (username is None) != (password is None):
-        raise MiddlewareError("push_basic_auth_username and push_basic_auth_password belong together")
-    return None if address is None else Push(address, job, interval, username, password)
+        raise MiddlewareError(f"{USERNAME} and {PASSWORD} belong together")
+    return Push(address, job, interval, username, password) if address else None

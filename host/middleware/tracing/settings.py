@@ -6,25 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from host.errors import MiddlewareError
-from host.middleware.settings import OFF, ON, check_names, choice_value, number_value, url_value
+from host.middleware.settings import OFF, ON, NumberValue, PrintableValue, UrlValue, reading
 from host.providers.http_fields import FIELD_VALUE, TOKEN
+from host.providers.values import ChoiceValue, TextValue
 
 NAME = "tracing"
-DEFAULT_ENDPOINT = "http://127.0.0.1:4318/v1/traces"
-DEFAULT_SERVICE = "wascc"
 CONTINUE, IGNORE = "continue", "ignore"
 
-VALUE_NAMES = frozenset(
+ENDPOINT = UrlValue("endpoint", "http://127.0.0.1:4318/v1/traces")
+HEADERS = TextValue("headers")
+SERVICE_NAME = PrintableValue("service_name", "wascc")
+SAMPLING_RATIO = NumberValue("sampling_ratio", 1, 0, 1)
+REMOTE_PARENT = ChoiceValue("remote_parent", CONTINUE, IGNORE)
+PROPAGATE = ChoiceValue("propagate", ON, OFF)
+EXPORT_INTERVAL = NumberValue("export_interval", 5, 0.1, 3600)
+EXPORT_TIMEOUT = NumberValue("export_timeout", 10, 0.1, 3600)
+FLUSH_TIMEOUT = NumberValue("flush_timeout", 2, 0, 60)
+VALUES = frozenset(
     {
-        "endpoint",
-        "headers",
-        "service_name",
-        "sampling_ratio",
-        "remote_parent",
-        "propagate",
-        "export_interval",
-        "export_timeout",
-        "flush_timeout",
+        *(ENDPOINT, HEADERS, SERVICE_NAME, SAMPLING_RATIO, REMOTE_PARENT, PROPAGATE),
+        *(EXPORT_INTERVAL, EXPORT_TIMEOUT, FLUSH_TIMEOUT),
     }
 )
 
@@ -46,21 +47,18 @@ class Settings:
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Settings:
         """The settings that these values say. Raises MiddlewareError."""
-        check_names(NAME, values, VALUE_NAMES)
-        service_name = values.get("service_name", DEFAULT_SERVICE)
-        if not service_name or not service_name.isprintable():
-            raise MiddlewareError("service_name must be a printable text")
-        return cls(
-            endpoint=url_value(values, "endpoint", DEFAULT_ENDPOINT) or DEFAULT_ENDPOINT,
-            headers=_headers(values.get("headers", "")),
-            service_name=service_name,
-            sampling_ratio=number_value(values, "sampling_ratio", 1, 0, 1),
-            continues_remote=choice_value(values, "remote_parent", (CONTINUE, IGNORE)) == CONTINUE,
-            propagates=choice_value(values, "propagate", (ON, OFF)) == ON,
-            export_interval=number_value(values, "export_interval", 5, 0.1, 3600),
-            export_timeout=number_value(values, "export_timeout", 10, 0.1, 3600),
-            flush_timeout=number_value(values, "flush_timeout", 2, 0, 60),
-        )
+        with reading(NAME, values, VALUES):
+            return cls(
+                endpoint=ENDPOINT.of(values),
+                headers=_headers(HEADERS.of(values)),
+                service_name=SERVICE_NAME.of(values),
+                sampling_ratio=SAMPLING_RATIO.of(values),
+                continues_remote=REMOTE_PARENT.of(values) == CONTINUE,
+                propagates=PROPAGATE.of(values) == ON,
+                export_interval=EXPORT_INTERVAL.of(values),
+                export_timeout=EXPORT_TIMEOUT.of(values),
+                flush_timeout=FLUSH_TIMEOUT.of(values),
+            )
 
 
 def _headers(text: str) -> dict[str, str]:
@@ -68,6 +66,6 @@ def _headers(text: str) -> dict[str, str]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, separator, value = (each.strip() for each in part.partition("="))
         if not separator or not TOKEN.fullmatch(name) or not FIELD_VALUE.fullmatch(value):
-            raise MiddlewareError("headers must be like name=value,name=value")
+            raise MiddlewareError(f"{HEADERS} must be like name=value,name=value")
         found[name] = value
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,11 +16,12 @@ from host import Actor, Dispatcher, Host, ProviderError
 from host.codec import decode
 from host.codec.core import CapabilityConfiguration, CapabilityDescriptor
 from interp.engine import EngineUnavailable, load_engine
+from tests_support import eventually  # noqa: F401 (tests take it from here)
 from wascap import ActorMetadata, Claims, KeyPair, KeyType, sign
 
 GUESTS = Path(__file__).parents[1] / "guests"
 TEST_CAPABILITY = "test:provider"
-FAST_ENGINE = "reference" if find_spec("interp.engines.wasmtime") is None else "wasmtime"
+FAST_ENGINE = "compiled" if find_spec("wasmtime") is None else "wasmtime"
 
 
 @cache
@@ -104,8 +104,6 @@ class ScriptedProvider:
 
 @cache
 def _engine_or_reason(name: str) -> object:
-    if find_spec(f"interp.engines.{name}") is None:
-        return f"engine {name} is not written yet"
     try:
         return load_engine(name)
     except EngineUnavailable as error:
@@ -118,16 +116,6 @@ def loaded_engine(name: str) -> object:
     if isinstance(engine, str):
         pytest.skip(engine)
     return engine
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Wait until the condition holds; False if it does not within the time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.002)
-    return True
 
 
 def in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
