@@ -16,7 +16,7 @@ from host.codec.keyvalue import CAPABILITY, OP_ADD, AddRequest, AddResponse
 from host.core import SYSTEM, HostCore, Settings
 from host.entities import DEFAULT_BINDING, ActorEntity, CapabilityEntity
 from host.gate import Gate
-from host.loaded_providers import LoadedProvider
+from host.loaded_providers import LoadedProvider, Readiness
 from host.providers.keyvalue import MemoryKeyValueProvider
 from host.subjects import bound_subject
 from host.turns import Patience, Turns
@@ -66,7 +66,9 @@ class Rig:
         self._loaded.start(lambda actor: actor == self.actor)
         configuration = encode(CapabilityConfiguration(self.actor))
         self.core.call(self._loaded.subject, SYSTEM, self._loaded.entity, OP_BIND_ACTOR, configuration)
-        self._loaded.serve_actor(self.actor)
+        readiness = Readiness()
+        readiness.complete()
+        self._loaded.serve_actor(self.actor, readiness)
         self._entity = ActorEntity(self.actor)
         self._subject = bound_subject(CAPABILITY, DEFAULT_BINDING, self.actor)
         self._target = CapabilityEntity(CAPABILITY, DEFAULT_BINDING)

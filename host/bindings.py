@@ -25,7 +25,7 @@ from host.codec.core import (
 from host.core import SYSTEM, HostCore
 from host.entities import ActorEntity, CapabilityEntity, is_actor_key, is_binding_name
 from host.errors import CapabilityProviderError, HostError, InvocationFailure, MiscHostError
-from host.loaded_providers import LoadedProvider, ProviderKey
+from host.loaded_providers import LoadedProvider, ProviderKey, Readiness
 from host.logs import log, printable
 from host.subjects import actor_subject, bound_subject, provider_subject
 from host.verdicts import Verdict, attempted
@@ -151,14 +151,16 @@ class Bindings:
         with self._core.turns.of(("binding", binding.key), f"The binding of {binding.actor}"):
             log.info("Attempting to bind actor %s to %s", *_shown(binding), extra=_facts(binding))
             self._being_bound.add(binding.key)
+            readiness = Readiness()
             try:
-                self._tell_provider(binding, OP_BIND_ACTOR, payload)
+                self._begin(binding, payload, loaded, readiness)
                 self._record(binding, loaded, still_possible)
             except HostError as error:
                 raise CapabilityProviderError(
                     f"Failed to configure {binding.provider.title} - {reason(error)}"
                 ) from error
             finally:
+                readiness.complete()
                 self._being_bound.discard(binding.key)
 
     def unbind(self, binding: Binding) -> None:
@@ -186,11 +188,21 @@ class Bindings:
     def _tell_provider(self, binding: Binding, operation: str, payload: bytes) -> None:
         self._core.call(provider_subject(*binding.provider_key), SYSTEM, binding.provider, operation, payload)
 
-    def _record(self, binding: Binding, loaded: LoadedProvider | None, still_possible: Callable[[], bool]) -> None:
-        """Serve the private subject and note the binding, or tell the provider that nothing comes of it."""
+    def _begin(self, binding: Binding, payload: bytes, loaded: LoadedProvider | None, readiness: Readiness) -> None:
+        """Serve the private subject of a new binding, and send BindActor; after an error it is not served."""
+        is_new = loaded is not None and binding.key not in self._bound
+        if loaded is not None and is_new:
+            loaded.serve_actor(binding.actor, readiness)
         try:
-            if loaded is not None and binding.key not in self._bound:
-                loaded.serve_actor(binding.actor)
+            self._tell_provider(binding, OP_BIND_ACTOR, payload)
+        except BaseException:
+            if is_new:
+                self._core.bus.remove(_private_subject(binding))
+            raise
+
+    def _record(self, binding: Binding, loaded: LoadedProvider | None, still_possible: Callable[[], bool]) -> None:
+        """Note the binding, or tell the provider that nothing comes of it."""
+        try:
             with self._lock:
                 if loaded is None or not still_possible():
                     raise MiscHostError("the actor or the provider was removed meanwhile")

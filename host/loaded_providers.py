@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from host.asgi import Application
+from host.chains import current_chain
 from host.codec.core import (
     OP_BIND_ACTOR,
     OP_GET_CAPABILITY_DESCRIPTOR,
@@ -32,10 +33,33 @@ CORE_OPERATIONS = frozenset({OP_BIND_ACTOR, OP_GET_CAPABILITY_DESCRIPTOR, OP_REM
 ProviderKey = tuple[str, str]
 """Capability id and binding name: what a loaded provider is found by."""
 
+READY_SECONDS = 5.0
+"""How long a call of an actor waits for its binding to be complete."""
 STOP_SECONDS = 15.0
 """How long a provider may take to release everything."""
 
 _T = TypeVar("_T")
+
+
+class Readiness:
+    """Whether a binding is complete.
+
+    A provider may call the actor as soon as it has bound it, a moment before the host knows: what the actor asks for
+    then waits. What BindActor itself waits for does not.
+    """
+
+    def __init__(self) -> None:
+        self._chain = current_chain()
+        self._complete = threading.Event()
+
+    def complete(self) -> None:
+        """It is, or nothing has come of it."""
+        self._complete.set()
+
+    def wait(self) -> None:
+        """Wait until it is, for READY_SECONDS at most."""
+        if not self._complete.is_set() and current_chain() is not self._chain:
+            self._complete.wait(READY_SECONDS)
 
 
 class LoadedProvider:
@@ -80,9 +104,11 @@ class LoadedProvider:
             self._stop_provider()
             raise
 
-    def serve_actor(self, actor: str) -> None:
-        """Serve the private subject of a bound actor. Raises MiscHostError, HostShutDown."""
-        self._core.serve(self.subject_of(actor), "capability", partial(self._perform_bound, ActorEntity(actor)))
+    def serve_actor(self, actor: str, readiness: Readiness) -> None:
+        """Serve the private subject of an actor whose binding is complete when `readiness` says so. Raises
+        MiscHostError, HostShutDown."""
+        perform = partial(self._perform_bound, ActorEntity(actor), readiness)
+        self._core.serve(self.subject_of(actor), "capability", perform)
 
     def subject_of(self, actor: str) -> str:
         """The private subject of a bound actor."""
@@ -122,10 +148,11 @@ class LoadedProvider:
             raise AuthorizationFailure(f"{invocation.operation} is an operation of the host alone")
         return self._handle_call(SYSTEM_ACTOR, invocation)
 
-    def _perform_bound(self, actor: ActorEntity, invocation: Invocation) -> bytes:
+    def _perform_bound(self, actor: ActorEntity, readiness: Readiness, invocation: Invocation) -> bytes:
         if invocation.origin != actor:
             raise AuthorizationFailure("The invocation is not from the actor that this subject belongs to")
         check_for_actors(invocation.operation)
+        readiness.wait()
         return self._handle_call(actor.public_key, invocation)
 
     def _handle_call(self, actor: str, invocation: Invocation) -> bytes:

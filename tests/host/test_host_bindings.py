@@ -13,6 +13,7 @@ from host_support import (
     ScriptedProvider,
     call_script,
     in_thread,
+    script,
     who,
 )
 
@@ -333,3 +334,44 @@ def test_an_actor_removed_while_it_is_being_bound_leaves_no_binding(host: Host, 
     assert "removed meanwhile" in str(outcome[0])
     assert provider.bound == {}
     assert host.bindings() == ()
+
+
+def test_what_an_actor_asks_for_while_it_is_being_bound_waits(host: Host, identities: Identities) -> None:
+    """A provider calls the actor from a thread of its own before BindActor has returned, and the actor calls back."""
+    actor = identities.actor(TEST_CAPABILITY)
+    host.add_actor(actor)
+    answers: list[object] = []
+
+    class Eager(ScriptedProvider):
+        def handle_call(self, caller: str, operation: str, payload: bytes) -> bytes:
+            if operation != "BindActor":
+                return super().handle_call(caller, operation, payload)
+            call = script((TEST_CAPABILITY, "Op", b""))
+            thread, outcome = in_thread(lambda: self.dispatcher.dispatch(actor.public_key, "host", call))
+            thread.join(0.2)
+            answers.append(list(outcome))
+            self.late = thread, outcome
+            return b""
+
+    provider = Eager(Op=lambda provider, actor, payload: b"done")
+    host.add_capability(provider)
+    host.set_binding(actor.public_key, TEST_CAPABILITY)
+    thread, outcome = provider.late
+    thread.join(20)
+    assert (answers, outcome) == ([[]], [b"done"])
+
+
+def test_nothing_is_served_where_binding_fails(host: Host, identities: Identities) -> None:
+    actor = identities.actor(TEST_CAPABILITY)
+    host.add_actor(actor)
+
+    class Refusing(ScriptedProvider):
+        def handle_call(self, caller: str, operation: str, payload: bytes) -> bytes:
+            raise ProviderError("no")
+
+    host.add_capability(Refusing())
+    for _ in range(2):
+        with pytest.raises(CapabilityProviderError, match="no"):
+            host.set_binding(actor.public_key, TEST_CAPABILITY)
+    with pytest.raises(HostError, match="with no subscribers"):
+        host.call_actor(actor.public_key, "host", script((TEST_CAPABILITY, "Op", b"")))
