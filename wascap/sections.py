@@ -56,7 +56,9 @@ def custom_section(name: bytes, content: bytes) -> bytes:
 def _sections(wasm: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Of each section: where it starts, its id, where its content starts, where it ends."""
     if wasm[:4] != _PREAMBLE[:4]:
-        raise WasmElementError("not a WebAssembly module", 0)
+        is_text = wasm[:64].lstrip().startswith((b"(module", b";;", b"(;"))
+        hint = ", but the text of one: wasm-tools parse makes a module of it" if is_text else ""
+        raise WasmElementError(f"not a WebAssembly module{hint}", 0)
     if wasm[4:8] != _PREAMBLE[4:]:
         raise WasmElementError("unknown version of WebAssembly", 4)
     offset, count = len(_PREAMBLE), 0

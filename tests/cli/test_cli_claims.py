@@ -107,6 +107,61 @@ def test_times_are_verdicts(folder: Path, options: tuple[str, ...], verdict: str
     assert done.stderr.count("\n") == 1
 
 
+def test_a_chain_from_an_operator(folder: Path) -> None:
+    for kind, name in (("operator", "root"), ("operator", "daily"), ("operator", "other"), ("account", "second")):
+        run(folder, "keys", "gen", kind, name)
+    keys = {each["file"]: each["public_key"] for each in json.loads(run(folder, "keys", "list", "--json").stdout)}
+    root = keys["root_operator.nk"]
+    first = run(
+        folder, "claims", "token", "operator.jwt", "-u", "root_operator", "--signer", "daily_operator", "--json"
+    )
+    assert json.loads(first.stdout) == {"file": "operator.jwt", "subject": root, "issuer": root}
+    token = ("claims", "token", "account.jwt", "-u", keys["me_account.nk"], "--signer", keys["second_account.nk"])
+    verify = (
+        "claims",
+        "verify",
+        "signed.wasm",
+        "--operator",
+        "operator.jwt",
+        "--account",
+        "account.jwt",
+        "--trust",
+        root,
+    )
+    for issuer, account, code in (
+        ("daily_operator", "me_account", 0),
+        ("daily_operator", "second_account", 0),
+        ("other_operator", "me_account", 1),
+        ("root_operator", "me_account", 1),
+    ):
+        assert run(folder, *token, "-i", issuer, "-n", "Shop", "-x", "1").returncode == 0
+        assert sign(folder, "-i", account).returncode == 0
+        assert run(folder, *verify).returncode == code
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-u", "me_module"),
+        ("-u", "me_account"),
+        ("-u", "me_account", "-i", "me_account"),
+        ("-u", "root_operator"),
+        ("-u", "root_operator", "--signer", "me_account"),
+        ("-u", "root_operator", "--signer", "root_operator", "-i", "me_account"),
+    ],
+)
+def test_tokens_that_mean_nothing_are_not_made(folder: Path, options: tuple[str, ...]) -> None:
+    run(folder, "keys", "gen", "operator", "root")
+    done = run(folder, "claims", "token", "a.jwt", *options)
+    assert done.returncode == 2
+    assert not (folder / "a.jwt").exists()
+
+
+def test_the_text_of_a_module(folder: Path) -> None:
+    (folder / "plain.wasm").write_text("\n;; a text\n" + MODULE)
+    assert "wasm-tools parse" in sign(folder).stderr
+
+
 def test_trust_without_a_chain_is_refused(folder: Path) -> None:
     sign(folder)
     assert run(folder, "claims", "verify", "signed.wasm", "--trust", "foo").returncode == 2

@@ -33,12 +33,13 @@ from wascap.cli.shared import (
     write_whole,
 )
 from wascap.errors import MissingToken, WascapError
+from wascap.keystore import find_key
 from wascap.nkeys import KeyType
 
 if TYPE_CHECKING:
     from wascap.embedding import ModuleInspection
 
-claims = typer.Typer(help="Sign modules, and see what they claim.", no_args_is_help=True)
+claims = typer.Typer(help="Sign modules, accounts and operators, and see what they claim.", no_args_is_help=True)
 
 
 def flag(capability: str, *names: str) -> Any:
@@ -109,6 +110,52 @@ def claims_sign(
     else:
         typer.echo(f"Successfully signed {output} with capabilities: {','.join(capabilities)}")
         typer.echo(f"Its public key, by which manifests name it: {module_key.public_key}")
+
+
+@claims.command("token")
+def claims_token(
+    output: Annotated[Path, typer.Argument(help="The file for the token.", metavar="OUTPUT")],
+    subject: Annotated[
+        str, typer.Option("--subject", "-u", help=f"The account or operator: {KEY_HELP}, or its public key.")
+    ],
+    issuer: Annotated[
+        str | None,
+        typer.Option("--issuer", "-i", help=f"The operator's key that signs (default: the subject): {KEY_HELP}."),
+    ] = None,
+    signer: Annotated[
+        list[str] | None,
+        typer.Option("--signer", help="A further key that may sign for it, of its kind; as for --subject."),
+    ] = None,
+    name: NameOption = None,
+    expires: ExpiresOption = None,
+    not_before: Annotated[float | None, typer.Option("--nbf", "-b", help=NOT_BEFORE_HELP, metavar="DAYS")] = None,
+    directory: DirectoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the signed token of an account or an operator, which says who may sign for it."""
+    from wascap import AccountMetadata, Claims, OperatorMetadata, encode
+    from wascap.clock import current_time
+
+    whose = find_key(subject, directory)
+    if whose.key_type not in {KeyType.ACCOUNT, KeyType.OPERATOR}:
+        raise typer.BadParameter(f"the subject must be an account or an operator, not {whose.key_type.name.lower()}")
+    by = key_of(subject if issuer is None else issuer, directory, KeyType.OPERATOR, "issuer")
+    if whose.key_type is KeyType.OPERATOR and by.public_key != whose.public_key:
+        raise typer.BadParameter("an operator signs its token itself")
+    signers = tuple(key_of(each, directory, whose.key_type, "signer").public_key for each in signer or ())
+    if whose.key_type is KeyType.OPERATOR and not signers:
+        raise typer.BadParameter("an operator needs a --signer, as its own key signs nothing but its token")
+    metadata = (OperatorMetadata if whose.key_type is KeyType.OPERATOR else AccountMetadata)(name, signers or None)
+    now = current_time()
+    body: Claims[Any] = Claims(
+        issuer=by.public_key, subject=whose.public_key, issued_at=now, metadata=metadata,
+        expires=in_days(now, expires), not_before=in_days(now, not_before),
+    )  # fmt: skip
+    write_whole(output, encode(body, by).encode() + b"\n")
+    if as_json:
+        typer.echo(json.dumps({"file": str(output), "subject": whose.public_key, "issuer": by.public_key}))
+    else:
+        typer.echo(f"Wrote {output}, the token of {whose.public_key}, signed by {by.public_key}")
 
 
 @claims.command("inspect")
