@@ -325,10 +325,31 @@ def test_no_collector_hurts_no_call(
     host.add_middleware(find_middleware("tracing", values))
     host.add_actor(actor)
     assert host.call_actor(actor.public_key, "echo", b"x") == b"x"
-    assert eventually(lambda: any("Failed to export" in message for message in caplog.messages))
+    said = "Traces are not exported: "
+    assert eventually(lambda: any(message.startswith(said) for message in caplog.messages))
     assert host.call_actor(actor.public_key, "echo", b"x") == b"x"
     host.shutdown()
     assert "secret" not in caplog.text
+
+
+def test_a_collector_that_refuses_is_told_of_once(
+    host: Host, identities: Identities, collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    collector.answers = [401] * 3
+    actor = identities.actor()
+    host.add_middleware(exporting(collector, export_interval="0.1"))
+    host.add_actor(actor)
+
+    def is_over() -> bool:
+        host.call_actor(actor.public_key, "echo", b"")
+        return "Traces are exported again" in caplog.messages
+
+    assert eventually(is_over)
+    assert len(collector.requests) > 3
+    told = [record for record in caplog.records if "xport" in record.getMessage()]
+    assert [record.name for record in told] == ["wascc.host"] * 2
+    assert "401" in told[0].getMessage()
 
 
 @pytest.mark.parametrize(("own", "propagate"), [(False, "on"), (True, "on"), (False, "off")])

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -28,6 +27,7 @@ from host.errors import MiddlewareError
 from host.invocation import Invocation, InvocationResponse
 from host.logs import log
 from host.middleware.base import Middleware, Next
+from host.middleware.tracing.exporter import Exporter
 from host.middleware.tracing.settings import Settings
 from host.middleware.tracing.spans import (
     call_attributes,
@@ -171,7 +171,4 @@ class TracingMiddleware(Middleware):
 
 
 def _exporting(settings: Settings) -> SpanProcessor:
-    exporter = OTLPSpanExporter(
-        endpoint=settings.endpoint, headers=dict(settings.headers), timeout=settings.export_timeout
-    )
-    return BatchSpanProcessor(exporter, schedule_delay_millis=settings.export_interval * 1000)
+    return BatchSpanProcessor(Exporter(settings), schedule_delay_millis=settings.export_interval * 1000)
