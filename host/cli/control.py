@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,8 @@ ActorLevel = Enum(  # type: ignore[misc]
 )
 SHOWN_ID = 12
 """How many characters of an id or a digest the tables show."""
+WIDE = 120
+"""How many columns a terminal has to have for tables with whole keys."""
 
 HostOption = Annotated[
     str | None,
@@ -90,6 +93,10 @@ def show_host(status: dict[str, Any]) -> None:
     def short(text: object) -> str:
         return str(text)[:SHOWN_ID]
 
+    # Keys as a whole would leave no room for the rest; how they begin is enough for other commands.
+    is_narrow = sys.stdout.isatty() and shutil.get_terminal_size().columns < WIDE
+    shown_key = short if is_narrow else str
+
     heading = f"{status['host']}  pid {status['pid']}, up {duration(status['uptime_seconds'])}"
     typer.echo(safe(heading))
     typer.echo(safe(f"manifest {status['manifest'] or 'none'}, wascc {status['version']}"))
@@ -98,14 +105,14 @@ def show_host(status: dict[str, Any]) -> None:
         instances = f"{actor['instances']['made']} of {actor['instances']['most']}"
         digest = short(actor["module"].removeprefix("sha256:"))
         revision = "" if actor["revision"] is None else str(actor["revision"])
-        row = (actor["name"], actor["key"], revision, digest, instances, actor["state"], actor["calls"])
+        row = (actor["name"], shown_key(actor["key"]), revision, digest, instances, actor["state"], actor["calls"])
         actors.add_row(*(safe(cell) for cell in (*row, actor["failures"])))
     capabilities = new_table("capability", "binding", "provider", title=None)
     for each in status["capabilities"]:
         capabilities.add_row(*(safe(cell) for cell in (each["id"], each["binding"], each["name"])))
     bindings = new_table("bound actor", "capability", "binding", title=None)
     for each in status["bindings"]:
-        bindings.add_row(*(safe(cell) for cell in (each["actor"], each["capability"], each["binding"])))
+        bindings.add_row(*(safe(cell) for cell in (shown_key(each["actor"]), each["capability"], each["binding"])))
     for table in (actors, capabilities, bindings):
         if table.row_count:
             show_table(table)

@@ -92,6 +92,31 @@ def test_a_host_and_its_end(tmp_path: Path, environment: dict[str, str], folder:
     assert wascc(environment, "ps").returncode == 1
 
 
+def on_a_terminal(environment: dict[str, str], columns: int) -> str:
+    """What `wascc ps` shows on a terminal of so many columns."""
+    ours, theirs = os.openpty()
+    size = {"COLUMNS": str(columns), "TERM": "xterm"}
+    with subprocess.Popen([WASCC, "ps"], env=environment | size, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # what Linux says when the other end is closed
+            while part := os.read(ours, 4096):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    return shown.decode()
+
+
+def test_a_narrow_terminal(tmp_path: Path, environment: dict[str, str]) -> None:
+    with running(tmp_path / "a", environment) as host:
+        hosts(environment)
+        narrow = on_a_terminal(environment, 100)
+        assert ACTOR[:12] in narrow
+        assert ACTOR[:13] not in narrow
+        assert ACTOR in on_a_terminal(environment, 200)
+        host.stop()
+
+
 def test_several_hosts_and_one_that_was_killed(tmp_path: Path, environment: dict[str, str], folder: Path) -> None:
     with ExitStack() as stack:
         first, second = (stack.enter_context(running(tmp_path / name, environment)) for name in "ab")
