@@ -247,7 +247,11 @@ class RunningActors:
         if former is not None and not force:
             check_revision(former, actor)
         running.replace(actor)
-        log.info("Actor %s replaced", actor.public_key, extra={"actor": actor.public_key})
+        about = {"actor": actor.public_key}
+        log.info("Actor %s replaced", actor.public_key, extra=about)
+        if former is not None and former.issuer != actor.issuer:
+            issuers = printable(actor.issuer), printable(former.issuer)
+            log.warning("Actor %s is signed by %s now, and was by %s", actor.public_key, *issuers, extra=about)
 
 
 def check_revision(former: Actor, actor: Actor) -> None:

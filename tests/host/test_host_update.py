@@ -30,6 +30,16 @@ def test_the_new_module_serves(host_on_engine: Host, identities: Identities, cap
     assert not host_on_engine.actors()
 
 
+def test_another_issuer_is_told_of(host: Host, identities: Identities, caplog: pytest.LogCaptureFixture) -> None:
+    key, others = identities.key(), Identities()
+    host.add_actor(identities.actor(key=key))
+    host.replace_actor(identities.actor(key=key, version="2"))
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    host.replace_actor(others.actor(key=key, version="3"))
+    issuers = f"{others.account.public_key} now, and was by {identities.account.public_key}"
+    assert f"Actor {key.public_key} is signed by {issuers}" in caplog.messages
+
+
 def test_only_a_running_actor_is_replaced(host: Host, identities: Identities) -> None:
     host.add_actor(identities.actor())
     with pytest.raises(NoSuchActor):
