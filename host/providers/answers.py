@@ -10,6 +10,9 @@ from host.providers.base import ProviderError
 
 V = TypeVar("V")
 
+MAX_VALUES = 1_000_000
+"""How many values an answer may have."""
+
 
 def answer_limit() -> int:
     """How many bytes the values of an answer may have altogether."""
@@ -18,17 +21,21 @@ def answer_limit() -> int:
 
 def answer_too_large() -> ProviderError:
     """The error of an operation whose answer has more."""
-    return ProviderError(f"the values are over the limit of {answer_limit()} bytes for an answer")
+    return ProviderError(
+        f"the values are over the limit of {answer_limit()} bytes or {MAX_VALUES} values for an answer"
+    )
 
 
-def gathered(values: Iterable[V], size: Callable[[V], int]) -> list[V]:
-    """The values; each has about `size(value)` bytes in the answer. Raises ProviderError if that is too much."""
+def gathered(values: Iterable[V], size: Callable[[V], int], count: Callable[[V], int] = lambda value: 1) -> list[V]:
+    """The values; each has about `size(value)` bytes in the answer, and counts as so many. Raises ProviderError if that
+    is too much: small values take many times as much memory as they have bytes."""
     limit = answer_limit()
     taken: list[V] = []
-    total = 0
+    total = number = 0
     for value in values:
         total += size(value)
-        if total > limit:
+        number += count(value)
+        if total > limit or number > MAX_VALUES:
             raise answer_too_large()
         taken.append(value)
     return taken

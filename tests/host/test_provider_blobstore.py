@@ -426,7 +426,7 @@ def test_a_list_that_is_too_long_is_refused(store: Store, monkeypatch: pytest.Mo
     monkeypatch.setattr(answers, "MAX_PAYLOAD_BYTES", 300)
     for number in range(5):
         store.upload(f"{number}", b"")
-    assert refused(store.list) == "the values are over the limit of 300 bytes for an answer"
+    assert refused(store.list) == "the values are over the limit of 300 bytes or 1000000 values for an answer"
 
 
 @pytest.mark.parametrize("blob_id", ["", "x" * 1025, "ü" * 600])

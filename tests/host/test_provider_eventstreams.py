@@ -181,10 +181,22 @@ def test_answers_too_large_for_a_message(provider: EventStreamsProvider, monkeyp
         write(provider, "s", {"a": "x" * 1000})
     assert len(query(provider, "s")) == 100
     monkeypatch.setattr("host.providers.answers.MAX_PAYLOAD_BYTES", 50_000)
-    too_large = "the values are over the limit of 50000 bytes for an answer"
+    too_large = "the values are over the limit of 50000 bytes or 1000000 values for an answer"
     assert refused(lambda: query(provider, "s")) == too_large
     assert refused(lambda: query(provider, "s", (0, MAX_U64), 99)) == too_large
     assert len(query(provider, "s", count=40)) == 40
+
+
+def test_answers_of_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("host.providers.answers.MAX_VALUES", 9)
+    provider = MemoryEventStreamsProvider()
+    provider.handle_call("system", "BindActor", encode(CapabilityConfiguration("MACTOR", {})))
+    for _ in range(4):
+        write(provider, "s", {"a": "", "b": ""})
+    assert len(query(provider, "s", count=3)) == 3
+    with pytest.raises(ProviderError, match="bytes or 9 values for an answer"):
+        query(provider, "s")
+    provider.stop()
 
 
 def test_actors_with_the_same_settings_share_streams(backend: Backend) -> None:

@@ -228,10 +228,22 @@ def test_answers_too_large_for_a_message(ask: Ask, monkeypatch: pytest.MonkeyPat
         ask("SetAdd", ItemRequest(key, key * 60))
         ask("Push", ItemRequest("list", key * 60))
     for operation, request in (("SetUnion", KeysRequest(("a", "b"))), ("Range", RangeRequest("list", 0, -1))):
-        with pytest.raises(ProviderError, match="the values are over the limit of 100 bytes for an answer"):
+        with pytest.raises(ProviderError, match="the values are over the limit of 100 bytes or"):
             ask(operation, request)
     assert ask("SetQuery", KeyRequest("a")).values == ("a" * 60,)
     assert ask("Range", RangeRequest("list", 1, 1)).values == ("a" * 60,)
+
+
+def test_answers_of_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small value takes fifty times the memory of its bytes."""
+    monkeypatch.setattr("host.providers.answers.MAX_VALUES", 3)
+    provider = bound(MemoryKeyValueProvider())
+    for _ in range(4):
+        ask_of(provider, "Push", ItemRequest("list", "x"))
+    assert len(ask_of(provider, "Range", RangeRequest("list", 1, -1)).values) == 3
+    with pytest.raises(ProviderError, match="bytes or 3 values for an answer"):
+        ask_of(provider, "Range", RangeRequest("list", 0, -1))
+    provider.stop()
 
 
 def test_memory_is_bounded() -> None:

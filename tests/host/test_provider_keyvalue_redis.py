@@ -364,7 +364,18 @@ def test_answers_of_any_size(redis: ServerProcess, redis_client: Any, open_store
         redis_client.rpush("much", "x" * 2**20)
     for operation, request in (("Get", KeyRequest("huge")), ("Range", RangeRequest("much", 0, -1))):
         text = refused(lambda operation=operation, request=request: ask_of(provider, operation, request))
-        assert text == "the values are over the limit of 67108864 bytes for an answer"
+        assert text == "the values are over the limit of 67108864 bytes or 1000000 values for an answer"
+
+
+def test_answers_of_too_many_values(redis: ServerProcess, redis_client: Any, open_store: Open) -> None:
+    provider = open_store(redis.port, TIMEOUT="60")
+    for _ in range(100):
+        redis_client.rpush("list", *["x"] * 10_000)
+    assert len(ask_of(provider, "Range", RangeRequest("list", 0, -1)).values) == 1_000_000
+    redis_client.rpush("list", "x")
+    text = refused(lambda: ask_of(provider, "Range", RangeRequest("list", 0, -1)))
+    assert text == "the values are over the limit of 67108864 bytes or 1000000 values for an answer"
+    provider.stop()
 
 
 def test_as_many_sets_as_may_be(redis: ServerProcess, open_store: Open) -> None:

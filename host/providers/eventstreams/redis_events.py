@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import TypeVar
 
-from host.providers.answers import answer_limit, answer_too_large
+from host.providers.answers import MAX_VALUES, answer_limit, answer_too_large
 from host.providers.eventstreams.store import EVENT_BYTES, MAX_MILLISECONDS, Span, StoredEvent
 from host.providers.keys import text_of
 from host.providers.redis_client import Argument, RedisClient, RedisRefusal, RedisScript, connect, event, items_of, text
@@ -17,17 +17,18 @@ T = TypeVar("T")
 
 # A few events at a time, as each may be large. The next ones begin with the last one, which servers before 6.2 cannot
 # leave out.
-_QUERY = RedisScript("""
+_QUERY = RedisScript(f"""
 local limit, each, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local first, last, skip = ARGV[4], ARGV[5], 0
-local found, size = {}, 0
+local found, size, number = {{}}, 0, 0
 while true do
   local page = redis.pcall('XRANGE', KEYS[1], first, last, 'COUNT', 17)
   if page.err then return page end
   for index = 1 + skip, #page do
     size = size + each + #page[index][1]
     for _, text in ipairs(page[index][2]) do size = size + #text + 1 end
-    if size > limit then return redis.error_reply('TOOLARGE') end
+    number = number + 1 + #page[index][2] / 2
+    if size > limit or number > {MAX_VALUES} then return redis.error_reply('TOOLARGE') end
     found[#found + 1] = page[index]
     if #found == count then return found end
   end

@@ -67,7 +67,11 @@ class EventStore(Protocol):
 def bounded(stream: str, events: Iterable[StoredEvent]) -> list[StoredEvent]:
     """The events, if they fit into an answer. Raises ProviderError."""
     each = EVENT_BYTES + len(stream)
-    return gathered(events, lambda event: each + len(event.id) + values_size(event.values))
+    return gathered(
+        events,
+        lambda event: each + len(event.id) + values_size(event.values),
+        lambda event: 1 + len(event.values),
+    )
 
 
 def values_size(values: Mapping[str, str]) -> int:

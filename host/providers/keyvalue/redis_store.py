@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from host.providers.answers import answer_limit, answer_too_large
+from host.providers.answers import MAX_VALUES, answer_limit, answer_too_large
 from host.providers.keys import text_of
 from host.providers.keyvalue.store import I32_MAX, I32_MIN, not_an_integer, out_of_range
 from host.providers.redis_client import (
@@ -49,12 +49,12 @@ return redis.call('GET', KEYS[1])
 """)
 
 # Each of the following asks for a few values at a time and adds up how long they are; limit is ARGV[1].
-_GATHER = """
-local limit, found, size = tonumber(ARGV[1]), {}, 0
+_GATHER = f"""
+local limit, found, size = tonumber(ARGV[1]), {{}}, 0
 local function take(value)
   size = size + #value + 1
   found[#found + 1] = value
-  return size <= limit
+  return size <= limit and #found <= {MAX_VALUES}
 end
 """
 
