@@ -56,9 +56,12 @@ def _blob_id(data: bytes) -> str:
 
 
 def cache_folder() -> Path:
-    """Where the suite is kept; XDG_CACHE_HOME moves it."""
+    """Where the suite is kept; XDG_CACHE_HOME moves it. Raises OSError where there is no place."""
     home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "wascc"
+    try:
+        return (Path(home) if home else Path.home() / ".cache") / "wascc"
+    except RuntimeError as error:
+        raise OSError("this user has no home directory; XDG_CACHE_HOME may name a folder instead") from error
 
 
 def fetch(pin: Pin, cache: Path) -> Path:

@@ -61,9 +61,11 @@ def read_module(path: Path) -> bytes:
     """The binary module in a file; a text module (.wat) is converted.  Raises CommandError, OSError."""
     from interp.text.converter import TextError, ToolFailedError, ToolMissingError, binary_of
 
-    if path.stat().st_size > MAX_MODULE_BYTES:
+    with path.open("rb") as file:
+        # What a device or a pipe holds, its size does not say.
+        content = file.read(MAX_MODULE_BYTES + 1)
+    if len(content) > MAX_MODULE_BYTES:
         raise CommandError(f"{path}: larger than {MAX_MODULE_BYTES} bytes")
-    content = path.read_bytes()
     if path.suffix != TEXT_SUFFIX or content.startswith(b"\0asm"):
         return content
     try:

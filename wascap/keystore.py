@@ -17,9 +17,12 @@ DIRECTORY_VARIABLE = "WASCC_KEYS"
 
 
 def default_directory() -> Path:
-    """$WASCC_KEYS, or ~/.wascc/keys."""
+    """$WASCC_KEYS, or ~/.wascc/keys. Raises FileError where there is neither."""
     configured = os.environ.get(DIRECTORY_VARIABLE)
-    return Path(configured) if configured else Path.home() / ".wascc" / "keys"
+    try:
+        return Path(configured) if configured else Path.home() / ".wascc" / "keys"
+    except RuntimeError as error:
+        raise FileError(f"this user has no home directory; {DIRECTORY_VARIABLE} may name the folder of keys") from error
 
 
 def key_file_name(name: str, key: KeyPair) -> str:

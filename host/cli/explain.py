@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from host.explain import Finding
 
 GOOD, BAD = "✔", "✘"
+PLAIN_GOOD, PLAIN_BAD = "yes", "NO"
+"""The marks where the output has no others."""
 
 
 def explain(
@@ -70,9 +73,11 @@ def show(findings: list[Finding]) -> None:
     from wascap.cli.shared import new_table, show_table
 
     table = new_table("Entry", "Check", "", "Why", title=None)
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    good, bad = (GOOD, BAD) if is_unicode else (PLAIN_GOOD, PLAIN_BAD)
     former = ""
     for finding in findings:
-        mark = Text(GOOD, style="green") if finding.allowed else Text(BAD, style="bold red")
+        mark = Text(good, style="green") if finding.allowed else Text(bad, style="bold red")
         entry = "" if finding.entry == former else finding.entry
         table.add_row(Text(entry), finding.rule, mark, Text(finding.text))
         former = finding.entry

@@ -5,6 +5,7 @@ Each layer registers its commands as entry points (group `wascc.commands`), so t
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -103,8 +104,19 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def prepare_streams() -> None:
+    """See to it that whatever is printed can be: what the encoding lacks is escaped, closed streams lead nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """The console script."""
+    prepare_streams()
     try:
         run()
     except SystemExit as exit_:

@@ -129,20 +129,21 @@ def up(
     def read() -> Manifest:
         return Manifest.from_file(path, expand_env=expand_env)
 
-    with stop_signals() as stop:
-        wanted = read()
-        with builder_of(engine.value, deadline, fuel, max_memory_pages).with_registry(registry).build() as host:
-            run_one_host(host.id)
-            try:
-                following = interruptible(lambda: follow(host, path, read, wanted, watch), stop)
-            except KeyboardInterrupt:
-                # A guest may be in an endless start; nothing is served yet, so nothing needs to be wound up.
-                leave(INTERRUPTED)
-            with control_socket(host, path, recent):
-                if following is not None:
-                    Thread(target=following, args=(stop,), name="watching", daemon=True).start()
-                while not stop.wait(1.0):
-                    pass
+    # Before signals only set an event: a pipe that nobody writes to can be waited for.
+    wanted = read()
+    builder = builder_of(engine.value, deadline, fuel, max_memory_pages).with_registry(registry)
+    with stop_signals() as stop, builder.build() as host:
+        run_one_host(host.id)
+        try:
+            following = interruptible(lambda: follow(host, path, read, wanted, watch), stop)
+        except KeyboardInterrupt:
+            # A guest may be in an endless start; nothing is served yet, so nothing needs to be wound up.
+            leave(INTERRUPTED)
+        with control_socket(host, path, recent):
+            if following is not None:
+                Thread(target=following, args=(stop,), name="watching", daemon=True).start()
+            while not stop.wait(1.0):
+                pass
 
 
 def follow(

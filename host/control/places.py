@@ -23,12 +23,16 @@ class NoPlaceError(OSError):
 
 
 def folder() -> Path:
-    """The folder: `wascc` in XDG_RUNTIME_DIR, or else `wascc/run` in XDG_STATE_HOME or `~/.local/state`."""
+    """The folder: `wascc` in XDG_RUNTIME_DIR, or else `wascc/run` in XDG_STATE_HOME or `~/.local/state`.
+    Raises NoPlaceError."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if Path(runtime).is_absolute() and _is_own(Path(runtime)):
         return Path(runtime, "wascc")
     state = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state") / "wascc" / "run"
+    try:
+        return (Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state") / "wascc" / "run"
+    except RuntimeError as error:
+        raise NoPlaceError("this user has no home directory; XDG_RUNTIME_DIR may name a folder instead") from error
 
 
 def made_folder() -> Path:

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from host.errors import ManifestValueError
+from host.files import open_regular_file
 from host.logs import printable
 from host.manifest.text import NotText
 from host.redaction import Secret, secrets
@@ -142,7 +143,7 @@ def _content(reference: FromFile, folder: Path | None) -> str | _Missing:
     path = (folder or Path()) / reference.file
     where = f"the file {path}"
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             content = file.read(MAX_SECRET_BYTES + 1)
     except (OSError, ValueError) as error:
         return _Missing(f"{where}, which cannot be read: {why_unreadable(error)}", "")

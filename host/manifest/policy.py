@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from host.errors import ManifestValueError
+from host.files import open_regular_file
 from host.logs import printable
 from host.manifest.fields import UNQUOTED, Entry, Truth, unacceptable, why_unreadable
 from host.policy import Pin, Policy, PolicyTokenError, is_sha256
@@ -112,7 +113,7 @@ def _token(text: str, folder: Path | None) -> str:
         return text
     path = (folder or Path()) / text
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             content = file.read(MAX_TOKEN_BYTES + 2)
     except (OSError, ValueError) as error:
         text = f"policy.tokens: {printable(str(path))} cannot be read: {why_unreadable(error)}"

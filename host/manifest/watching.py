@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 
 from host.errors import HostError, MiscHostError
+from host.files import open_regular_file
 from host.logs import log, printable
 from host.manifest.deployment import Deployment
 from host.manifest.model import Manifest
@@ -123,7 +124,7 @@ class Watcher:
             known = self._digests.get(file)
             if known is not None and known[0] == stamp and time.time() - status.st_ctime > RACY_SECONDS:
                 return known[1]
-            with file.open("rb") as opened:
+            with open_regular_file(file) as opened:
                 digest = hashlib.file_digest(opened, "sha256").digest()
         except (OSError, ValueError):
             return b"-"

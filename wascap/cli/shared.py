@@ -48,11 +48,14 @@ KEY_HELP = "a key file, a name in the folder of key files, or a seed"
 def read_module(path: Path) -> bytes:
     """The bytes of a module file.  Raises FileError."""
     try:
-        if path.stat().st_size > MAX_MODULE_BYTES:
-            raise FileError(f"{path} is larger than {MAX_MODULE_BYTES} bytes")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            # What a device or a pipe holds, its size does not say.
+            data = file.read(MAX_MODULE_BYTES + 1)
     except OSError as error:
         raise FileError(str(error)) from error
+    if len(data) > MAX_MODULE_BYTES:
+        raise FileError(f"{path} is larger than {MAX_MODULE_BYTES} bytes")
+    return data
 
 
 def chain_tokens(operator: Path | None, account: Path | None, trust: list[str] | None) -> tuple[str, str] | None:
@@ -68,8 +71,13 @@ def chain_tokens(operator: Path | None, account: Path | None, trust: list[str] |
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file in one go: it is written as a whole or not at all.  Raises FileError."""
+    """Replace a file in one go: it is written as a whole or not at all. Where the path is a link, that is the file that
+    it leads to; a device or a pipe is written to, and stays one.  Raises FileError."""
     try:
+        path = Path(os.path.realpath(path))
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
