@@ -75,7 +75,7 @@ def test_where_values_come_from(tmp_path: Path) -> None:
         (FromFile(file="nul\0"), "cannot be read: its name is impossible"),
         (FromFile(file="long"), f"is longer than {MAX_SECRET_BYTES} bytes"),
         (FromFile(file="binary"), "is not UTF-8 text"),
-        (FromFile(file="/dev/zero"), f"is longer than {MAX_SECRET_BYTES} bytes"),
+        (FromFile(file="/dev/zero"), "it is no regular file"),
         (FromEnvironment(env="UNSET"), "comes from the environment variable UNSET, which is not set"),
         (FromEnvironment(env="LONG"), f"is longer than {MAX_SECRET_BYTES} bytes"),
         (FromEnvironment(env="BYTES"), "is not UTF-8 text"),
