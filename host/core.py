@@ -17,7 +17,7 @@ from host.log_records import current_invocation
 from host.logs import log, printable
 from host.middleware.chain import Kind, MiddlewareChain
 from host.policy import Policies
-from host.turns import Patience, Turns
+from host.turns import Patience, Turns, let_go
 from interp.engine import Engine, Limits
 from wascap import KeyPair
 
@@ -57,10 +57,17 @@ class HostCore:
         """Make a call and wait for its answer. Raises InvocationFailure (the target's error), NoSubscribers,
         HostShutDown, MiscHostError."""
         invocation = Invocation.create(self.key, self.host_id, origin, target, operation, payload)
-        hops = current_chain().hops
+        chain = current_chain()
+        hops, held = chain.hops, len(chain.held)
         hops.append(Hop(target, operation))
         try:
             response = self.bus.request(subject, invocation)
+        except Exception:
+            raise
+        except BaseException:
+            # An interrupt may come at any place, also while a turn is left.
+            let_go(chain, held)
+            raise
         finally:
             hops.pop()
         if response.error is not None:

@@ -180,25 +180,24 @@ class Instances:
         try:
             return self._make(generation, busy=True)
         except InitFailed as error:
-            self._note_failure(str(error), in_first_call=True)
+            self._note_failure(generation, str(error), in_first_call=True)
             raise
 
     def give_back(self, instance: Instance, failure: BaseException | None) -> None:
         """End the call for which an instance was taken; `failure` is what ended it, None if the guest answered."""
-        is_sound = instance.sound
+        # Where an interrupt such as KeyboardInterrupt came, even what says that it is sound may be half done.
+        is_sound = instance.sound and (failure is None or isinstance(failure, Exception))
         with self._lock:
             instance.busy = False
-            is_current = instance.generation is self._generation
-            if is_sound:
+            if is_sound and instance.generation is self._generation:
                 self._failures = 0
-                if is_current:
-                    instance.generation.idle.append(instance)
-                    return
+                instance.generation.idle.append(instance)
+                return
             self._alive.pop(instance.number, None)
-        instance.close()
+        _close(instance)
         if not is_sound:
             reason = "it was ended" if failure is None else str(failure) or type(failure).__name__
-            self._note_failure(reason, in_first_call=instance.calls == 1)
+            self._note_failure(instance.generation, reason, in_first_call=instance.calls == 1)
             facts = (instance.number, *map(printable, (instance.actor.public_key, reason)))
             sparing.log(logging.WARNING, "Instance %d of actor %s is replaced: %s", *facts)
 
@@ -247,10 +246,13 @@ class Instances:
             self._alive[number] = instance
         return instance
 
-    def _note_failure(self, reason: str, in_first_call: bool) -> None:
+    def _note_failure(self, generation: Generation, reason: str, in_first_call: bool) -> None:
         with self._lock:
             self._replaced += 1
             self._last_failure = printable(reason)[:MAX_REASON], time.time()
+            if generation is not self._generation:
+                # What a former module does says nothing of the one that runs now.
+                return
             self._failures = self._failures + 1 if in_first_call else 0
             excess = self._failures - TOLERATED_FAILURES
             if excess > 0:
@@ -264,11 +266,15 @@ class Instances:
             for instance in idle:
                 self._alive.pop(instance.number, None)
         for instance in idle:
-            try:
-                instance.close()
-            except Exception as error:
-                key = instance.actor.public_key
-                log.warning("An instance of actor %s: %s", printable(key), printable(str(error)), extra={"actor": key})
+            _close(instance)
+
+
+def _close(instance: Instance) -> None:
+    try:
+        instance.close()
+    except Exception as error:
+        key = instance.actor.public_key
+        log.warning("An instance of actor %s: %s", printable(key), printable(str(error)), extra={"actor": key})
 
 
 def no_such_actor() -> NoSuchActor:

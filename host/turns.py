@@ -81,27 +81,47 @@ class Turn:
         chain = current_chain()
         if chain.held and _is_stack_nearly_used():
             raise CallRefused(f"{self.label} is refused: the calls nest too deep for the interpreter's stack")
+        held = len(chain.held)
+        try:
+            waiter = self._take_or_queue(chain)
+            if waiter is not None:
+                self._wait(waiter, seconds)
+        except BaseException:
+            self._undo(chain, held)
+            raise
+
+    def _take_or_queue(self, chain: Chain) -> _Waiter | None:
+        """Take the turn if there is a place, or else wait in the queue as what is returned."""
         with _graph:
             if len(chain.held) >= self._patience.max_depth:
                 raise CallRefused(f"{self.label} is refused: {self._patience.max_depth} nested calls at most")
             if len(self._holders) < self._places:
                 self._holders.append(chain)
                 chain.held.append(self)
-                return
+                return None
             self._refuse_endless_wait(chain)
             if len(self._queue) >= self._patience.max_waiting:
                 raise ActorBusy(f"{self.label} is busy and {self._patience.max_waiting} calls wait for it already")
             waiter = _Waiter(chain)
             self._queue.append(waiter)
             chain.waiting_for = self
-        self._wait(waiter, seconds)
+            return waiter
+
+    def _undo(self, chain: Chain, held: int) -> None:
+        """Take back what entering has done until an error, or an interrupt, ended it."""
+        with _graph:
+            for waiter in tuple(self._queue):
+                if waiter.chain is chain:
+                    self._withdraw(waiter)
+        let_go(chain, held)
 
     def leave(self) -> None:
         """Give the turn to whoever has waited longest."""
         # No call to a Python function in here: a chain that has used up the interpreter's stack must still let go.
         with _graph:
             chain = thread_chain.chain
-            self._holders.remove(chain)
+            if self._holders.count(chain) >= chain.held.count(self):
+                self._holders.remove(chain)
             chain.held.remove(self)
             if self._queue and len(self._holders) < self._places:
                 waiter = self._queue.popleft()
@@ -113,14 +133,7 @@ class Turn:
                 waiter.signal.release()
 
     def _wait(self, waiter: _Waiter, seconds: float) -> None:
-        try:
-            waiter.signal.acquire(timeout=seconds)
-        except BaseException:
-            with _graph:
-                withdrawn = self._withdraw(waiter)
-            if not withdrawn:
-                self.leave()
-            raise
+        waiter.signal.acquire(timeout=seconds)
         with _graph:
             withdrawn = self._withdraw(waiter)
             holders = tuple(self._holders) if withdrawn else ()
@@ -154,6 +167,13 @@ class Turn:
         wanted = [other.waiting_for for other in met]
         own = next((turn for turn in chain.held if turn in wanted), self)
         raise CallRefused(f"{self.label} is waiting for {own.label}, which would wait for it: deadlock")
+
+
+def let_go(chain: Chain, held: int) -> None:
+    """Leave all turns that the calling thread's chain holds but the first `held`: those that an interrupt, such as
+    KeyboardInterrupt, kept from being left."""
+    while len(chain.held) > held:
+        chain.held[-1].leave()
 
 
 def _is_stack_nearly_used() -> bool:
