@@ -24,13 +24,20 @@ class Gate:
         self._closed = False
 
     def __enter__(self) -> None:
-        depth = getattr(self._thread, "depth", 0)
-        if not depth:
+        if getattr(self._thread, "depth", 0):
+            self._thread.depth += 1
+            return
+        try:
             with self._lock:
                 if self._closed:
                     raise self._refusal(self._text)
                 self._inside += 1
-        self._thread.depth = depth + 1
+                self._thread.depth = 1
+        except BaseException:
+            # Refused, or interrupted once it was inside already.
+            if getattr(self._thread, "depth", 0):
+                self.__exit__(None, None, None)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

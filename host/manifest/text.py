@@ -37,7 +37,8 @@ _CORE_SCHEMA = (
 )
 """What is no text although it has no quotes, by YAML 1.2; the library's own rules, of YAML 1.1, take `on` for a truth
 value, `12:30` for a number and `2020-10-30` for a date."""
-_VARIABLE = re.compile(r"\$\{([^}:\s=]*)(?::([^}]*))?\}")
+_VARIABLE = re.compile(r"\$\{([^}:\s=]{0,255})(?::([^}]*))?\}")
+"""A name has an end, so that a text of many beginnings is not searched to its end for each of them."""
 _JSON_TOKEN = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+)')
 _JSON_WORDS = {"true": _YAML + "bool", "false": _YAML + "bool", "null": _YAML + "null"}
 
@@ -115,17 +116,28 @@ def read(text: str, form: Form, variables: Mapping[str, str] | None = None) -> D
     return _Conversion(variables).document(node)
 
 
+class TooLongError(ValueError):
+    """A text would be longer than it may be once its variables are replaced."""
+
+
 def expand(text: str, variables: Mapping[str, str]) -> str:
     """The text with `${NAME}` and `${NAME:default}` replaced; an unset name without a default stays as written.
 
-    Protocol: docs/manifest.md#reading
+    Raises TooLongError if what is put in has more than MAX_CHARACTERS. Protocol: docs/manifest.md#reading
     """
+    room = MAX_CHARACTERS
 
     def replacement(found: re.Match[str]) -> str:
+        nonlocal room
         name, default = found.groups()
-        return variables.get(name, found[0] if default is None else default)
+        value = variables.get(name, found[0] if default is None else default)
+        room -= len(value)
+        if room < 0:
+            raise TooLongError
+        return value
 
-    return _VARIABLE.sub(replacement, text)
+    end = text.rfind("}") + 1
+    return _VARIABLE.sub(replacement, text[:end]) + text[end:]
 
 
 class _Loader(yaml.SafeLoader):
@@ -265,7 +277,10 @@ class _Conversion:
             return [self._item(item, (*path, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode):
             if node.tag == _YAML + "str":
-                text = self._expanded(node.value)
+                try:
+                    text = self._expanded(node.value)
+                except TooLongError:
+                    raise _too_much(node.start_mark.line + 1) from None
                 self._spend(len(text), node)
                 return text
             if node.tag == _YAML + "null":

@@ -1,6 +1,8 @@
 """Manifests as text: fields, errors with their lines, variables, limits, and writing back."""
 
 import json
+import time
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -473,3 +475,22 @@ bindings: []
 def test_any_text_is_a_manifest_or_a_manifest_error(text: str, form: str) -> None:
     with suppress(ManifestError):
         Manifest.from_text(text, form, variables={"A": "b"})
+
+
+@pytest.mark.parametrize("repeated", ["${", "${a:", "${a ", "${" + "a" * 300])
+def test_variables_that_never_end_take_no_time(repeated: str) -> None:
+    text = repeated * (1_000_000 // len(repeated))
+    begin = time.monotonic()
+    assert expand(text, {}) == text
+    assert time.monotonic() - begin < 10
+
+
+def test_variables_do_not_fill_the_memory() -> None:
+    text = "actors: []\ncapabilities: []\nbindings: []\nlabels: {a: '" + "${A}" * 100_000 + "'}\n"
+    tracemalloc.start()
+    try:
+        with pytest.raises(ManifestError, match="line 4: the manifest holds more than 2097152 characters"):
+            Manifest.from_text(text, variables={"A": "x" * 100_000})
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
