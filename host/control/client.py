@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from host.control.places import connections, socket_name
 from host.control.protocol import MAX_REPLY_BYTES, REQUEST_SECONDS, Peer, ProtocolError
 from host.errors import MiscHostError
+
+_STATUS: dict[str, type | UnionType] = {
+    **{"host": str, "pid": int, "version": str, "manifest": str | None, "started": str, "uptime_seconds": float | int},
+    **{"actors": list, "capabilities": list, "bindings": list},
+}
 
 
 class ControlError(MiscHostError):
@@ -28,9 +34,14 @@ def running_hosts() -> list[dict[str, Any]]:
             except (OSError, ProtocolError):
                 # It is ending, or does not answer: not one that can be asked.
                 continue
-            if reply is not None and isinstance(reply.get("status"), dict):
+            if reply is not None and _is_status(reply.get("status")):
                 found.append(reply["status"])
     return sorted(found, key=lambda status: (status["started"], status["pid"]))
+
+
+def _is_status(value: object) -> bool:
+    """Whether this is what a host says of itself, as far as it is needed to choose one and to show it."""
+    return isinstance(value, dict) and all(isinstance(value.get(name), kind) for name, kind in _STATUS.items())
 
 
 def ask(wanted: str | None, **request: Any) -> Iterator[dict[str, Any]]:

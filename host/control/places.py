@@ -89,7 +89,8 @@ def connections(name: str = "*") -> Iterator[socket.socket]:
                 connection.connect(address)
         except ConnectionRefusedError:
             connection.close()
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
         except OSError:
             connection.close()
         else:

@@ -83,7 +83,10 @@ class ControlServer:
 
     def _answer(self, peer: Peer) -> None:
         try:
-            request = peer.receive(REQUEST_SECONDS)
+            try:
+                request = peer.receive(REQUEST_SECONDS)
+            except TimeoutError as error:
+                raise RequestRefused(str(error)) from error
             if request is None:
                 return
             wanted = request.get("request")
@@ -91,7 +94,7 @@ class ControlServer:
             if carry_out is None:
                 raise RequestRefused(f"there is no such request; there are {', '.join(self._requests)}")
             carry_out(peer, request)
-        except (ProtocolError, RequestRefused, TimeoutError, HostError) as error:
+        except (ProtocolError, RequestRefused, HostError) as error:
             peer.send(error=printable(str(error)))
 
     def _status(self, peer: Peer, request: Mapping[str, Any]) -> None:

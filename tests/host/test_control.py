@@ -1,6 +1,11 @@
 """The control socket of a host in this process: what it tells, and what it changes."""
 
+import json
 import logging
+import os
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +16,11 @@ from host import Host, HostError
 from host.actor import Actor
 from host.codec import encode
 from host.codec.logging import WriteLogRequest
+from host.control import protocol
 from host.control.client import ControlError, ask, running_hosts
-from host.control.server import ControlServer, serve_control_socket
+from host.control.server import MAX_CLIENTS, ControlServer, serve_control_socket
 from host.log_records import LOGGERS, RecentLines
+from host.logs import log
 from host.providers.logs import LoggingProvider
 
 
@@ -109,3 +116,47 @@ def test_two_actors_of_one_name(host: Host, actor: Actor, identities: Identities
         messages(actor="Loud")
     with pytest.raises(ControlError, match=r"^2 actors are called M$"):
         messages(actor="M")
+
+
+def test_who_follows_and_does_not_read_is_left(control: ControlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "SEND_SECONDS", 0.5)
+    clients = []
+    for _ in range(MAX_CLIENTS):
+        clients.append(socket.socket(socket.AF_UNIX))
+        clients[-1].connect(str(control.path))
+        clients[-1].sendall(b'{"wascc": 1, "request": "logs", "follow": true}\n')
+    assert eventually(lambda: threads_of_clients() == MAX_CLIENTS)
+    begin = time.monotonic()
+    for _ in range(1000):
+        log.warning("%s", "x" * 1000)
+    assert eventually(lambda: threads_of_clients() == 0, 10)
+    assert time.monotonic() - begin < 3
+    assert len(running_hosts()) == 1
+    for client in clients:
+        client.close()
+
+
+def threads_of_clients() -> int:
+    return sum(thread.name == "control client" for thread in threading.enumerate())
+
+
+def test_what_else_lies_in_the_folder_is_passed_over(control: ControlServer) -> None:
+    folder = control.path.parent
+    (folder / "1-x.sock").mkdir()
+    (folder / "2-x.sock").symlink_to("/etc/hosts")
+    os.mkfifo(folder / "3-x.sock")
+    answers = [{}, {"started": 1, "pid": 2}, {"started": "x", "pid": {}, "host": "x"}, [], None]
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(folder / "4-x.sock"))
+        listening.listen()
+
+        def answer() -> None:
+            for status in answers:
+                with listening.accept()[0] as client:
+                    client.recv(1000)
+                    client.sendall(json.dumps({"wascc": 1, "status": status}).encode() + b"\n")
+
+        in_thread(answer)
+        for _ in answers:
+            assert [host["pid"] for host in running_hosts()] == [os.getpid()]
+    assert Path("/etc/hosts").exists()
