@@ -213,7 +213,7 @@ class Instances:
     def states(self) -> tuple[InstanceState, ...]:
         """What each instance does now, in the order in which they were made."""
         with self._lock:
-            return tuple(instance.state for instance in self._alive.values())
+            return tuple(self._alive[number].state for number in sorted(self._alive))
 
     @property
     def supervision(self) -> Supervision:
