@@ -344,7 +344,8 @@ class Host:
         the actors, the providers and the bus.
 
         Calling it again does no harm: another thread waits until the host is down, but nobody waits for itself (a
-        provider that shuts down its host from within a call, or while it is being stopped).
+        provider that shuts down its host from within a call, or while it is being stopped). After an interrupt, such as
+        KeyboardInterrupt, calling it again goes on with it.
         """
         seconds = self._core.settings.shutdown_seconds
         if not self._closing.acquire(blocking=False):
@@ -353,6 +354,7 @@ class Host:
             return
         self._shut_down_by = threading.get_ident()
         log.info("Shutting down host")
+        is_interrupted = False
         try:
             if not self._core.gate.entered_here:
                 self._drain_providers(seconds)
@@ -367,9 +369,16 @@ class Host:
             self._core.bus.close()
             # What a call that outlasted the wait has added since then.
             self._remove_everything(seconds)
+        except (KeyboardInterrupt, SystemExit):
+            is_interrupted = True
+            raise
         finally:
-            self._core.middleware.close()
-            self._finished.set()
+            if is_interrupted:
+                self._shut_down_by = None
+                self._closing.release()
+            else:
+                self._core.middleware.close()
+                self._finished.set()
 
     def _drain_providers(self, seconds: float) -> None:
         """Have all providers drain at the same time, and wait so long for them."""

@@ -1,5 +1,6 @@
 """The end of a host: calls under way finish, new ones are refused, everything is released, nobody waits for itself."""
 
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -274,3 +275,32 @@ def test_actors_that_are_added_during_a_shutdown_do_not_survive_it(make_host: Ma
     adding.join(20)
     assert outcome == [None] or isinstance(outcome[0], HostShutDown)
     assert not host.actors()
+
+
+def test_a_shutdown_that_was_interrupted_can_be_gone_on_with(make_host: MakeHost, identities: Identities) -> None:
+    host, ending = make_host(), threading.Event()
+
+    class Draining(ScriptedProvider):
+        def drain(self) -> None:
+            ending.wait(20)
+
+    provider = Draining()
+    bound(host, identities.actor(TEST_CAPABILITY), provider)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            host.shutdown()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    ending.set()
+    host.shutdown()
+    assert [name for name, _ in provider.events] == ["BindActor", "RemoveActor", "stop"]
+    assert not host.actors()
+    with pytest.raises(HostShutDown):
+        host.add_capability(ScriptedProvider())
