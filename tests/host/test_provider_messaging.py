@@ -139,6 +139,26 @@ def test_a_request_without_an_answer(provider: MessagingProvider, actors: Actors
             request(provider, "MP", "a", timeout=timeout)
 
 
+def test_who_is_removed_waits_no_longer(provider: MessagingProvider, actors: Actors) -> None:
+    refusals: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(ProviderError) as caught:
+            request(provider, "M1", "silent", timeout=60_000)
+        refusals.append(str(caught.value))
+
+    bind(provider, "M1")
+    bind(provider, "M2", SUBSCRIPTION="silent")
+    asking = threading.Thread(target=ask)
+    asking.start()
+    actors.wait(1)
+    start = time.monotonic()
+    remove(provider, "M1")
+    asking.join(20)
+    assert time.monotonic() - start < 10
+    assert len(refusals) == 1
+
+
 def test_an_actor_that_fails_is_no_matter_of_the_publisher(
     provider: MessagingProvider, actors: Actors, caplog: pytest.LogCaptureFixture
 ) -> None:

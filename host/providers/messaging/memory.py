@@ -27,6 +27,14 @@ class Subscriber:
         return any(matches(pattern, subject) for pattern in self.subscription.patterns)
 
 
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Where the replies to a request of an actor come; None if there will be none."""
+
+    actor: str
+    replies: SimpleQueue[bytes | None]
+
+
 class MemoryMessagingProvider(MessagingProvider):
     """A broker for the actors of this host."""
 
@@ -37,13 +45,13 @@ class MemoryMessagingProvider(MessagingProvider):
         super().__init__()
         self._lock = threading.Lock()
         self._subscribers: dict[str, Subscriber] = {}
-        self._inboxes: dict[str, SimpleQueue[bytes]] = {}
+        self._inboxes: dict[str, Inbox] = {}
         self._turns: dict[str, int] = {}
 
     def bind(self, actor: str, values: Mapping[str, str]) -> None:
         """Subscribe an actor; its former subscriptions end, with the messages that wait for them."""
         subscription = Subscription.of(values)
-        self.unbind(actor)
+        self._unsubscribe(actor)
         if subscription.patterns:
             delivery = Delivery(actor, subscription, self.dispatcher)
             delivery.start()
@@ -51,7 +59,14 @@ class MemoryMessagingProvider(MessagingProvider):
                 self._subscribers[actor] = Subscriber(subscription, delivery)
 
     def unbind(self, actor: str) -> None:
-        """End an actor's subscriptions."""
+        """End an actor's subscriptions, and its requests under way."""
+        self._unsubscribe(actor)
+        with self._lock:
+            waiting = [inbox.replies for inbox in self._inboxes.values() if inbox.actor == actor]
+        for replies in waiting:
+            replies.put(None)
+
+    def _unsubscribe(self, actor: str) -> None:
         with self._lock:
             subscriber = self._subscribers.pop(actor, None)
             groups = {each.subscription.group for each in self._subscribers.values()}
@@ -73,13 +88,17 @@ class MemoryMessagingProvider(MessagingProvider):
 
     def request(self, actor: str, request: RequestMessage) -> bytes:
         """The first reply to a message that has a subject of its own to reply to."""
-        reply_to, inbox = f"{INBOX}.{uuid4().hex}", SimpleQueue[bytes]()
+        reply_to, inbox = f"{INBOX}.{uuid4().hex}", Inbox(actor, SimpleQueue())
         with self._lock:
             self._inboxes[reply_to] = inbox
         try:
+            self.values_of(actor)
             if not self._send(BrokerMessage(request.subject, reply_to, request.body)):
                 raise no_responders(request)
-            return inbox.get(timeout=request.timeout / 1000)
+            reply = inbox.replies.get(timeout=request.timeout / 1000)
+            if reply is None:
+                raise self.not_bound(actor)
+            return reply
         except Empty:
             raise no_reply(request) from None
         finally:
@@ -95,7 +114,7 @@ class MemoryMessagingProvider(MessagingProvider):
             turns = {name: self._turns.get(name, 0) for name in names}
             self._turns |= {group: turn + 1 for group, turn in turns.items()}
         if inbox is not None:
-            inbox.put(message.body)
+            inbox.replies.put(message.body)
             return True
         groups: dict[str, list[Subscriber]] = {}
         for subscriber in wanting:
