@@ -40,7 +40,8 @@ def identities() -> Identities:
 
 @pytest.fixture(scope="session")
 def redis_of_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+    # Nothing of it has to last, and tests wait for the disk otherwise with each command.
+    with redis_server(tmp_path_factory.mktemp("redis"), "--appendfsync", "no") as server:
         yield server
 
 

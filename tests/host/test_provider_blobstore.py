@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import msgpack
 import pytest
-from blob_support import Store, file_store, refused, s3, s3_store
+from blob_support import Store, file_store, refused, s3, s3_values
 from host_support import eventually
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +20,7 @@ from host.codec.blobstore import Blob, FileChunk
 from host.errors import ActorBusy
 from host.providers import answers, patience
 from host.providers.base import ProviderError
+from host.providers.blobstore import S3BlobStoreProvider
 
 __all__ = ["s3"]
 
@@ -30,15 +31,13 @@ MakeStore = Callable[..., Store]
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
     """Stores that keep their data in one place; values are those of the binding."""
     made: list[Store] = []
-    if request.param == "s3":
-        first = s3_store(request.getfixturevalue("s3"), tmp_path)
-        made.append(first)
+    common = s3_values(request.getfixturevalue("s3"), tmp_path) if request.param == "s3" else {}
 
     def make(**values: str) -> Store:
         if request.param == "files":
             made.append(file_store(tmp_path, **values))
         else:
-            made.append(Store(type(first.provider)(), first.values | values))
+            made.append(Store(S3BlobStoreProvider(), common | values))
         return made[-1]
 
     yield make

@@ -16,7 +16,9 @@ from boto3.s3.transfer import TransferConfig
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
+from botocore.session import Session as BotocoreSession
 
 from host.logs import printable
 from host.providers.base import ProviderError
@@ -39,6 +41,8 @@ PART_BYTES = 2**23
 MAX_PARTS = 10_000
 """Of one upload in parts, which S3 limits so."""
 
+_LOADER = create_loader()
+"""Reading the description of S3 takes most of the time that a client takes to make; with one loader it is read once."""
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]", re.ASCII)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -217,7 +221,9 @@ def _client(settings: S3Settings) -> Any:
         response_checksum_validation="when_required",
     )
     try:
-        session = Session(region_name=settings.region, **settings.credentials)
+        botocore_session = BotocoreSession()
+        botocore_session.register_component("data_loader", _LOADER)
+        session = Session(region_name=settings.region, botocore_session=botocore_session, **settings.credentials)
         if session.get_credentials() is None:
             raise ProviderError(f"no credentials: neither {ACCESS_KEY} and {SECRET_KEY} nor any in the environment")
         return session.client("s3", endpoint_url=settings.endpoint, config=config)
