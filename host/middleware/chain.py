@@ -248,5 +248,5 @@ def _failure(middleware: Middleware, method: str, error: Exception) -> Middlewar
 def _close(middleware: Middleware) -> None:
     try:
         middleware.close()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.warning("Middleware %s does not close: %s", name_of(middleware), type(error).__name__)

@@ -391,8 +391,9 @@ def test_what_cannot_start_is_not_added(host: Host, actor: Actor) -> None:
         HostBuilder().with_middleware(Unable()).build()
 
 
+@pytest.mark.parametrize("failure", [ValueError, SystemExit])
 def test_the_end_of_the_host_closes_every_middleware_once_in_reverse_order(
-    make_host: Callable[..., Host], caplog: pytest.LogCaptureFixture
+    make_host: Callable[..., Host], caplog: pytest.LogCaptureFixture, failure: type[BaseException]
 ) -> None:
     closed: list[str] = []
 
@@ -402,7 +403,7 @@ def test_the_end_of_the_host_closes_every_middleware_once_in_reverse_order(
 
         def close(self) -> None:
             closed.append(self.name)
-            raise ValueError("password")
+            raise failure("password")
 
     host = make_host()
     for name in ("outer", "inner"):
@@ -410,7 +411,7 @@ def test_the_end_of_the_host_closes_every_middleware_once_in_reverse_order(
     host.shutdown()
     host.shutdown()
     assert closed == ["inner", "outer"]
-    assert "Middleware Closing does not close: ValueError" in caplog.text
+    assert f"Middleware Closing does not close: {failure.__name__}" in caplog.text
     assert "password" not in caplog.text
     with pytest.raises(HostShutDown):
         host.add_middleware(Closing("late"))
