@@ -28,6 +28,7 @@ def called(make_host: MakeHost, identities: Identities) -> tuple[Host, Actor, by
     return host, actor, payload
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_at_any_place_of_a_call(called: tuple[Host, Actor, bytes]) -> None:
     host, actor, payload = called
     interrupted, places = 0, random.Random(20)  # noqa: S311
