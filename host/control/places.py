@@ -59,7 +59,7 @@ def listening_socket(name: str) -> tuple[socket.socket, Path]:
     # Under its name only once it listens: who finds a socket that does not takes it for a dead one.
     early, final = path / f".{name}", path / f"{name}{SUFFIX}"
     try:
-        with _short(early) as address:
+        with short_address(early) as address:
             early.unlink(missing_ok=True)
             listening.bind(address)
         early.chmod(SOCKET_MODE)
@@ -85,7 +85,7 @@ def connections(name: str = "*") -> Iterator[socket.socket]:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(CONNECT_SECONDS)
         try:
-            with _short(path) as address:
+            with short_address(path) as address:
                 connection.connect(address)
         except ConnectionRefusedError:
             connection.close()
@@ -115,7 +115,7 @@ def _is_own(path: Path) -> bool:
 
 
 @contextmanager
-def _short(path: Path) -> Iterator[str]:
+def short_address(path: Path) -> Iterator[str]:
     """The address of a socket file. Addresses may have only some hundred bytes; a longer one goes by a descriptor."""
     if len(os.fsencode(path)) < 100:
         yield str(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -217,9 +217,19 @@ class Manifest(Entry):
             # Not chained: the library's error shows the values, which may be secret.
             details = error.errors(include_url=False)
             problems += [_problem(document, detail) for detail in details]
+        else:
+            problems += manifest._bindings_given_twice(document)
         if problems:
             raise ManifestError(name, tuple(sorted(problems, key=lambda problem: problem.line or 0)))
         return manifest
+
+    def _bindings_given_twice(self, document: Document) -> Iterator[Problem]:
+        first: dict[tuple[str, str, str], int] = {}
+        for index, binding in enumerate(self.bindings):
+            earlier = first.setdefault((binding.actor, binding.capability, binding.binding_name), index)
+            if earlier != index:
+                path = ("bindings", index)
+                yield Problem(path, document.line_of(path), f"is the same binding as bindings[{earlier}]")
 
     def to_yaml(self) -> str:
         """The manifest as YAML, fields in their order, what is unset left out."""

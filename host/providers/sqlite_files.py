@@ -12,7 +12,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -64,6 +64,9 @@ class FileSettings(NamedTuple):
         except (OSError, ValueError, RuntimeError) as error:
             raise ProviderError(f"{path} '{printable(text)}' is no path: {reason(error)}") from error
         return cls(file, SYNCHRONOUS.of(values), MAX_BYTES.of(values))
+
+
+FILE_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,9 @@ class SqliteConnector(ABC):
     def open(self, cached_statements: int = 128) -> sqlite3.Connection:
         """A connection to the file, durable and bounded in size as the settings say. Raises sqlite3.Error."""
         settings = self._settings
+        # Its owner's alone; SQLite would leave that to the umask, and say what is wrong if it cannot be made.
+        with suppress(OSError):
+            os.close(os.open(settings.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
         connection = sqlite3.connect(
             settings.path,
             timeout=self._busy_seconds,

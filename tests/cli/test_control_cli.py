@@ -17,6 +17,7 @@ import pytest
 from up_support import WASCC, Running, free_port, hosts, up, wascc
 
 from host.control import places, protocol
+from host.control.places import short_address
 from host.control.server import MAX_CLIENTS
 
 COUNTER = Path(__file__).parents[2] / "examples" / "counter"
@@ -198,10 +199,15 @@ def address(tmp_path: Path, environment: dict[str, str], folder: Path) -> Iterat
         host.stop()
 
 
+def connect(connection: socket.socket, address: str) -> None:
+    with short_address(Path(address)) as short:
+        connection.connect(short)
+
+
 def talk(address: str, sent: bytes) -> list[dict[str, Any]]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(30)
-        connection.connect(address)
+        connect(connection, address)
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(sent)
         received = b""
@@ -247,7 +253,7 @@ def test_clients_that_stay_do_not_keep_the_host(address: str) -> None:
     with ExitStack() as stack:
         for _ in range(MAX_CLIENTS + 4):
             connection = stack.enter_context(socket.socket(socket.AF_UNIX))
-            connection.connect(address)
+            connect(connection, address)
             with suppress(BrokenPipeError):
                 connection.sendall(b'{"wascc": 1, "request": "logs", "follow": true}\n')
         # The last ones were turned away.

@@ -47,6 +47,7 @@ def test_a_line_is_one_line_whatever_it_says(message: str, actor: str) -> None:
 
 
 def test_fields_outside_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_records, "process_host", None)
     parsed = as_json(record("a %s", "b"))
     moment = datetime.fromisoformat(parsed.pop("time"))
     assert moment.utcoffset() is not None

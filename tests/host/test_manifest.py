@@ -10,10 +10,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from manifest_support import problems
 
 from host import (
     ActorEntry,
-    ActorSettings,
     BindingEntry,
     CapabilityEntry,
     InputOutputError,
@@ -64,13 +64,6 @@ FULL = Manifest(
 
 def paths(manifest: Manifest) -> list[str]:
     return [actor.path for actor in manifest.actors]
-
-
-def problems(text: str, form: str = "yaml", **options: object) -> list[tuple[int | None, str, str]]:
-    """Line, field and text of everything that is wrong with a manifest."""
-    with pytest.raises(ManifestError) as caught:
-        Manifest.from_text(text, form, **options)
-    return [(problem.line, problem.field_name, problem.text) for problem in caught.value.problems]
 
 
 def test_yaml_and_json_say_the_same() -> None:
@@ -139,6 +132,7 @@ manifests = st.builds(
             binding=names,
             values=st.dictionaries(texts, texts, max_size=3),
         ),
+        unique_by=lambda entry: (entry.actor, entry.capability, entry.binding_name),
         max_size=3,
     ),
 )
@@ -421,53 +415,17 @@ def test_variables_cannot_blow_a_manifest_up() -> None:
     assert what.startswith("holds more than")
 
 
-SETTINGS = """\
-actors:
-- path: a.wasm
-  instances: 0x10
-  max_waiting: ${WAITING:7}
-  wait_seconds: 1
-  limits: {fuel: 1000, deadline_seconds: 2.5e1, max_memory_pages: "16"}
-- b.wasm
-capabilities: []
-bindings: []
-"""
-
-
-def test_settings_of_an_actor() -> None:
-    manifest = Manifest.from_text(SETTINGS, variables={})
-    limits = {"fuel": 1000, "deadline_seconds": 25.0, "max_memory_pages": 16}
-    assert manifest.actors[0].settings == ActorSettings(16, 7, 1.0, limits)
-    assert manifest.actors[1].settings == ActorSettings()
-    assert "- b.wasm" in manifest.to_yaml()
-
-
-def test_settings_that_mean_nothing() -> None:
+def test_a_binding_given_twice() -> None:
     text = """\
-actors:
-- path: a.wasm
-  instances: 0
-- path: b.wasm
-  instances: 1.5
-- {path: c.wasm, max_waiting: many, wait_seconds: .nan, instances: true}
-- path: d.wasm
-  limits: {fule: 1, fuel: 0, max_memory_pages: 65537, deadline_seconds: [1]}
-- instances: 2
+actors: []
 capabilities: []
-bindings: []
+bindings:
+- {actor: MA, capability: x, values: {A: a}}
+- {actor: MA, capability: x, binding: other}
+- {actor: MB, capability: x}
+- {actor: MA, capability: x, binding: default, values: {A: b}}
 """
-    assert problems(text) == [
-        (3, "actors[0].instances", "must be at least 1"),
-        (5, "actors[1].instances", "must be a whole number"),
-        (6, "actors[2].instances", "must be a whole number"),
-        (6, "actors[2].max_waiting", "must be a whole number"),
-        (6, "actors[2].wait_seconds", "must be at most 86400"),
-        (8, "actors[3].limits.fuel", "must be at least 1"),
-        (8, "actors[3].limits.deadline_seconds", "must be a number"),
-        (8, "actors[3].limits.max_memory_pages", "must be at most 65536"),
-        (8, "actors[3].limits.fule", "is not a field that manifests have"),
-        (9, "actors[4].path", "is missing"),
-    ]
+    assert problems(text) == [(7, "bindings[3]", "is the same binding as bindings[0]")]
 
 
 @given(st.text(max_size=200), st.sampled_from(["yaml", "json"]))

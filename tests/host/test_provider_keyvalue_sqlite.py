@@ -1,5 +1,6 @@
 """The SQLite store as a file: durable, shared by threads and processes, and careful with what it finds."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -80,6 +81,15 @@ def test_data_outlives_the_provider(open_store: Open, path: Path) -> None:
     first.stop()
     assert not path.with_name("kv.db-wal").exists()
     assert add(open_store(), 1) == 6
+
+
+def test_the_files_are_their_owners_alone(open_store: Open, path: Path) -> None:
+    former = os.umask(0)
+    try:
+        add(open_store())
+        assert {file.stat().st_mode & 0o777 for file in path.parent.glob(f"{path.name}*")} == {0o600}
+    finally:
+        os.umask(former)
 
 
 def test_default_path_is_in_the_current_folder(open_store: Open, tmp_path: Path, monkeypatch: Any) -> None:
