@@ -66,7 +66,7 @@ U64 = Annotated[int, _U64]
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A type that is one of MessagePack's, of the reader's `kind`; in Python it is `type`."""
+    """A type that MessagePack has too, as the reader's `kind`; in Python it is `type`."""
 
     name: str
     kind: str

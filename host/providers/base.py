@@ -94,7 +94,7 @@ class Provider:
     to_actor: Mapping[str, str] = {}
     """Operations that the provider calls on actors, each with a line that describes it."""
     value_names: frozenset[str] = frozenset()
-    """The configuration values that `bind` understands; others are warned of."""
+    """The configuration values that `bind` understands, best those of `host.providers.values`; others are warned of."""
 
     def __init__(self) -> None:
         self._routes: dict[str, Route] = {}
