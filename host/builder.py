@@ -84,13 +84,13 @@ class HostBuilder:
         return self
 
     def with_max_waiting(self, calls: int) -> Self:
-        """Let at most so many calls wait for one actor (default 1024); further ones are refused."""
-        self._patience = Patience(self._patience.seconds, int(_positive(calls)), self._patience.max_depth)
+        """Let at most so many calls wait for one actor (default 1024, 0 for none); further ones are refused."""
+        self._patience = Patience(self._patience.seconds, _whole(calls, 0), self._patience.max_depth)
         return self
 
     def with_max_call_depth(self, actors: int) -> Self:
         """Let an actor call an actor, and so on, at most so many deep (default 32)."""
-        self._patience = Patience(self._patience.seconds, self._patience.max_waiting, int(_positive(actors)))
+        self._patience = Patience(self._patience.seconds, self._patience.max_waiting, _whole(actors, 1))
         return self
 
     def with_shutdown_timeout(self, seconds: float) -> Self:
@@ -164,6 +164,12 @@ def intrinsic_labels() -> dict[str, str]:
         HOSTCORE_OS: _SYSTEMS.get(sys.platform, sys.platform),
         HOSTCORE_OS_FAMILY: _FAMILIES.get(os.name, os.name),
     }
+
+
+def _whole(number: int, least: int) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise ValueError(f"the number must be a whole one, and at least {least}")
+    return number
 
 
 def _positive(number: float) -> float:

@@ -349,7 +349,12 @@ def test_labels(make_host: MakeHost) -> None:
 
 
 def test_builder_refuses_nonsense() -> None:
-    for name in ("with_invocation_timeout", "with_max_waiting", "with_max_call_depth", "with_shutdown_timeout"):
+    for name in ("with_invocation_timeout", "with_shutdown_timeout"):
         for number in (0, -1, float("nan")):
             with pytest.raises(ValueError, match="greater than 0"):
                 getattr(HostBuilder(), name)(number)
+    for name, least in {"with_max_waiting": 0, "with_max_call_depth": 1}.items():
+        for number in (least - 1, least + 0.5, True, float("nan")):
+            with pytest.raises(ValueError, match=f"a whole one, and at least {least}"):
+                getattr(HostBuilder(), name)(number)
+        getattr(HostBuilder(), name)(least)
