@@ -16,7 +16,7 @@ from typing import Any
 import msgpack
 from hypothesis import strategies as st
 
-from host.codec import Message, encode
+from host.codec import Message, encode, types
 from host.codec import schema as wire
 from host.codec.core import CapabilityConfiguration
 from host.logs import MAX_LOGGED_CHARACTERS
@@ -126,31 +126,31 @@ def _plain(message: type[Message], texts: tuple[str, ...]) -> st.SearchStrategy[
     return st.fixed_dictionaries(required, optional=optional)
 
 
-def _values(kind: wire.FieldType, texts: tuple[str, ...]) -> st.SearchStrategy[Any]:  # noqa: PLR0911
+def _values(kind: types.FieldType, texts: tuple[str, ...]) -> st.SearchStrategy[Any]:  # noqa: PLR0911
     text = st.one_of(st.sampled_from(texts or _TEXTS), st.sampled_from(_TEXTS), st.text(max_size=8))
     match kind:
-        case wire.Integer():
+        case types.Integer():
             fit = [each for each in _INTEGERS if kind.low <= each <= kind.high]
             return st.one_of(st.sampled_from(fit), st.sampled_from(fit), st.sampled_from(_INTEGERS))
-        case wire.Text():
+        case types.TEXT:
             return text
-        case wire.Boolean():
+        case types.BOOLEAN:
             return st.booleans()
-        case wire.Float():
+        case types.FLOAT:
             return st.sampled_from(_FLOATS)
-        case wire.Binary():
+        case types.Binary():
             return st.one_of(st.sampled_from([b"", b"abc", b"\xff" * 7, bytes(70_000)]), st.binary(max_size=20))
-        case wire.Nil():
+        case types.NIL:
             return st.none()
-        case wire.TextMap():
+        case types.TextMap():
             return st.dictionaries(text, text, max_size=3)
-        case wire.ListOf():
+        case types.ListOf():
             return st.lists(_values(kind.item, texts), max_size=4)
-        case wire.Optional():
+        case types.Optional():
             return st.one_of(st.none(), _values(kind.item, texts))
-        case wire.Variant():
+        case types.Variant():
             return st.sampled_from([{index: None} for index in range(len(kind.variants))])
-        case wire.OneOf():
+        case types.OneOf():
             kinds = enumerate(item for _, item in kind.types)
             return st.one_of([st.dictionaries(st.just(at), _values(item, texts), min_size=1) for at, item in kinds])
         case wire.Nested():
