@@ -131,6 +131,10 @@ CALLS = st.tuples(
 )
 
 
+def _binding(entry: dict[str, str]) -> tuple[str, str, str]:
+    return entry["actor"], entry["capability"], entry["binding"]
+
+
 @st.composite
 def situations(draw: st.DrawFn, folder: Path) -> Situation:
     first = draw(st.sampled_from(("good", "good", "good", "revised", *MODULES)))
@@ -154,7 +158,7 @@ def situations(draw: st.DrawFn, folder: Path) -> Situation:
     content = {
         "actors": actors,
         "capabilities": capabilities,
-        "bindings": draw(st.lists(BINDINGS, max_size=2)),
+        "bindings": draw(st.lists(BINDINGS, max_size=2, unique_by=_binding)),
         "middleware": draw(st.sampled_from(([],) * 8 + ([{"name": "none"}],))),
     }
     (folder / "manifest.json").write_text(json.dumps(content))
