@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.fingerprint import take_fingerprint
-from benchmarks.operation.calls import measure_echo
+from benchmarks.operation.calls import measure_echo_apart
 from benchmarks.operation.changes import ChangeResult, measure_changes
 from benchmarks.operation.churn import ChurnResult, Trouble, measure_churn
 from benchmarks.operation.report import OperationReport, TamperingResult
@@ -58,7 +58,7 @@ def run(plan: Plan, told: Told = lambda *_: None) -> OperationReport:
             plan.engines, effort, progress("serving"), connections=connections, stores=plan.stores, plain=True
         )
     if "calls" in plan.parts:
-        echo = measure_echo(plan.engines, effort, progress("calls"))
+        echo = measure_echo_apart(plan.engines, effort)
     if "changes" in plan.parts:
         calls = max(1, round(plan.seconds * CHANGES_PER_SECOND))
         changes = measure_changes(plan.stores, calls, progress("changes"))
