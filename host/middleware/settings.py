@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Self
 from urllib.parse import urlsplit
 
 from host.errors import MiddlewareError
 from host.logs import printable
 from host.providers.base import ProviderError
+from host.providers.values import RangeName, ValueName
 
 ON, OFF = "on", "off"
 
@@ -28,18 +28,10 @@ def reading(middleware: str, values: Mapping[str, str], known: Collection[str]) 
         raise MiddlewareError(str(error)) from error
 
 
-class NumberValue(str):
+class NumberValue(RangeName[float]):
     """The name of a value that is a decimal number, from `low` to `high`."""
 
-    __slots__ = ("default", "high", "low")
-    default: float
-    low: float
-    high: float
-
-    def __new__(cls, name: str, default: float, low: float, high: float) -> Self:
-        made = super().__new__(cls, name)
-        made.default, made.low, made.high = default, low, high
-        return made
+    __slots__ = ()
 
     def of(self, values: Mapping[str, str]) -> float:
         """The number among these values, or the default. Raises MiddlewareError."""
@@ -52,19 +44,7 @@ class NumberValue(str):
         raise MiddlewareError(f"{self} must be a number from {self.low:g} to {self.high:g}, not '{printable(text)}'")
 
 
-class _TextValue(str):
-    """The name of a value, and what it is if it is not given."""
-
-    __slots__ = ("default",)
-    default: str
-
-    def __new__(cls, name: str, default: str = "") -> Self:
-        made = super().__new__(cls, name)
-        made.default = default
-        return made
-
-
-class PrintableValue(_TextValue):
+class PrintableValue(ValueName):
     """The name of a value that is a text of printable signs, at least one."""
 
     __slots__ = ()
@@ -77,7 +57,7 @@ class PrintableValue(_TextValue):
         return text
 
 
-class AddressValue(_TextValue):
+class AddressValue(ValueName):
     """The name of a value that is a host and a port, or `off`."""
 
     __slots__ = ()
@@ -96,7 +76,7 @@ class AddressValue(_TextValue):
         raise MiddlewareError(f"{self} must be like 127.0.0.1:9898, or {OFF}, not '{printable(text)}'")
 
 
-class UrlValue(_TextValue):
+class UrlValue(ValueName):
     """The name of a value that is an address of http or https, without a password in it; a default of "" is none."""
 
     __slots__ = ()

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from host.logs import printable
 from host.providers.base import ProviderError, reason
 
+_N = TypeVar("_N", int, float)
 
-class TextValue(str):
-    """The name of a value that may be any text, and what it is if it is not given: "" where that is nothing.
+
+class ValueName(str):
+    """The name of a value, and what it is if it is not given: "" where that is nothing.
 
     A name is a string, and stands as one in `Provider.value_names`, as a key, and in errors.
     """
@@ -24,6 +26,26 @@ class TextValue(str):
         made = super().__new__(cls, name)
         made.default = default
         return made
+
+
+class RangeName(str, Generic[_N]):
+    """The name of a value that is a number from `low` to `high`, and its default."""
+
+    __slots__ = ("default", "high", "low")
+    default: _N
+    low: _N
+    high: _N
+
+    def __new__(cls, name: str, default: _N, low: _N, high: _N) -> Self:
+        made = super().__new__(cls, name)
+        made.default, made.low, made.high = default, low, high
+        return made
+
+
+class TextValue(ValueName):
+    """The name of a value that may be any text."""
+
+    __slots__ = ()
 
     def of(self, values: Mapping[str, str]) -> str:
         """The text among these values, or the default."""
@@ -53,19 +75,11 @@ class ChoiceValue(str):
         return text
 
 
-class IntegerValue(str):
+class IntegerValue(RangeName[int]):
     """The name of a value that is an integer, from `low` to `high`. A default outside of these is no such integer, and
     stands for a value that is not given."""
 
-    __slots__ = ("default", "high", "low")
-    default: int
-    low: int
-    high: int
-
-    def __new__(cls, name: str, default: int, low: int, high: int) -> Self:
-        made = super().__new__(cls, name)
-        made.default, made.low, made.high = default, low, high
-        return made
+    __slots__ = ()
 
     def of(self, values: Mapping[str, str]) -> int:
         """The integer among these values, or the default. Raises ProviderError."""
