@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from host.actor import Actor
+from host.entities import Entity
 from host.errors import ActorBusy, NoSuchActor
 from host.logs import log, printable, sparing
 from interp.engine import Engine, Limits, Module
@@ -67,7 +68,7 @@ class Instance:
         self.generation = generation
         self.calls = 0
         self.busy = False
-        self.slowest_call: tuple[float, str] = (0.0, "")
+        self.slowest_call: tuple[float, str, Entity] | None = None
         """Of the call under way: how long its longest host call took (seconds), and what that was."""
         self._guest = WapcHost(engine, generation.module, self._host_call, limits=limits, console_log=console_log)
 
@@ -87,7 +88,7 @@ class Instance:
     def call(self, operation: str, payload: bytes) -> bytes:
         """Have the guest carry out an operation. Raises WapcError."""
         self.calls += 1
-        self.slowest_call = (0.0, "")
+        self.slowest_call = None
         return self._guest.call(operation, payload)
 
     def close(self) -> None:

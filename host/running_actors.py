@@ -137,9 +137,9 @@ class RunningActor:
         if not (isinstance(error.__cause__, Exhaustion) and error.__cause__.what is ExhaustionKind.DEADLINE):
             return error
         text = f"{error.text}: {printable(operation)} has {self._limits.deadline_seconds:g} s"
-        seconds, what = instance.slowest_call
-        if what:
-            text = f"{text}, and {seconds:.3g} s of them went to {what}"
+        if instance.slowest_call is not None:
+            seconds, what, target = instance.slowest_call
+            text = f"{text}, and {seconds:.3g} s of them went to {title(what, target)}"
         return GuestCallFailure(text, error.host_exception)
 
     def _host_call(self, instance: Instance, binding: str, namespace: str, operation: str, payload: bytes) -> bytes:
@@ -156,8 +156,8 @@ class RunningActor:
             raise HostError(failure.message) from failure
         finally:
             seconds = time.monotonic() - begin
-            if seconds > instance.slowest_call[0]:
-                instance.slowest_call = seconds, title(operation, target)
+            if instance.slowest_call is None or seconds > instance.slowest_call[0]:
+                instance.slowest_call = seconds, operation, target
 
     def _console_log(self, guest_id: int, text: str) -> None:
         log.info("Actor %s: %s", self._entity.public_key, printable(text), extra={"actor": self._entity.public_key})
