@@ -17,7 +17,8 @@ from typing import Any
 import httpx
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.operation.churn_load import HOST, HUNG, Outcome, Task
+from benchmarks.load_generator import HOST
+from benchmarks.operation.churn_load import HUNG, Outcome, Task
 from benchmarks.operation.guests import churn_actor
 from benchmarks.processes import Process, uninterrupted
 from benchmarks.stores import REDIS, RedisStore, Store

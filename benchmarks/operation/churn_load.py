@@ -19,7 +19,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
 
-HOST = "127.0.0.1"
+from benchmarks.load_generator import HOST
+
 REPORT_EVERY = 25
 PAUSE_SECONDS = 0.02
 """How long a client waits after a request that was not acknowledged."""
